@@ -1,0 +1,9 @@
+//! One home for each cloud fact: the value, where it is written, and when it was read there.
+
+pub mod asn;
+pub mod endpoints;
+pub mod errors;
+pub mod findings;
+pub mod names;
+pub mod ranges;
+pub mod states;
