@@ -15,6 +15,8 @@
 pub mod alert;
 pub mod cloud;
 pub mod config;
+pub mod daemon;
+pub mod execute;
 pub mod facts;
 pub mod journal;
 pub mod model;

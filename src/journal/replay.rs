@@ -54,6 +54,8 @@ pub struct PendingWrite {
     pub generation: u32,
     pub request_hash: String,
     pub last_sent: Timestamp,
+    /// Whether it went out more than once: a refusal of the last attempt then says nothing of the earlier ones.
+    pub resent: bool,
     /// The cloud no longer accepts its token.
     pub poisoned: bool,
     /// Since when reads have not shown its effect. Not journaled: a restart looks twice again.
@@ -127,6 +129,7 @@ impl Progress {
                     generation: *generation,
                     request_hash: request_hash.clone(),
                     last_sent: at,
+                    resent: false,
                     poisoned: false,
                     absent_since: None,
                 });
@@ -134,6 +137,7 @@ impl Progress {
             Record::WriteResent { intent } => {
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to send again")))?;
                 pending.last_sent = at;
+                pending.resent = true;
                 pending.absent_since = None;
             }
             Record::WriteUnconfirmed { intent, poisoned, .. } => {

@@ -1,7 +1,7 @@
 //! Is the cloud's record of this device true, and if not, what would make it so?
 
 use super::ownership::Ownership;
-use super::{Concluded, Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Situation, Step, StepAction, client_token, replacement};
+use super::{Concluded, Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Owner, Situation, Step, StepAction, client_token, replacement};
 use crate::facts::findings;
 use crate::journal::replay::{PendingWrite, Progress};
 use crate::model::{CustomerGateway, Finding, Inventory, Timestamp};
@@ -25,12 +25,15 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Timestamp) -> D
     let Some(desired) = situation.desired else {
         return Decision::blocked(situation.findings.to_vec(), situation.gates.to_vec());
     };
-    let pending = progress.pending.as_ref().map(|pending| settle_pending(pending, desired, situation.inventory, progress, now));
+    let pending = progress.pending.as_ref().map(|pending| {
+        let token = client_token(&progress.journal_id, &pending.action, &desired.intention(), pending.generation);
+        settle_pending(pending, &desired.owner, Some(&token), situation.inventory, now)
+    });
     let mut decision = decide(situation, desired, progress, now);
     match pending {
         None => {}
         Some(Pending::Concluded(concluded)) => decision.concluded = Some(concluded),
-        Some(Pending::Resend) => {}
+        Some(Pending::Resend) => hold_other_writes(&mut decision, progress),
         Some(Pending::Wait(until)) => hold_for_pending(&mut decision, progress, until),
     }
     if decision.kind == DecisionKind::Blocked {
@@ -39,29 +42,29 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Timestamp) -> D
     decision
 }
 
-enum Pending {
+/// What a reading says about the write whose outcome is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pending {
     Concluded(Concluded),
     /// The same request under the same token is the way to find out.
     Resend,
     Wait(Timestamp),
 }
 
-/// What this reading says about the write whose outcome is unknown.
-fn settle_pending(pending: &PendingWrite, desired: &Desired, inventory: &Inventory, progress: &Progress, now: Timestamp) -> Pending {
+/// `token` is the ClientToken that a create would carry now: where it is the pending one's, that is what we still want.
+pub fn settle_pending(pending: &PendingWrite, owner: &Owner, token: Option<&str>, inventory: &Inventory, now: Timestamp) -> Pending {
     let found = |id: &str| Pending::Concluded(Concluded { intent: pending.intent, found: Some(id.to_owned()) });
     let absent = || Pending::Concluded(Concluded { intent: pending.intent, found: None });
     let by_id = inventory.customer_gateways.iter().find(|gateway| gateway.id == pending.target);
     match pending.action.as_str() {
         "CreateCustomerGateway" => {
             let made = inventory.customer_gateways.iter().find(|gateway| {
-                gateway.ip.to_string() == pending.target && desired.owner.ownership(gateway) == Ownership::Ours
+                gateway.ip.to_string() == pending.target && owner.ownership(gateway) == Ownership::Ours
             });
             if let Some(made) = made {
                 return found(&made.id);
             }
-            let same_intention = pending.client_token
-                == client_token(&progress.journal_id, &pending.action, &desired.intention(), pending.generation);
-            if same_intention && !pending.poisoned {
+            if token == Some(pending.client_token.as_str()) && !pending.poisoned {
                 return Pending::Resend;
             }
             match proven_absent(pending, now) {
@@ -71,20 +74,18 @@ fn settle_pending(pending: &PendingWrite, desired: &Desired, inventory: &Invento
         }
         // Marks carry no token: writing the same tag again has the same end.
         "TagResources" => match by_id {
-            Some(gateway) if desired.owner.is_fully_marked(gateway) => found(&gateway.id),
+            Some(gateway) if owner.is_fully_marked(gateway) => found(&gateway.id),
             Some(_) => Pending::Resend,
             None => absent(),
         },
         "UnTagResources" => match by_id {
-            Some(gateway) if desired.owner.ownership(gateway) != Ownership::Ours => found(&gateway.id),
-            _ => absent(),
+            Some(gateway) if owner.ownership(gateway) != Ownership::Ours => found(&gateway.id),
+            Some(_) => Pending::Resend,
+            None => absent(),
         },
         _ => match by_id {
             None => found(&pending.target),
-            Some(_) => match proven_absent(pending, now) {
-                Ok(()) => absent(),
-                Err(until) => Pending::Wait(until),
-            },
+            Some(_) => Pending::Resend,
         },
     }
 }
@@ -108,6 +109,15 @@ fn hold_for_pending(decision: &mut Decision, progress: &Progress, until: Timesta
     ));
     if matches!(decision.next, Next::Do(_)) {
         decision.next = Next::Wait(Hold { reason: HoldReason::Unconfirmed, until });
+    }
+}
+
+/// There is never a second open write: until the pending one is resolved, only it may go out.
+fn hold_other_writes(decision: &mut Decision, progress: &Progress) {
+    let Some(pending) = &progress.pending else { return };
+    let other = matches!(&decision.next, Next::Do(step) if step.action.name() != pending.action || step.target != pending.target);
+    if other {
+        hold_for_pending(decision, progress, pending.last_sent + LATE_EFFECT);
     }
 }
 
