@@ -1,0 +1,112 @@
+//! Tells notices through `tracing`: the journal gets every field, a terminal one readable line.
+//!
+//! The field names are the journal's own (`MESSAGE_ID`, `CGWD_…`), so the layer that writes them must add no prefix;
+//! `system::logging` sees to that and to where they go.
+
+use super::raise::{Fields, Notice, Phase};
+use crate::model::Severity;
+use crate::system::logging::ALERTS;
+use std::fmt::Write;
+
+/// Tells it wherever this process logs. It can't fail: who must know whether an alert arrived looks at what stands.
+pub fn emit(notice: &Notice) {
+    // The macros want the level, the target and the field names at compile time.
+    macro_rules! tell {
+        ($level:ident) => {{
+            let fields = &notice.alert.fields;
+            tracing::$level!(
+                target: ALERTS,
+                MESSAGE_ID = notice.alert.event.message_id,
+                CGWD_EVENT = notice.alert.event.code,
+                CGWD_PHASE = notice.phase.name(),
+                CGWD_DEVICE = fields.device.as_deref(),
+                CGWD_ADDRESS_OLD = fields.address_old.as_deref(),
+                CGWD_ADDRESS_NEW = fields.address_new.as_deref(),
+                CGWD_ASN = fields.asn.as_deref(),
+                CGWD_CUSTOMER_GATEWAY_ID = fields.customer_gateway_id.as_deref(),
+                CGWD_CONNECTION_ID = fields.connection_id.as_deref(),
+                CGWD_REQUEST_ID = fields.request_id.as_deref(),
+                CGWD_PLAN_ID = fields.plan_id.as_deref(),
+                CGWD_STEP = fields.step.as_deref(),
+                CGWD_REMEDY = notice.alert.remedy.as_str(),
+                "{}",
+                message(notice)
+            )
+        }};
+    }
+    match severity(notice) {
+        Severity::Error => tell!(error),
+        Severity::Warning => tell!(warn),
+        Severity::Info => tell!(info),
+    }
+}
+
+/// The fields as the journal gets them, one `NAME=value` on each line, line breaks within a value shown as spaces.
+pub fn export_form(notice: &Notice) -> String {
+    let mut text = String::new();
+    for (name, value) in journal_fields(notice) {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{name}={}", value.replace(['\n', '\r'], " "));
+    }
+    text
+}
+
+/// The line that a person reads first: in the journal's `MESSAGE`, and on a terminal.
+pub fn message(notice: &Notice) -> String {
+    let Notice { phase, alert, since } = notice;
+    let words = if alert.message.is_empty() { alert.event.subject } else { &alert.message };
+    let since = since.strftime("%Y-%m-%d %H:%M:%S UTC");
+    match phase {
+        Phase::Raised | Phase::Changed | Phase::Occurred if alert.remedy.is_empty() => words.to_owned(),
+        Phase::Raised | Phase::Changed | Phase::Occurred => format!("{words}. What to do: {}", alert.remedy),
+        Phase::Reminded => format!("still, since {since}: {words}. What to do: {}", alert.remedy),
+        Phase::Cleared => format!("over, began {since}: {words}"),
+    }
+}
+
+/// The end of a condition is good news, however bad the condition was.
+pub fn severity(notice: &Notice) -> Severity {
+    match notice.phase {
+        Phase::Cleared => Severity::Info,
+        Phase::Raised | Phase::Changed | Phase::Reminded | Phase::Occurred => notice.alert.event.severity,
+    }
+}
+
+fn journal_fields(notice: &Notice) -> Vec<(&'static str, String)> {
+    let alert = &notice.alert;
+    let mut fields = vec![
+        ("MESSAGE", message(notice)),
+        ("PRIORITY", priority(severity(notice)).to_owned()),
+        ("SYSLOG_IDENTIFIER", crate::system::logging::IDENTIFIER.to_owned()),
+        ("MESSAGE_ID", alert.event.message_id.to_owned()),
+        ("CGWD_EVENT", alert.event.code.to_owned()),
+        ("CGWD_PHASE", notice.phase.name().to_owned()),
+    ];
+    let structured = named(&alert.fields).into_iter();
+    fields.extend(structured.filter_map(|(name, value)| Some((name, value.clone()?))));
+    fields.push(("CGWD_REMEDY", alert.remedy.clone()));
+    fields
+}
+
+fn named(fields: &Fields) -> [(&'static str, &Option<String>); 9] {
+    [
+        ("CGWD_DEVICE", &fields.device),
+        ("CGWD_ADDRESS_OLD", &fields.address_old),
+        ("CGWD_ADDRESS_NEW", &fields.address_new),
+        ("CGWD_ASN", &fields.asn),
+        ("CGWD_CUSTOMER_GATEWAY_ID", &fields.customer_gateway_id),
+        ("CGWD_CONNECTION_ID", &fields.connection_id),
+        ("CGWD_REQUEST_ID", &fields.request_id),
+        ("CGWD_PLAN_ID", &fields.plan_id),
+        ("CGWD_STEP", &fields.step),
+    ]
+}
+
+/// syslog(3) levels, as `system::logging` maps them.
+fn priority(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "3",
+        Severity::Warning => "4",
+        Severity::Info => "6",
+    }
+}

@@ -1,0 +1,71 @@
+//! Notices time that passed unseen: a suspend, a stopped process, a set clock.
+
+use crate::model::Timestamp;
+use jiff::SignedDuration;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+/// Below it a difference between the clocks is the ordinary work of a time service: NTP steps only above 128 ms, and two
+/// clocks are not read in the same instant. Well below the 22.5 s above which tailscale treats a jump as a change of everything
+/// (tailscale net/netmon/netmon.go `majorTimeJumpThreshold`), since we alert and read afresh, which is cheap.
+pub const THRESHOLD: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// The machine slept for so long.
+    Suspended(Duration),
+    /// The wall clock was set by so much, forwards or (negative) back.
+    Wall(SignedDuration),
+}
+
+/// One look at the three clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instants {
+    pub wall: Timestamp,
+    /// CLOCK_BOOTTIME: runs on while the machine sleeps and can't be set.
+    pub since_boot: Duration,
+    /// CLOCK_MONOTONIC: stands still while the machine sleeps.
+    pub monotonic: Duration,
+}
+
+#[derive(Debug, Default)]
+pub struct ClockWatch {
+    last: Option<Instants>,
+}
+
+impl ClockWatch {
+    /// Compares with the look before; the first look tells nothing. A sleep is told rather than the correction of the wall
+    /// clock that comes with it.
+    pub fn observe(&mut self, now: Instants) -> Option<Jump> {
+        let last = self.last.replace(now)?;
+        let passed = now.since_boot.saturating_sub(last.since_boot);
+        let slept = passed.saturating_sub(now.monotonic.saturating_sub(last.monotonic));
+        if slept >= THRESHOLD {
+            return Some(Jump::Suspended(slept));
+        }
+        let passed = SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX);
+        let set_by = now.wall.duration_since(last.wall).saturating_sub(passed);
+        (set_by.unsigned_abs() >= THRESHOLD).then_some(Jump::Wall(set_by))
+    }
+}
+
+impl Instants {
+    /// `wall` as `system::clock` shows it, the others as the kernel does.
+    pub fn now(wall: Timestamp) -> Instants {
+        Instants { wall, since_boot: since_boot(), monotonic: monotonic() }
+    }
+}
+
+/// Time since boot, sleep included. For waits that must not depend on anybody setting the clock.
+pub fn since_boot() -> Duration {
+    read(ClockId::Boottime)
+}
+
+fn monotonic() -> Duration {
+    read(ClockId::Monotonic)
+}
+
+/// Neither clock is ever negative.
+fn read(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
+}
