@@ -57,11 +57,14 @@ pub fn message(notice: &Notice) -> String {
     let words = if alert.message.is_empty() { alert.event.subject } else { &alert.message };
     let since = since.strftime("%Y-%m-%d %H:%M:%S UTC");
     match phase {
-        Phase::Raised | Phase::Changed | Phase::Occurred if alert.remedy.is_empty() => words.to_owned(),
-        Phase::Raised | Phase::Changed | Phase::Occurred => format!("{words}. What to do: {}", alert.remedy),
-        Phase::Reminded => format!("still, since {since}: {words}. What to do: {}", alert.remedy),
+        Phase::Raised | Phase::Changed | Phase::Occurred => format!("{words}{}", what_to_do(&alert.remedy)),
+        Phase::Reminded => format!("still, since {since}: {words}{}", what_to_do(&alert.remedy)),
         Phase::Cleared => format!("over, began {since}: {words}"),
     }
+}
+
+fn what_to_do(remedy: &str) -> String {
+    if remedy.is_empty() { String::new() } else { format!(". What to do: {remedy}") }
 }
 
 /// The end of a condition is good news, however bad the condition was.
@@ -108,5 +111,62 @@ fn priority(severity: Severity) -> &'static str {
         Severity::Error => "3",
         Severity::Warning => "4",
         Severity::Info => "6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::event;
+    use super::super::raise::Alert;
+    use super::*;
+
+    fn notice(phase: Phase) -> Notice {
+        let fields = Fields {
+            device: Some("branch-1".to_owned()),
+            address_old: Some("203.0.113.7".to_owned()),
+            address_new: Some("203.0.113.8".to_owned()),
+            ..Fields::default()
+        };
+        let alert = Alert::new(event("replacement.needed"), "cgw-1", "cgw-1 holds 203.0.113.7, this device has 203.0.113.8");
+        Notice { phase, alert: alert.with_remedy("run `cgwd plan`").with_fields(fields), since: "2026-11-23T03:04:05Z".parse().unwrap() }
+    }
+
+    #[test]
+    fn the_export_form_names_every_field_that_is_there() {
+        assert_eq!(
+            export_form(&notice(Phase::Raised)),
+            "MESSAGE=cgw-1 holds 203.0.113.7, this device has 203.0.113.8. What to do: run `cgwd plan`\n\
+             PRIORITY=3\nSYSLOG_IDENTIFIER=cgwd\nMESSAGE_ID=203e75e3203a47a79680f6978c388efc\n\
+             CGWD_EVENT=replacement.needed\nCGWD_PHASE=raised\nCGWD_DEVICE=branch-1\n\
+             CGWD_ADDRESS_OLD=203.0.113.7\nCGWD_ADDRESS_NEW=203.0.113.8\nCGWD_REMEDY=run `cgwd plan`\n"
+        );
+    }
+
+    #[test]
+    fn each_phase_has_its_words() {
+        let words = "cgw-1 holds 203.0.113.7, this device has 203.0.113.8";
+        assert_eq!(message(&notice(Phase::Cleared)), format!("over, began 2026-11-23 03:04:05 UTC: {words}"));
+        assert_eq!(
+            message(&notice(Phase::Reminded)),
+            format!("still, since 2026-11-23 03:04:05 UTC: {words}. What to do: run `cgwd plan`")
+        );
+        let mut mute = notice(Phase::Raised);
+        mute.alert.remedy.clear();
+        assert_eq!(message(&mute), words);
+        mute.alert.message.clear();
+        assert_eq!(message(&mute), mute.alert.event.subject);
+    }
+
+    #[test]
+    fn an_end_is_never_an_error() {
+        assert_eq!(severity(&notice(Phase::Cleared)), Severity::Info);
+        assert!(export_form(&notice(Phase::Cleared)).contains("\nPRIORITY=6\n"));
+    }
+
+    #[test]
+    fn a_line_break_does_not_make_a_field() {
+        let mut broken = notice(Phase::Raised);
+        broken.alert.message = "one\nMESSAGE_ID=two".to_owned();
+        assert!(export_form(&broken).starts_with("MESSAGE=one MESSAGE_ID=two. "));
     }
 }

@@ -291,5 +291,4 @@ fn later(time: Timestamp, wait: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
-#[path = "raise_tests.rs"]
 mod tests;

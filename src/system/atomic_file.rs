@@ -66,3 +66,57 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_made_and_replaced_with_its_mode() {
+        let scratch = Scratch::new();
+        let path = scratch.join("state");
+        replace(&path, b"one", 0o600).unwrap();
+        replace(&path, b"two", 0o600).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_a_crash_left_is_overwritten_and_a_planted_link_is_not_followed() {
+        let scratch = Scratch::new();
+        let precious = scratch.join("precious");
+        std::fs::write(&precious, "old").unwrap();
+        std::os::unix::fs::symlink(&precious, scratch.join(".state.new")).unwrap();
+        replace(&scratch.join("state"), b"new", 0o600).unwrap();
+        assert_eq!(std::fs::read(&precious).unwrap(), b"old");
+        assert_eq!(std::fs::read(scratch.join("state")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_reader_sees_the_old_bytes_or_the_new_ones() {
+        let scratch = Scratch::new();
+        let path = scratch.join("state");
+        let (old, new) = (vec![b'o'; 60_000], vec![b'n'; 60_000]);
+        replace(&path, &old, 0o600).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..50).for_each(|turn| replace(&path, if turn % 2 == 0 { &new } else { &old }, 0o600).unwrap()));
+            while !writer.is_finished() {
+                let seen = std::fs::read(&path).unwrap();
+                assert!(seen == old || seen == new);
+            }
+        });
+    }
+
+    #[test]
+    fn a_failure_names_the_step_and_the_way_out() {
+        let missing = replace(Path::new("/nonexistent/state"), b"", 0o600).unwrap_err();
+        assert_eq!(missing.to_string(), "could not create /nonexistent/.state.new");
+        assert_eq!(missing.remedy(), "create the directory");
+        let full = WriteError { step: "write", path: PathBuf::from("/x"), source: io::Error::from(io::ErrorKind::StorageFull) };
+        assert!(full.is_disk_full() && !missing.is_disk_full());
+        assert!(replace(Path::new("/"), b"", 0o600).is_err());
+    }
+}

@@ -16,3 +16,18 @@ pub fn protect_memory() -> Result<(), HardeningError> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("forbid ptrace and core dumps"))?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(failed("limit core dumps to nothing"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{dumpable_behavior, getrlimit};
+
+    #[test]
+    fn nothing_of_this_process_is_dumped() {
+        protect_memory().unwrap();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        let core = getrlimit(Resource::Core);
+        assert_eq!((core.current, core.maximum), (Some(0), Some(0)));
+        protect_memory().expect("a second time is no mistake");
+    }
+}

@@ -76,3 +76,49 @@ fn classify_io(directory: &Path, source: io::Error) -> LockError {
 fn in_words(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    #[test]
+    fn the_second_is_refused_and_told_who_holds_it() {
+        let scratch = Scratch::new();
+        let first = Lock::take(scratch.path()).unwrap();
+        let refused = Lock::take(scratch.path()).unwrap_err();
+        assert!(matches!(refused, LockError::Held { pid: Some(pid), .. } if pid == std::process::id()));
+        let words = format!("another cgwd (process {}) uses {}", std::process::id(), scratch.path().display());
+        assert_eq!(refused.to_string(), words);
+        drop(first);
+        Lock::take(scratch.path()).unwrap();
+    }
+
+    #[test]
+    fn what_a_dead_process_left_does_not_lock() {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.join("lock"), "4294967295999 a longer text than a process id").unwrap();
+        let _held = Lock::take(scratch.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(scratch.join("lock")).unwrap(), format!("{}\n", std::process::id()));
+    }
+
+    #[test]
+    fn a_holder_that_has_not_written_its_id_is_still_a_holder() {
+        let scratch = Scratch::new();
+        let _held = Lock::take(scratch.path()).unwrap();
+        std::fs::write(scratch.join("lock"), "").unwrap();
+        let refused = Lock::take(scratch.path()).unwrap_err();
+        assert!(matches!(refused, LockError::Held { pid: None, .. }));
+        assert!(refused.to_string().starts_with("another cgwd uses "));
+    }
+
+    #[test]
+    fn a_directory_that_can_not_be_written_is_told_from_one_that_is_missing() {
+        let missing = Lock::take(Path::new("/nonexistent")).unwrap_err();
+        assert!(matches!(missing, LockError::Io { .. }));
+        let directory = Path::new("/x");
+        for errno in [Errno::ROFS, Errno::ACCESS, Errno::NOSPC] {
+            assert!(matches!(classify(directory, errno), LockError::NotWritable { .. }), "{errno}");
+        }
+    }
+}

@@ -253,3 +253,98 @@ impl tracing::field::Visit for Words {
 fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Screen(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shown(line: Line, level: LevelFilter, tell: impl FnOnce()) -> String {
+        let screen = Screen::default();
+        let writer = screen.clone();
+        let layer = lines::layer().event_format(line).with_writer(move || writer.clone()).with_filter(What::Logs(level));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), tell);
+        let bytes = screen.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn plain() -> Line {
+        Line { color: false, priorities: true }
+    }
+
+    #[test]
+    fn an_alert_is_one_line_without_noise() {
+        let text = shown(plain(), LevelFilter::WARN, || {
+            tracing::info!(
+                target: ALERTS,
+                MESSAGE_ID = "8f4f8839e4274ce9bb4fb1371d123326",
+                CGWD_EVENT = "address.changed",
+                CGWD_PHASE = "occurred",
+                CGWD_DEVICE = "branch-1",
+                CGWD_ADDRESS_NEW = "203.0.113.8",
+                CGWD_ASN = None::<&str>,
+                CGWD_REMEDY = "look",
+                "{}",
+                "it changed. What to do: look"
+            );
+        });
+        assert_eq!(text, "<6>address.changed occurred: it changed. What to do: look address_new=203.0.113.8\n");
+    }
+
+    #[test]
+    fn what_comes_from_outside_can_not_steer_a_terminal() {
+        let text = shown(plain(), LevelFilter::INFO, || tracing::info!(target: "cgwd::x", code = "\x1b[31m\n<0>", "read\r"));
+        assert_eq!(text, "<6>read  code= [31m <0>\n");
+    }
+
+    #[test]
+    fn a_level_hides_what_is_below_it_and_libraries_never_chatter() {
+        let text = shown(plain(), LevelFilter::TRACE, || {
+            tracing::trace!(target: "cgwd::cloud", "ours");
+            tracing::info!(target: "hyper::client", "a secret in a URL");
+            tracing::info!(target: "cgwdish", "not ours");
+            tracing::warn!(target: "hyper::client", "unusual");
+        });
+        assert_eq!(text, "<7>ours\n<4>hyper::client: unusual\n");
+        assert_eq!(shown(plain(), LevelFilter::WARN, || tracing::info!(target: "cgwd", "quiet")), "");
+    }
+
+    #[test]
+    fn a_terminal_gets_the_time_and_a_colored_level() {
+        let line = shown(Line { color: true, priorities: false }, LevelFilter::INFO, || tracing::warn!(target: "cgwd", "odd"));
+        let (time, rest) = line.split_once(' ').unwrap();
+        time.parse::<crate::model::Timestamp>().unwrap();
+        assert_eq!(rest, "\x1b[33m WARN\x1b[0m odd\n");
+    }
+
+    #[test]
+    fn each_v_shows_more_and_more_than_enough_is_no_mistake() {
+        let levels = [0, 1, 2, 3, 255].map(|verbose| Logging::command(verbose).level);
+        assert_eq!(levels, [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE, LevelFilter::TRACE]);
+        assert_eq!(Logging::daemon(0).level, LevelFilter::INFO);
+    }
+
+    #[test]
+    fn only_the_very_stream_is_the_journal() {
+        let stderr = fstat(io::stderr()).unwrap();
+        let named = |value: String| stderr_is_the_journal(&Environment::from_iter([("JOURNAL_STREAM", value)]));
+        assert!(named(format!("{}:{}", stderr.st_dev, stderr.st_ino)));
+        assert!(!named(format!("{}:{}", stderr.st_dev, stderr.st_ino + 1)));
+        assert!(!named("9:".to_owned()));
+        assert!(!named("nonsense".to_owned()));
+        assert!(!stderr_is_the_journal(&Environment::default()));
+    }
+}

@@ -51,11 +51,9 @@ mod tests {
     const ID: &str = "0123456789abcdef0123456789abcdef";
 
     fn of(text: &str) -> Option<String> {
-        let path = std::env::temp_dir().join(format!("cgwd-machine-id-{}-{}", std::process::id(), text.len()));
-        std::fs::write(&path, text).unwrap();
-        let id = device_id_of(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        id
+        let scratch = super::super::scratch::Scratch::new();
+        std::fs::write(scratch.join("machine-id"), text).unwrap();
+        device_id_of(&scratch.join("machine-id")).unwrap()
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod lock;
 pub mod logging;
 pub mod machine;
 pub mod notify;
+#[cfg(test)]
+mod scratch;
 pub mod signals;
 pub mod space;
 pub mod wake;

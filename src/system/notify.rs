@@ -87,3 +87,91 @@ fn watchdog(environment: &Environment) -> Option<Duration> {
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    fn manager(scratch: &Scratch) -> (UnixDatagram, Environment) {
+        let path = scratch.join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        (manager, Environment::from_iter([("NOTIFY_SOCKET", path.to_str().unwrap())]))
+    }
+
+    fn heard(manager: &UnixDatagram) -> String {
+        let mut bytes = [0; 4096];
+        let length = manager.recv(&mut bytes).expect("a message arrives");
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_manager_hears_each_state() {
+        let scratch = Scratch::new();
+        let (manager, environment) = manager(&scratch);
+        let notify = Notify::from_environment(&environment).unwrap();
+        notify.ready("in sync").unwrap();
+        assert_eq!(heard(&manager), "READY=1\nSTATUS=in sync\n");
+        notify.status("two\nREADY=0 lines").unwrap();
+        assert_eq!(heard(&manager), "STATUS=two READY=0 lines\n");
+        notify.alive().unwrap();
+        assert_eq!(heard(&manager), "WATCHDOG=1\n");
+        notify.stopping("bye").unwrap();
+        assert_eq!(heard(&manager), "STOPPING=1\nSTATUS=bye\n");
+        let before = super::super::wake::Instants::now(crate::model::Timestamp::UNIX_EPOCH).monotonic.as_micros();
+        notify.reloading().unwrap();
+        let reloading = heard(&manager);
+        let micros = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|rest| rest.split_once('\n')).unwrap().0;
+        let micros: u128 = micros.parse().unwrap();
+        assert!((before..before + 60_000_000).contains(&micros));
+    }
+
+    #[test]
+    fn an_abstract_socket_is_heard_too() {
+        let name = format!("cgwd-test-{}", std::process::id());
+        let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let environment = Environment::from_iter([("NOTIFY_SOCKET", format!("@{name}"))]);
+        Notify::from_environment(&environment).unwrap().alive().unwrap();
+        assert_eq!(heard(&manager), "WATCHDOG=1\n");
+    }
+
+    #[test]
+    fn without_a_manager_everything_is_silent() {
+        let notify = Notify::from_environment(&Environment::default()).unwrap();
+        notify.ready("in sync").unwrap();
+        assert_eq!(notify.watchdog_interval(), None);
+    }
+
+    #[test]
+    fn a_manager_that_is_gone_is_an_error_and_a_full_one_does_not_block() {
+        let scratch = Scratch::new();
+        let (manager, environment) = manager(&scratch);
+        let notify = Notify::from_environment(&environment).unwrap();
+        let full = (0..100_000).find_map(|_| notify.alive().err()).expect("the socket's queue is finite");
+        assert!(matches!(full, NotifyError::Send(error) if error.kind() == io::ErrorKind::WouldBlock));
+        drop(manager);
+        assert!(matches!(notify.alive(), Err(NotifyError::Send(_))));
+    }
+
+    #[test]
+    fn an_address_of_another_kind_is_refused() {
+        let environment = Environment::from_iter([("NOTIFY_SOCKET", "vsock:2:1234")]);
+        let refused = Notify::from_environment(&environment).unwrap_err();
+        assert_eq!(refused.to_string(), "NOTIFY_SOCKET names `vsock:2:1234`, which is no socket that cgwd can use");
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_at_half_its_time_and_only_by_the_process_it_waits_for() {
+        let own = std::process::id().to_string();
+        let interval = |usec: &str, pid: &str| {
+            let variables = [("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)];
+            watchdog(&Environment::from_iter(variables))
+        };
+        assert_eq!(interval("120000000", &own), Some(Duration::from_secs(60)));
+        assert_eq!(interval("120000000", ""), Some(Duration::from_secs(60)));
+        assert_eq!(interval("120000000", "1"), None);
+        assert_eq!(interval("0", &own), None);
+        assert_eq!(interval("soon", &own), None);
+    }
+}

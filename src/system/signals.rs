@@ -42,3 +42,24 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Signal as Number, getpid, kill_process};
+
+    #[tokio::test]
+    async fn each_signal_arrives_by_name_and_an_order_to_end_comes_first() {
+        let mut signals = Signals::listen().unwrap();
+        for (number, name) in [(Number::HUP, Signal::Reload), (Number::TERM, Signal::Terminate), (Number::INT, Signal::Interrupt)] {
+            kill_process(getpid(), number).unwrap();
+            assert_eq!(signals.next().await, name);
+        }
+        kill_process(getpid(), Number::HUP).unwrap();
+        kill_process(getpid(), Number::TERM).unwrap();
+        // Let the runtime see both before the first is asked for.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert_eq!(signals.next().await, Signal::Terminate);
+        assert_eq!(signals.next().await, Signal::Reload);
+    }
+}
