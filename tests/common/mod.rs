@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its own part of it")]
 
+pub mod journal;
+
 use std::io::Write;
 
 /// Says that a part of a test could not run on this machine. Where everything is required (`CGWD_REQUIRE_ALL=1`, as
