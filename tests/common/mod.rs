@@ -1,0 +1,15 @@
+//! What several test programs share.
+
+#![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its own part of it")]
+
+pub mod journal;
+
+use std::io::Write;
+
+/// Says that a part of a test could not run on this machine. Where everything is required (`CGWD_REQUIRE_ALL=1`, as
+/// `tests/run` sets it) that is a failure.
+pub fn missing(part: &str, why: &str) {
+    // Straight to stderr: the test harness would keep back what a passing test prints.
+    let _ = writeln!(std::io::stderr(), "COULD NOT RUN: {part}: {why}");
+    assert!(std::env::var("CGWD_REQUIRE_ALL").as_deref() != Ok("1"), "{part} is required here, but {why}");
+}
