@@ -176,3 +176,127 @@ fn interface_of(label: &str) -> &str {
 fn is_local(address: Ipv4Addr) -> bool {
     address.is_loopback() || address.is_link_local()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `eth0 203.0.113.7/24`, a line for each address.
+    fn assigned(lines: &str) -> Vec<Assigned> {
+        let entry = |line: &str| {
+            let mut words = line.split_ascii_whitespace();
+            let label = words.next().unwrap().to_owned();
+            let (address, length) = words.next().unwrap().split_once('/').unwrap();
+            let temporary = words.next() == Some("temporary");
+            Assigned { label, address: address.parse().unwrap(), length: length.parse().unwrap(), temporary }
+        };
+        lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(entry).collect()
+    }
+
+    fn eth0(lines: &str, prefer: Option<&str>) -> Observation<IpAddr> {
+        let prefer = prefer.map(|text| {
+            let (network, length) = text.split_once('/').unwrap();
+            Prefix { network: network.parse().unwrap(), length: length.parse().unwrap() }
+        });
+        choose("eth0", true, &assigned(lines), prefer)
+    }
+
+    fn known(address: &str) -> Observation<IpAddr> {
+        Observation::Known(address.parse().unwrap())
+    }
+
+    fn conflicting(addresses: &[&str]) -> Observation<IpAddr> {
+        Observation::Conflicting(addresses.iter().map(|address| address.parse().unwrap()).collect())
+    }
+
+    fn reason(observation: Observation<IpAddr>) -> String {
+        match observation {
+            Observation::Unknown(reason) => reason,
+            other => panic!("{other:?} instead of a reason"),
+        }
+    }
+
+    #[test]
+    fn the_only_address_is_the_one() {
+        assert_eq!(eth0("lo 127.0.0.1/8\n eth0 203.0.113.7/24\n eth1 198.51.100.1/24\n eth0 fe80::1/64", None), known("203.0.113.7"));
+        assert_eq!(eth0("eth0 203.0.113.7/32", None), known("203.0.113.7"));
+    }
+
+    #[test]
+    fn the_primary_wins_over_what_was_added() {
+        for (added, what) in [
+            ("eth0 203.0.113.200/24", "a secondary, or keepalived's with the prefix's length"),
+            ("eth0 203.0.113.200/32", "keepalived's default length"),
+            ("eth0 198.51.100.200/32", "a virtual address of another network"),
+            ("eth0:1 198.51.100.3/24", "a label"),
+            ("eth0:vip 203.0.113.200/24", "a label in the same prefix"),
+            ("eth0 169.254.10.2/16", "link-local"),
+            ("vrrp.51 203.0.113.200/32", "keepalived's own interface"),
+            ("eth0 2001:db8::7/64", "IPv6"),
+        ] {
+            assert_eq!(eth0(&format!("eth0 203.0.113.7/24\n{added}"), None), known("203.0.113.7"), "{what}");
+        }
+        // keepalived can be quicker than the interface's own configuration.
+        assert_eq!(eth0("eth0 203.0.113.200/32\neth0 203.0.113.7/24", None), known("203.0.113.7"));
+    }
+
+    #[test]
+    fn several_primaries_conflict_and_prefer_picks() {
+        let two = "eth0 203.0.113.7/24\neth0 10.0.0.7/8";
+        assert_eq!(eth0(two, None), conflicting(&["203.0.113.7", "10.0.0.7"]));
+        assert_eq!(eth0(two, Some("203.0.113.0/24")), known("203.0.113.7"));
+        assert_eq!(eth0(two, Some("10.0.0.0/8")), known("10.0.0.7"));
+        assert_eq!(eth0(two, Some("0.0.0.0/0")), conflicting(&["203.0.113.7", "10.0.0.7"]));
+    }
+
+    #[test]
+    fn prefer_can_mean_an_address_that_was_added() {
+        let shared = "eth0 203.0.113.7/24\neth0 203.0.113.200/24\neth0 198.51.100.9/32";
+        assert_eq!(eth0(shared, Some("203.0.113.200/32")), known("203.0.113.200"));
+        assert_eq!(eth0(shared, Some("198.51.100.0/24")), known("198.51.100.9"));
+        assert_eq!(eth0(shared, Some("203.0.113.0/24")), known("203.0.113.7"));
+    }
+
+    #[test]
+    fn prefer_that_matches_nothing_is_no_reading() {
+        // A VRRP backup does not hold the virtual address: that is not a change of address.
+        let why = reason(eth0("eth0 203.0.113.7/24", Some("203.0.113.200/32")));
+        assert!(why.contains("203.0.113.7") && why.contains("prefer = \"203.0.113.200/32\""), "{why}");
+    }
+
+    #[test]
+    fn a_vrrp_interface_by_its_own_name_is_what_was_asked_for() {
+        let assigned = assigned("eth0 203.0.113.7/24\nvrrp.51 203.0.113.200/32");
+        assert_eq!(choose("vrrp.51", true, &assigned, None), known("203.0.113.200"));
+        assert_eq!(
+            choose("eth0:1", true, &super::tests::assigned("eth0 203.0.113.7/24\neth0:1 203.0.113.8/24"), None),
+            known("203.0.113.8")
+        );
+    }
+
+    #[test]
+    fn nothing_usable_says_which_nothing() {
+        assert!(reason(eth0("eth1 203.0.113.7/24", None)).contains("interface eth0 has no IPv4 address"));
+        assert!(reason(eth0("eth0 fe80::1/64", None)).contains("has no IPv4 address"));
+        assert!(reason(choose("eth0", false, &[], None)).contains("there is no interface eth0"));
+        // `eth0` is not a prefix of a name.
+        assert!(reason(eth0("eth01 203.0.113.7/24", None)).contains("has no IPv4 address"));
+    }
+
+    #[test]
+    fn what_only_validation_can_refuse_is_passed_on() {
+        assert_eq!(eth0("eth0 169.254.3.4/16", None), known("169.254.3.4"));
+        assert_eq!(choose("lo", true, &assigned("lo 127.0.0.1/8\nlo ::1/128"), None), known("127.0.0.1"));
+        assert_eq!(choose("lo", true, &assigned("lo 127.0.0.1/8\nlo 203.0.113.9/32"), None), known("203.0.113.9"));
+        let ipv6 = "eth0 2001:db8::aaaa/64 temporary\neth0 2001:db8::7/64\neth0 fe80::1/64";
+        assert_eq!(eth0(ipv6, None), known("2001:db8::7"));
+    }
+
+    #[test]
+    fn the_kernels_table_tells_temporary_addresses() {
+        let table = "20010db800000000000000000000aaaa 02 40 00 01   eth0\n\
+                     20010db8000000000000000000000007 02 40 00 80   eth0\n\
+                     00000000000000000000000000000001 01 80 10 80     lo\nnonsense\n";
+        assert_eq!(temporary_in(table), ["2001:db8::aaaa".parse::<Ipv6Addr>().unwrap()]);
+    }
+}

@@ -117,10 +117,10 @@ impl Observed {
     }
 }
 
-fn replace<T>(readings: &mut [Reading<T>], fresh: Vec<Reading<T>>) {
-    for new in fresh {
-        if let Some(old) = readings.iter_mut().find(|old| old.source == new.source) {
-            *old = new;
+fn replace<T: Clone>(readings: &mut [Reading<T>], fresh: Vec<Reading<T>>) {
+    for old in readings {
+        if let Some(new) = fresh.iter().find(|new| new.source == old.source) {
+            *old = new.clone();
         }
     }
 }
@@ -138,17 +138,19 @@ async fn asn(source: &BgpSource) -> Reading<String> {
 
 /// Runs the futures at once on this task and gives their answers in order.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.map(|future| (Box::pin(future), None)).collect();
+    let mut running: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut answers: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
     poll_fn(|context| {
-        for (future, answer) in &mut running {
+        for (future, answer) in running.iter_mut().zip(&mut answers) {
+            // A future that has answered must not be polled again.
             if answer.is_none()
                 && let Poll::Ready(value) = future.as_mut().poll(context)
             {
                 *answer = Some(value);
             }
         }
-        if running.iter().all(|(_, answer)| answer.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    running.into_iter().filter_map(|(_, answer)| answer).collect()
+    answers.into_iter().flatten().collect()
 }

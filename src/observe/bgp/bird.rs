@@ -60,3 +60,52 @@ fn sessions(text: &str) -> Vec<Session> {
     }
     sessions
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_that_is_down_still_names_its_as() {
+        let recorded = include_str!("../../../tests/data/bird/show-protocols-all-disabled.txt");
+        assert_eq!(asn_in(recorded), Observation::Known("4200000010".to_owned()));
+    }
+
+    #[test]
+    fn bird_3_is_alike() {
+        let recorded = include_str!("../../../tests/data/bird3/show-protocols-all.txt");
+        assert_eq!(asn_in(recorded), Observation::Known("65020".to_owned()));
+    }
+
+    #[test]
+    fn protocols_that_differ_conflict_unless_one_is_with_the_cloud() {
+        let recorded = include_str!("../../../tests/data/bird/show-protocols-all.txt");
+        let conflict = Observation::Conflicting(vec!["65020".to_owned(), "4200000010".to_owned()]);
+        assert_eq!(asn_in(recorded), conflict);
+        let cloud = recorded.replace("Neighbor AS:      65010", "Neighbor AS:      45104");
+        assert_eq!(asn_in(&cloud), Observation::Known("65020".to_owned()));
+    }
+
+    #[test]
+    fn internal_protocols_count_where_there_is_no_external_one() {
+        let protocol = |name: &str, neighbour: u32, local: u32| {
+            format!("{name}  BGP  ---  up  20:54:03\n  BGP state:  Idle\n    Neighbor AS:  {neighbour}\n    Local AS:  {local}\n\n")
+        };
+        let internal = protocol("a", 65010, 65010);
+        assert_eq!(asn_in(&internal), Observation::Known("65010".to_owned()));
+        let two = internal.clone() + &protocol("b", 65011, 65011);
+        assert_eq!(asn_in(&two), Observation::Conflicting(vec!["65010".to_owned(), "65011".to_owned()]));
+        let external = internal + &protocol("b", 65030, 65012);
+        assert_eq!(asn_in(&external), Observation::Known("65012".to_owned()));
+    }
+
+    #[test]
+    fn without_bgp_nothing_is_known() {
+        for text in ["", "BIRD 2.0.12 ready.\n", "BIRD 2.0.12 ready.\nName  Proto  Table\ndevice1  Device  ---  up\n    Local AS: 7\n"] {
+            assert!(matches!(asn_in(text), Observation::Unknown(_)), "{text:?}");
+        }
+        // The short table has no AS numbers.
+        let short = include_str!("../../../tests/data/bird/show-protocols.txt");
+        assert!(matches!(asn_in(short), Observation::Unknown(_)));
+    }
+}

@@ -163,3 +163,107 @@ fn configured(configuration: &str) -> Vec<Configured> {
     }
     instances
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_BGP: &str = "frr version 8.4.4\nhostname gw1\n!\nend\n";
+    const RECORDED: &str = include_str!("../../../tests/data/frr/running-config.txt");
+
+    fn asn(summary: &str, vrfs: &str, configuration: &str) -> Observation<String> {
+        decide(instance(summary).unwrap(), instances_of_vrfs(vrfs).unwrap(), &configured(configuration))
+    }
+
+    fn known(text: &str) -> Observation<String> {
+        Observation::Known(text.to_owned())
+    }
+
+    #[test]
+    fn an_instance_with_neighbours_is_in_the_summary() {
+        for summary in [
+            include_str!("../../../tests/data/frr/show-bgp-summary.json"),
+            include_str!("../../../tests/data/frr/show-bgp-summary-established.json"),
+            include_str!("../../../tests/data/frr10/show-bgp-summary.json"),
+        ] {
+            assert_eq!(asn(summary, "{}", "router bgp 65010\n neighbor 192.0.2.2 remote-as 65020\nexit\n"), known("65010"));
+        }
+    }
+
+    #[test]
+    fn an_instance_without_neighbours_is_in_the_configuration_alone() {
+        let summary = include_str!("../../../tests/data/frr/four-byte-no-neighbors.json");
+        assert_eq!(asn(summary, "{}", "!\nrouter bgp 4200000001\nexit\n!\nend\n"), known("4200000001"));
+        let asdot = include_str!("../../../tests/data/frr/asdot-input.json");
+        assert_eq!(asn(asdot, "{}", "router bgp 65546\nexit\n"), known("65546"));
+        let asdot = include_str!("../../../tests/data/frr10/asdot-noneigh.json");
+        assert_eq!(asn(asdot, "{}", "router bgp 1.10 as-notation dot\nexit\n"), known("1.10"));
+    }
+
+    #[test]
+    fn dotted_notation_is_text_and_is_kept() {
+        let summary = include_str!("../../../tests/data/frr10/asdot.json");
+        assert_eq!(asn(summary, "{}", "router bgp 1.10 as-notation dot\n neighbor 192.0.2.2 remote-as 2.3\nexit\n"), known("1.10"));
+    }
+
+    #[test]
+    fn no_instance_is_unknown_and_never_a_value() {
+        let summary = include_str!("../../../tests/data/frr/no-bgp-instance.json");
+        let Observation::Unknown(reason) = asn(summary, "{}", NO_BGP) else { panic!("an ASN out of nothing") };
+        assert!(reason.contains("runs no BGP instance"), "{reason}");
+    }
+
+    #[test]
+    fn outside_peers_see_the_confederation() {
+        let summary = include_str!("../../../tests/data/frr/confederation.json");
+        let configuration = "router bgp 64600\n bgp confederation identifier 65010\n neighbor 192.0.2.2 remote-as 65020\nexit\n";
+        assert_eq!(asn(summary, "{}", configuration), known("65010"));
+        // Members only, and no neighbour at all: the member AS is nobody else's business.
+        let members = r#"{"ipv4Unicast":{"as":64600,"peers":{"192.0.2.3":{"remoteAs":64601,"localAs":64600}}}}"#;
+        assert_eq!(asn(members, "{}", configuration), known("65010"));
+        assert_eq!(asn("{}", "{}", configuration), known("65010"));
+        let both = r#"{"ipv4Unicast":{"as":64600,"peers":{"192.0.2.3":{"remoteAs":64601,"localAs":64600},
+            "192.0.2.2":{"remoteAs":65020,"localAs":65010},"192.0.2.4":{"remoteAs":64600,"localAs":64600}}}}"#;
+        assert_eq!(asn(both, "{}", configuration), known("65010"));
+    }
+
+    #[test]
+    fn local_as_is_what_that_peer_sees() {
+        let summary = include_str!("../../../tests/data/frr/neighbor-local-as-override.json");
+        assert_eq!(asn(summary, "{}", "router bgp 64600\nexit\n"), known("65077"));
+        let two = r#"{"ipv4Unicast":{"as":65010,"peers":{"a":{"remoteAs":65020,"localAs":65077},"b":{"remoteAs":65030,"localAs":65010}}}}"#;
+        let conflict = Observation::Conflicting(vec!["65077".to_owned(), "65010".to_owned()]);
+        assert_eq!(asn(two, "{}", "router bgp 65010\nexit\n"), conflict);
+        let cloud = two.replace("65030", "45104");
+        assert_eq!(asn(&cloud, "{}", "router bgp 65010\nexit\n"), known("65010"));
+    }
+
+    #[test]
+    fn vrfs_count_only_without_a_default_instance() {
+        let all = include_str!("../../../tests/data/frr/vrf-all-summary.json");
+        let summary = include_str!("../../../tests/data/frr/show-bgp-summary.json");
+        assert_eq!(asn(summary, all, RECORDED), known("65010"));
+        let only_vrf = include_str!("../../../tests/data/frr/only-vrf-instance.json");
+        let vrfs = include_str!("../../../tests/data/frr/only-vrf-all.json");
+        assert_eq!(asn(only_vrf, vrfs, "router bgp 65099 vrf blue\n neighbor 198.51.100.1 remote-as 65100\nexit\n"), known("65099"));
+        let two = "router bgp 65098 vrf red\nexit\n!\nrouter bgp 65099 vrf blue\nexit\n";
+        let conflict = Observation::Conflicting(vec!["65098".to_owned(), "65099".to_owned()]);
+        assert_eq!(asn("{}", "{}", two), conflict);
+    }
+
+    #[test]
+    fn the_recorded_configuration_has_two_instances() {
+        let expected = [
+            Configured { vrf: None, own: "65010".to_owned(), confederation: None },
+            Configured { vrf: Some("blue".to_owned()), own: "65099".to_owned(), confederation: None },
+        ];
+        assert_eq!(configured(RECORDED), expected);
+    }
+
+    #[test]
+    fn what_is_not_the_summary_is_refused() {
+        for text in ["", "bgpd is not running", "% BGP instance not found", "[]", "7", "{\"ipv4Unicast\":"] {
+            assert!(instance(text).is_err(), "{text:?}");
+        }
+    }
+}
