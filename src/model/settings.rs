@@ -167,14 +167,17 @@ impl Network {
     }
 }
 
-/// The source as the configuration writes it.
+/// The source as the configuration writes it; the query of a URL, which can hold a token, is shown as `?…`.
 impl fmt::Display for AddressSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AddressSource::Interface(name) => write!(f, "interface:{name}"),
             AddressSource::Route(RouteTarget::Address(target)) => write!(f, "route:{target}"),
             AddressSource::Route(RouteTarget::VpnGateway) => f.write_str("route:vpn-gateway"),
-            AddressSource::Https { written, .. } => f.write_str(written),
+            AddressSource::Https { written, .. } => match written.split_once('?') {
+                Some((address, _)) => write!(f, "{address}?…"),
+                None => f.write_str(written),
+            },
             AddressSource::File(path) => write!(f, "file:{}", path.display()),
             AddressSource::Command(path) => write!(f, "command:{}", path.display()),
             AddressSource::Static(address) => write!(f, "static:{address}"),

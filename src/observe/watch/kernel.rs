@@ -1,0 +1,118 @@
+//! The kernel's routing announcements (rtnetlink multicast groups, `man 7 rtnetlink`).
+
+use super::feed::{Announcements, Drained};
+use crate::model::{Prefix, RouteTarget};
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt};
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+
+// linux/rtnetlink.h, RTMGRP_*.
+const LINKS: u32 = 0x1;
+const IPV4_ADDRESSES: u32 = 0x10;
+const IPV4_ROUTES: u32 = 0x40;
+const IPV4_RULES: u32 = 0x80;
+
+// linux/rtnetlink.h, RTM_*; below 16 are netlink's own messages.
+const FIRST_RTNETLINK: u16 = 16;
+const NEW_ROUTE: u16 = 24;
+const DELETED_ROUTE: u16 = 25;
+
+/// The default of 208 kB holds 256 announcements, which 140 quick changes overrun.
+const BUFFER: usize = 1 << 20;
+/// Announcements come one to a datagram, of a few hundred bytes; one with more statistics is cut, which is harmless.
+const DATAGRAM: usize = 16 * 1024;
+/// So that a machine that announces without end still lets us look.
+const AT_ONCE: usize = 4096;
+
+pub struct Kernel {
+    /// Of the `route:` sources. Other routes are a BGP router's daily business and wake nobody.
+    targets: Vec<RouteTarget>,
+    buffer: Vec<u8>,
+}
+
+impl Kernel {
+    pub fn new(targets: Vec<RouteTarget>) -> Kernel {
+        Kernel { targets, buffer: vec![0; DATAGRAM] }
+    }
+}
+
+impl Announcements for Kernel {
+    const NAME: &'static str = "changes of addresses, links and routes";
+
+    fn open(&mut self) -> io::Result<OwnedFd> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        // No protocol means 0, which is NETLINK_ROUTE.
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+        // Beyond the system's limit only with CAP_NET_ADMIN; a smaller buffer means an overrun earlier, nothing worse.
+        if sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER).is_err() {
+            sockopt::set_socket_recv_buffer_size(&socket, BUFFER)?;
+        }
+        let routes = if self.targets.is_empty() { 0 } else { IPV4_ROUTES | IPV4_RULES };
+        bind(&socket, &SocketAddrNetlink::new(0, LINKS | IPV4_ADDRESSES | routes))?;
+        Ok(socket)
+    }
+
+    fn drain(&mut self, socket: &OwnedFd) -> io::Result<Drained> {
+        let mut drained = Drained::default();
+        for _ in 0..AT_ONCE {
+            match recv(socket, self.buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return Err(io::Error::other("the kernel closed the socket")),
+                Ok((length, _)) => drained.relevant |= concerns(&self.buffer[..length], &self.targets),
+                Err(Errno::NOBUFS) => drained.overrun = true,
+                Err(Errno::AGAIN) => return Ok(drained),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        drained.more = true;
+        Ok(drained)
+    }
+}
+
+/// Whether any of the messages in a datagram can change an answer of ours. What can't be understood concerns us.
+fn concerns(datagram: &[u8], targets: &[RouteTarget]) -> bool {
+    const HEADER: usize = 16;
+    let mut rest = datagram;
+    while rest.len() >= HEADER {
+        let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+        let kind = u16::from_ne_bytes([rest[4], rest[5]]);
+        if length < HEADER || length > rest.len() {
+            return true;
+        }
+        let relevant = match kind {
+            NEW_ROUTE | DELETED_ROUTE => concerns_route(&rest[HEADER..length], targets),
+            kind => kind >= FIRST_RTNETLINK,
+        };
+        if relevant {
+            return true;
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    false
+}
+
+/// A route that covers no target of ours does not decide how we get there. The message is `struct rtmsg` (12 bytes, the
+/// prefix length in the second) and attributes, RTA_DST among them unless it is the default route.
+fn concerns_route(message: &[u8], targets: &[RouteTarget]) -> bool {
+    const RTMSG: usize = 12;
+    const RTA_DST: u16 = 1;
+    let Some((&length, mut attributes)) = message.get(1).zip(message.get(RTMSG..)) else { return true };
+    let mut network = Ipv4Addr::UNSPECIFIED;
+    while let [l0, l1, k0, k1, payload @ ..] = attributes {
+        let size = usize::from(u16::from_ne_bytes([*l0, *l1]));
+        if let (RTA_DST, Some(&[a, b, c, d])) = (u16::from_ne_bytes([*k0, *k1]), payload.first_chunk()) {
+            network = Ipv4Addr::new(a, b, c, d);
+            break;
+        }
+        attributes = attributes.get(size.max(4).next_multiple_of(4)..).unwrap_or_default();
+    }
+    let covering = Prefix { network, length: length.min(32) };
+    targets.iter().any(|target| match target {
+        RouteTarget::Address(address) => covering.contains(*address),
+        // Its address is the cloud's to tell; any route may be the one.
+        RouteTarget::VpnGateway => true,
+    })
+}
