@@ -18,7 +18,7 @@ use std::future::pending;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{JoinError, JoinHandle, spawn_local};
 
 /// How long a registration may wait for the cloud before the loop is told that it is held.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -79,16 +79,26 @@ impl Background {
         }
     }
 
-    pub async fn observed(&mut self) -> Observed {
+    /// The next of the two to finish; waits for ever where neither runs. Cancel-safe.
+    pub async fn next(&mut self) -> Finished {
         loop {
-            let Some(task) = &mut self.observing else { return pending().await };
-            let answer = task.await;
-            self.observing = None;
-            match answer {
-                Ok(observed) => return observed,
-                Err(error) => tracing::error!(%error, "asking the sources broke off"),
+            tokio::select! {
+                answer = finished(&mut self.observing) => match answer {
+                    Ok(observed) => return Finished::Observed(observed),
+                    Err(error) => tracing::error!(%error, "asking the sources broke off"),
+                },
+                answer = finished(&mut self.cloud) => match answer {
+                    Ok(report) => return Finished::Cloud(Box::new(report)),
+                    Err(error) => tracing::error!(%error, "the visit to the cloud broke off"),
+                },
             }
         }
+    }
+
+    /// Takes over a new configuration's client. A visit that is under way goes on to its end with the old one.
+    pub fn replace(&mut self, new: Background) {
+        self.forget_observation();
+        self.client = new.client;
     }
 
     pub fn cloud_is_busy(&self) -> bool {
@@ -102,17 +112,28 @@ impl Background {
         self.cloud = Some(spawn_local(visit(Rc::clone(&self.client), Rc::clone(&self.journal), self.clock.clone(), task)));
     }
 
+    /// The visit that is under way, to its end.
     pub async fn cloud_report(&mut self) -> CloudReport {
         loop {
-            let Some(task) = &mut self.cloud else { return pending().await };
-            let answer = task.await;
-            self.cloud = None;
-            match answer {
+            match finished(&mut self.cloud).await {
                 Ok(report) => return report,
                 Err(error) => tracing::error!(%error, "the visit to the cloud broke off"),
             }
         }
     }
+}
+
+/// What has come back.
+pub enum Finished {
+    Observed(Observed),
+    Cloud(Box<CloudReport>),
+}
+
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    let Some(running) = task else { return pending().await };
+    let answer = running.await;
+    *task = None;
+    answer
 }
 
 /// Where is the device's business, and how does its registration stand?

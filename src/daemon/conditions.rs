@@ -53,7 +53,13 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
             let offset = report.clock_offset.as_secs();
             if offset.abs() > CLOCK_TOLERANCE_SECONDS {
                 let direction = if offset > 0 { "behind" } else { "ahead of" };
-                alerts.push(alert("clock.skew", "clock", format!("this device's clock is minutes {direction} the cloud's"), None, &known.fields));
+                alerts.push(alert(
+                    "clock.skew",
+                    "clock",
+                    format!("this device's clock is minutes {direction} the cloud's"),
+                    None,
+                    &known.fields,
+                ));
             }
             match &report.result {
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
@@ -134,8 +140,7 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
 fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Alert {
     let (ip, asn) = (report.wanted.ip, report.wanted.asn);
     let old = decision.customer_gateway.as_ref();
-    let moved: BTreeSet<&str> =
-        decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
+    let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
     let what = match old {
         Some(old) if old.ip != ip => format!("the address is {ip}, customer gateway {} holds {}", old.id, old.ip),
         Some(old) => format!(
@@ -173,7 +178,10 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
     let fields = Fields { request_id: error.request_id.clone(), ..fields.clone() };
     let code = if error.is_quota() {
         "quota.full"
-    } else if error.status == 0 || error.status >= 500 || !matches!(error.retry, crate::cloud::error::Retry::Never | crate::cloud::error::Retry::Credentials) {
+    } else if error.status == 0
+        || error.status >= 500
+        || !matches!(error.retry, crate::cloud::error::Retry::Never | crate::cloud::error::Retry::Credentials)
+    {
         "cloud.unreachable"
     } else {
         "cloud.refused"
@@ -198,7 +206,7 @@ pub fn standing(progress: &Progress) -> Vec<Standing> {
                 key: standing.alert.key.clone(),
                 message: standing.alert.message.clone(),
                 remedy: standing.alert.remedy.clone(),
-                fields: Fields::from_pairs(standing.alert.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+                fields: Fields::from_map(&standing.alert.fields),
             };
             Some(Standing { alert, since: standing.since, told: Some(standing.last_told) })
         })

@@ -12,10 +12,11 @@ mod round;
 pub mod status;
 pub mod want;
 
-pub use background::{CloudReport, CloudTask};
+pub use background::{CloudReport, CloudTask, auth_key, owner};
 pub use examine::{Examined, examine};
 
 use crate::alert::raise::{Alert, AlertBook};
+use crate::cloud::entropy::Entropy;
 use crate::config::Loaded;
 use crate::journal::{Journal, JournalError, Progress, Record};
 use crate::model::{Asn, Settings, Timestamp};
@@ -25,7 +26,7 @@ use crate::system::environment::Environment;
 use crate::system::notify::Notify;
 use crate::system::signals::{Signal, Signals};
 use crate::system::wake::{ClockWatch, Instants, since_boot};
-use background::Background;
+use background::{Background, Finished};
 use control::{Request, Server};
 use status::Status;
 use std::cell::RefCell;
@@ -59,8 +60,6 @@ pub struct Start {
     pub journal: Journal,
     /// Why the journal cannot be written; then `journal` is what can be read of it.
     pub watch_only: Option<String>,
-    /// Where the control socket goes; `None` where no directory is writable.
-    pub runtime_directory: Option<PathBuf>,
 }
 
 pub struct Daemon {
@@ -94,6 +93,7 @@ pub struct Daemon {
     status: Rc<RefCell<Status>>,
     status_words: String,
     started: Timestamp,
+    entropy: Entropy,
 }
 
 /// The journal, and the reason for only watching where it cannot be written.
@@ -108,6 +108,8 @@ struct CloudView {
     report: Option<CloudReport>,
     /// When to look again, in time since boot; `None`: now.
     next: Option<Duration>,
+    /// Something asked for another look while one was under way.
+    again: bool,
     failures: u32,
     /// What the last look was for: another want needs another look.
     looked_for: Option<want::Wanted>,
@@ -154,13 +156,15 @@ impl Daemon {
             status: Rc::new(RefCell::new(status)),
             status_words: String::new(),
             started,
+            entropy: Entropy::system().map_err(crate::cloud::client::ConnectError::from)?,
             clock: start.clock,
             settings,
             state,
         })
     }
 
-    /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`.
+    /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. `runtime_directory` is where the control socket
+    /// goes, where any directory is writable.
     pub async fn run(mut self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
         let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
         let mut server = runtime_directory.and_then(|directory| Server::listen(&directory));
@@ -171,7 +175,7 @@ impl Daemon {
         loop {
             let event = self.next_event(&mut signals, server.as_mut()).await;
             match event {
-                Event::Signal(Signal::Stop) => break,
+                Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Wake(wake) => self.woken(wake),
                 Event::Observed(observed) => {
@@ -181,7 +185,7 @@ impl Daemon {
                 }
                 Event::Cloud(report) => self.take_report(*report),
                 Event::Request(Request::Refresh(reply)) => {
-                    self.cloud.next = None;
+                    self.look_again();
                     self.refreshes.push(reply);
                 }
                 Event::Request(Request::Status(reply)) => {
@@ -202,8 +206,10 @@ impl Daemon {
             biased;
             signal = signals.next() => Event::Signal(signal),
             wake = self.watch.changed() => Event::Wake(wake),
-            observed = self.background.observed() => Event::Observed(observed),
-            report = self.background.cloud_report() => Event::Cloud(Box::new(report)),
+            done = self.background.next() => match done {
+                Finished::Observed(observed) => Event::Observed(observed),
+                Finished::Cloud(report) => Event::Cloud(report),
+            },
             request = control::next_request(server) => Event::Request(request),
             () = tokio::time::sleep(sleep) => Event::Timer,
         }
@@ -216,6 +222,12 @@ impl Daemon {
             State::Writable(journal) if journal.borrow().is_broken() => Some(JournalError::Broken.to_string()),
             State::Writable(_) => None,
         }
+    }
+
+    /// At the cloud, as soon as can be.
+    fn look_again(&mut self) {
+        self.cloud.next = None;
+        self.cloud.again = self.background.cloud_is_busy();
     }
 
     /// The earliest thing to do without being woken.
@@ -236,7 +248,8 @@ impl Daemon {
                 self.deaf = Some(reason);
             }
             Wake::Overrun => tracing::info!("more kernel events than could be taken in; reading everything afresh"),
-            _ => self.deaf = None,
+            Wake::Restored => self.deaf = None,
+            Wake::Changed | Wake::Poll => {}
         }
         self.read_local();
     }

@@ -46,7 +46,7 @@ impl Daemon {
         self.settings = settings;
         self.background.observe(&self.observer, &[]);
         self.next_poll = since_boot() + self.settings.address.poll;
-        self.cloud.next = None;
+        self.look_again();
         self.cloud.report = None;
         self.cloud.looked_for = None;
         tracing::info!("configuration reloaded");

@@ -4,10 +4,9 @@ use super::background::CloudTask;
 use super::conditions::{self, Known};
 use super::want::{Wanted, wanted};
 use super::{CloudReport, Daemon, Examined, State, examine, instants, with_causes};
+use crate::alert::catalogue::event;
 use crate::alert::journald;
 use crate::alert::raise::{Alert, Fields, Notice, Phase, Round};
-use crate::alert::catalogue::event;
-use crate::cloud::retry;
 use crate::execute::Registration;
 use crate::journal::record::{AlertText, Record};
 use crate::model::{Asn, Timestamp};
@@ -52,7 +51,7 @@ impl Daemon {
         self.asn.observe(None, since_boot(), self.settings.address.settle);
         self.read_local();
         self.background.observe(&self.observer, &self.cloud_addresses());
-        self.cloud.next = None;
+        self.look_again();
     }
 
     /// `None` until every source was asked once.
@@ -94,7 +93,12 @@ impl Daemon {
                     self.address_changed(from, to, source, "it counts at once");
                 }
                 let fields = self.change_fields(Some(from), to);
-                self.occur("address.settled", &to.to_string(), format!("{to} has settled as this device's address (from {source})"), fields);
+                self.occur(
+                    "address.settled",
+                    &to.to_string(),
+                    format!("{to} has settled as this device's address (from {source})"),
+                    fields,
+                );
             }
             Change::Reverted { candidate } => {
                 let Some(settled) = self.address.settled().copied() else { return };
@@ -182,17 +186,17 @@ impl Daemon {
             Ok(Some(Registration { held: Some(hold), .. })) => {
                 Duration::try_from(hold.until.duration_since(self.clock.now())).unwrap_or_default().max(RETRY_FIRST)
             }
-            Ok(_) => STEADY + self.background.spread(STEADY_SPREAD),
+            Ok(_) => STEADY + STEADY_SPREAD.mul_f64(self.entropy.fraction()),
             Err(error) => {
                 self.cloud.failures += 1;
                 tracing::debug!(error = with_causes(error), "the visit to the cloud failed");
-                retry::full_jitter(self.cloud.failures, RETRY_FIRST, RETRY_MOST, self.background.random()).max(RETRY_FIRST)
+                backoff(self.cloud.failures, self.entropy.fraction())
             }
         };
         if report.result.is_ok() {
             self.cloud.failures = 0;
         }
-        self.cloud.next = Some(since_boot() + pause);
+        self.cloud.next = if std::mem::take(&mut self.cloud.again) { None } else { Some(since_boot() + pause) };
         if let Ok(Some(registration)) = &report.result {
             self.note_registration(registration);
         }
@@ -210,7 +214,8 @@ impl Daemon {
                 _ => ("registration.adopted", "marked as this device's"),
             };
             let id = registration.customer_gateway.as_ref().map_or(step.target.clone(), |gateway| gateway.id.clone());
-            let fields = Fields { customer_gateway_id: Some(id.clone()), address_new: self.address_text(), asn: self.asn_text(), ..self.fields() };
+            let fields =
+                Fields { customer_gateway_id: Some(id.clone()), address_new: self.address_text(), asn: self.asn_text(), ..self.fields() };
             self.occur(code, &id, format!("customer gateway {id} was {verb}: {}", step.reason), fields);
         }
         let decision = registration.decision.kind.name();
@@ -246,7 +251,7 @@ impl Daemon {
             key: key.clone(),
             message: notice.alert.message.clone(),
             remedy: notice.alert.remedy.clone(),
-            fields: notice.alert.fields.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            fields: notice.alert.fields.to_map(),
         };
         self.journal(match notice.phase {
             Phase::Raised | Phase::Changed => Record::AlertRaised { alert },
@@ -287,7 +292,12 @@ impl Daemon {
 
     fn change_fields(&self, old: Option<IpAddr>, new: IpAddr) -> Fields {
         let registered = self.state.progress(|progress| progress.registered.as_ref().map(|known| known.id.clone()));
-        Fields { address_old: old.map(|old| old.to_string()), address_new: Some(new.to_string()), customer_gateway_id: registered, ..self.fields() }
+        Fields {
+            address_old: old.map(|old| old.to_string()),
+            address_new: Some(new.to_string()),
+            customer_gateway_id: registered,
+            ..self.fields()
+        }
     }
 
     fn address_text(&self) -> Option<String> {
@@ -314,6 +324,12 @@ impl Daemon {
             self.journal(Record::RegionFound { selector: selector.to_owned(), region: region.to_owned() });
         }
     }
+}
+
+/// Full jitter below an exponentially growing step, and never at once.
+fn backoff(failures: u32, random: f64) -> Duration {
+    let step = RETRY_FIRST.saturating_mul(1 << failures.min(6)).min(RETRY_MOST);
+    RETRY_FIRST + (step - RETRY_FIRST).mul_f64(random)
 }
 
 fn waits_until<T>(change: &Change<T>) -> Option<Duration> {

@@ -157,6 +157,13 @@ impl Executor {
         Ok(done)
     }
 
+    /// After a removal the registered gateway is no longer ours, also where somebody else had removed it before.
+    pub fn forget_registered(&self, before: &Inventory) -> Result<(), JournalError> {
+        let known = self.journal.borrow().progress().registered.clone().filter(|known| known.region == before.region);
+        let Some(known) = known else { return Ok(()) };
+        self.append(Record::GatewayReleased { id: known.id, why: "let go".to_owned() }).map(drop)
+    }
+
     fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
         plan::plan(&want.situation(inventory), self.journal.borrow().progress(), self.clock.now())
     }
@@ -177,9 +184,10 @@ impl Executor {
 
     /// Journals which customer gateway is ours, where that is news.
     fn note_registered(&self, gateway: &CustomerGateway, region: &str, done: &[Step]) -> Result<(), JournalError> {
-        let known = self.journal.borrow().progress().registered.as_ref().is_some_and(|known| {
-            known.id == gateway.id && known.ip == gateway.ip && known.asn == gateway.asn && known.region == region
-        });
+        let known =
+            self.journal.borrow().progress().registered.as_ref().is_some_and(|known| {
+                known.id == gateway.id && known.ip == gateway.ip && known.asn == gateway.asn && known.region == region
+            });
         if known {
             return Ok(());
         }

@@ -3,8 +3,8 @@
 use super::call::Order;
 use super::{ExecuteError, Executor};
 use crate::cloud::customer_gateways::created_id;
-use crate::cloud::write_call::Written;
 use crate::cloud::error::{Certainty, CloudError};
+use crate::cloud::write_call::Written;
 use crate::journal::{JournalError, Record};
 use crate::plan::{Concluded, Owner, Pending, Step, StepAction, settle_pending};
 use std::time::Duration;

@@ -16,13 +16,31 @@ pub struct Entry {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Record {
     /// An address was seen that is not the settled one.
-    AddressNoticed { value: IpAddr, source: String, previous: Option<IpAddr> },
+    AddressNoticed {
+        value: IpAddr,
+        source: String,
+        previous: Option<IpAddr>,
+    },
     /// A reading held for the configured time.
-    AddressSettled { value: IpAddr, source: String, previous: Option<IpAddr> },
-    AsnSettled { value: Option<u32>, source: String, previous: Option<u32> },
+    AddressSettled {
+        value: IpAddr,
+        source: String,
+        previous: Option<IpAddr>,
+    },
+    AsnSettled {
+        value: Option<u32>,
+        source: String,
+        previous: Option<u32>,
+    },
     /// Where a configured resource was found.
-    RegionFound { selector: String, region: String },
-    DecisionChanged { decision: String, summary: String },
+    RegionFound {
+        selector: String,
+        region: String,
+    },
+    DecisionChanged {
+        decision: String,
+        summary: String,
+    },
 
     /// A cloud write is about to be sent.
     WriteIntended {
@@ -36,28 +54,69 @@ pub enum Record {
         request_hash: String,
     },
     /// The same write goes out once more, under the same token.
-    WriteResent { intent: i64 },
-    WriteDone { intent: i64, request_id: Option<String>, result: Option<String> },
+    WriteResent {
+        intent: i64,
+    },
+    WriteDone {
+        intent: i64,
+        request_id: Option<String>,
+        result: Option<String>,
+    },
     /// The cloud refused it: it did not happen.
-    WriteRefused { intent: i64, request_id: Option<String>, code: String, message: String },
+    WriteRefused {
+        intent: i64,
+        request_id: Option<String>,
+        code: String,
+        message: String,
+    },
     /// No trustworthy answer: it may have happened. `poisoned`: its token cannot be used again.
-    WriteUnconfirmed { intent: i64, request_id: Option<String>, code: String, message: String, poisoned: bool },
+    WriteUnconfirmed {
+        intent: i64,
+        request_id: Option<String>,
+        code: String,
+        message: String,
+        poisoned: bool,
+    },
     /// Found out by looking.
-    WriteConcluded { intent: i64, found: Option<String> },
+    WriteConcluded {
+        intent: i64,
+        found: Option<String>,
+    },
 
     /// This customer gateway is this device's.
-    GatewayRegistered { id: String, ip: IpAddr, asn: Option<Asn>, region: String, how: String },
+    GatewayRegistered {
+        id: String,
+        ip: IpAddr,
+        asn: Option<Asn>,
+        region: String,
+        how: String,
+    },
     /// It is no longer.
-    GatewayReleased { id: String, why: String },
+    GatewayReleased {
+        id: String,
+        why: String,
+    },
 
-    AlertRaised { alert: AlertText },
-    AlertReminded { code: String, key: String },
-    AlertCleared { code: String, key: String },
+    AlertRaised {
+        alert: AlertText,
+    },
+    AlertReminded {
+        code: String,
+        key: String,
+    },
+    AlertCleared {
+        code: String,
+        key: String,
+    },
     /// Something that happened once.
-    AlertOccurred { alert: AlertText },
+    AlertOccurred {
+        alert: AlertText,
+    },
 
     /// The daemon stopped in good order.
-    Stopped { last_cloud_contact: Option<Timestamp> },
+    Stopped {
+        last_cloud_contact: Option<Timestamp>,
+    },
 }
 
 /// An alert as it was told.

@@ -51,7 +51,10 @@ impl JournalError {
     pub fn remedy(&self) -> String {
         match self {
             JournalError::Newer { path, .. } => {
-                format!("install the newer cgwd again, or move {} away to begin a new journal (cgwd then finds its customer gateway by its tags)", path.display())
+                format!(
+                    "install the newer cgwd again, or move {} away to begin a new journal (cgwd then finds its customer gateway by its tags)",
+                    path.display()
+                )
             }
             JournalError::Damaged { path, .. } | JournalError::Open { path, .. } if !self.is_storage() => format!(
                 "keep a copy of {0}, then move it away: cgwd begins a new journal and finds its customer gateway by its tags. `sqlite3 {0} .recover` shows what can be read",
@@ -151,10 +154,7 @@ impl Journal {
 
     fn load(connection: Connection) -> Result<Journal, JournalError> {
         let meta = |key: &str| -> Result<Option<String>, JournalError> {
-            connection
-                .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
-                .optional()
-                .map_err(JournalError::Read)
+            connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional().map_err(JournalError::Read)
         };
         let journal_id = meta("journal_id")?.ok_or(JournalError::Identity)?;
         let device_id = meta("device_id")?.ok_or(JournalError::Identity)?;
@@ -211,11 +211,9 @@ impl Journal {
 
 fn append_to_disk(connection: &mut Connection, progress: &mut Progress, at: Timestamp, record: Record) -> Result<i64, JournalError> {
     let transaction = connection.transaction().map_err(JournalError::Write)?;
-    let body = serde_json::to_string(&record)
-        .map_err(|error| JournalError::Write(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
-    transaction
-        .execute("INSERT INTO record (at, body) VALUES (?1, ?2)", params![at.to_string(), body])
-        .map_err(JournalError::Write)?;
+    let body =
+        serde_json::to_string(&record).map_err(|error| JournalError::Write(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+    transaction.execute("INSERT INTO record (at, body) VALUES (?1, ?2)", params![at.to_string(), body]).map_err(JournalError::Write)?;
     let seq = transaction.last_insert_rowid();
     progress.apply(&Entry { seq, at, record })?;
     transaction.commit().map_err(JournalError::Write)?;
@@ -285,8 +283,7 @@ fn prune(connection: &Connection) -> Result<(), JournalError> {
 }
 
 fn check_integrity(connection: &Connection, path: &Path) -> Result<(), JournalError> {
-    let verdict: String =
-        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(|error| damaged(path, error))?;
+    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(|error| damaged(path, error))?;
     if verdict == "ok" { Ok(()) } else { Err(JournalError::Damaged { path: path.to_owned(), why: verdict }) }
 }
 

@@ -41,7 +41,15 @@ pub struct Decision {
 impl Decision {
     /// Nothing may be written, for the reasons in the findings and gates.
     pub fn blocked(findings: Vec<Finding>, gates: Vec<Gate>) -> Decision {
-        Decision { kind: DecisionKind::Blocked, customer_gateway: None, steps: Vec::new(), gates, findings, next: Next::Nothing, concluded: None }
+        Decision {
+            kind: DecisionKind::Blocked,
+            customer_gateway: None,
+            steps: Vec::new(),
+            gates,
+            findings,
+            next: Next::Nothing,
+            concluded: None,
+        }
     }
 
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {

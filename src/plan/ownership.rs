@@ -29,10 +29,7 @@ pub enum Ownership {
 
 impl Owner {
     pub fn mark(&self) -> Tags {
-        Tags::from([
-            (MARK_DEVICE.to_owned(), self.device.clone()),
-            (MARK_OWNER.to_owned(), format!("{}.{}", self.id, self.epoch)),
-        ])
+        Tags::from([(MARK_DEVICE.to_owned(), self.device.clone()), (MARK_OWNER.to_owned(), format!("{}.{}", self.id, self.epoch))])
     }
 
     pub fn ownership(&self, gateway: &CustomerGateway) -> Ownership {

@@ -1,7 +1,9 @@
 //! Is the cloud's record of this device true, and if not, what would make it so?
 
 use super::ownership::Ownership;
-use super::{Concluded, Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Owner, Situation, Step, StepAction, client_token, replacement};
+use super::{
+    Concluded, Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Owner, Situation, Step, StepAction, client_token, replacement,
+};
 use crate::facts::findings;
 use crate::journal::replay::{PendingWrite, Progress};
 use crate::model::{CustomerGateway, Finding, Inventory, Timestamp};
@@ -58,9 +60,10 @@ pub fn settle_pending(pending: &PendingWrite, owner: &Owner, token: Option<&str>
     let by_id = inventory.customer_gateways.iter().find(|gateway| gateway.id == pending.target);
     match pending.action.as_str() {
         "CreateCustomerGateway" => {
-            let made = inventory.customer_gateways.iter().find(|gateway| {
-                gateway.ip.to_string() == pending.target && owner.ownership(gateway) == Ownership::Ours
-            });
+            let made = inventory
+                .customer_gateways
+                .iter()
+                .find(|gateway| gateway.ip.to_string() == pending.target && owner.ownership(gateway) == Ownership::Ours);
             if let Some(made) = made {
                 return found(&made.id);
             }

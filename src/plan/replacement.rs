@@ -9,8 +9,7 @@ use crate::model::{Attachment, CustomerGateway, Inventory, IpsecConnection, Tunn
 /// `holder` is an unmarked customer gateway that already has the new address and ASN.
 pub fn outline(old: &CustomerGateway, desired: &Desired, holder: Option<&CustomerGateway>, inventory: &Inventory) -> Vec<Step> {
     let mut steps = Steps::default();
-    let connections: Vec<&IpsecConnection> =
-        inventory.connections.iter().filter(|connection| connection.refers_to(&old.id)).collect();
+    let connections: Vec<&IpsecConnection> = inventory.connections.iter().filter(|connection| connection.refers_to(&old.id)).collect();
     if old.ip == desired.ip {
         through_a_temporary_gateway(&mut steps, old, desired, &connections);
         return steps.0;
