@@ -194,7 +194,10 @@ fn drop_ins_merge_in_name_order_key_by_key() {
     let drop_ins = path.parent().unwrap().join("config.d");
     fs::create_dir(&drop_ins).unwrap();
     let add = |name: &str, text: &str| fs::write(drop_ins.join(name), text).unwrap();
-    add("20-b.toml", "[gateway.tags]\nb = \"twenty\"\nc = \"twenty\"\n[cloud]\nconnections = [\"vco-2\", \"vco-3\"]\n[address]\nsettle = \"2m\"\n");
+    add(
+        "20-b.toml",
+        "[gateway.tags]\nb = \"twenty\"\nc = \"twenty\"\n[cloud]\nconnections = [\"vco-2\", \"vco-3\"]\n[address]\nsettle = \"2m\"\n",
+    );
     add("10-a.toml", "[gateway.tags]\nb = \"ten\"\n[address]\nsettle = \"1m\"\npoll = \"10s\"\n[bgp]\nasn = 65001\n");
     add("30-note.txt", "not read");
     add(".hidden.toml", "not = toml = at all");
@@ -249,7 +252,9 @@ fn oddities_are_warnings() {
 
 #[test]
 fn bounds_are_inclusive() {
-    for (table, key, values) in [("address", "settle", ["0s", "24h"]), ("address", "poll", ["1s", "24h"]), ("cloud", "timeout", ["1s", "120s"])] {
+    for (table, key, values) in
+        [("address", "settle", ["0s", "24h"]), ("address", "poll", ["1s", "24h"]), ("cloud", "timeout", ["1s", "120s"])]
+    {
         for value in values {
             let text = MINIMAL.replace(&format!("[{table}]"), &format!("[{table}]\n{key} = \"{value}\""));
             loaded(&format!("bounds-{key}-{value}"), &text);

@@ -67,13 +67,25 @@ fn unknown_names() {
     check(
         "unknown",
         &[
-            case(file("netwrok = \"public\"", ""), "netwrok", "address.netwrok", "unknown key in [address]: `netwrok`", "did you mean `network`?"),
+            case(
+                file("netwrok = \"public\"", ""),
+                "netwrok",
+                "address.netwrok",
+                "unknown key in [address]: `netwrok`",
+                "did you mean `network`?",
+            ),
             case(file("source = \"frr\"", ""), "source =", "address.source", "unknown key", "`sources`, or `source` in [bgp]"),
             case(file("zebra = 1", ""), "zebra", "address.zebra", "unknown key", "valid keys: network, sources, agreement"),
             case(file("", "[adress]"), "[adress]", "adress", "unknown table: `adress`", "did you mean `address`?"),
             case(file("", "[[adress]]"), "[[adress]]", "adress", "unknown table: `adress`", "did you mean `address`?"),
             case(file("", "[zebra]"), "[zebra]", "zebra", "unknown table", "valid tables: device, address, bgp"),
-            case("region = \"x\"\n".to_owned() + &file("", ""), "region = \"x\"", "region", "outside of every table", "`region` in [cloud]"),
+            case(
+                "region = \"x\"\n".to_owned() + &file("", ""),
+                "region = \"x\"",
+                "region",
+                "outside of every table",
+                "`region` in [cloud]",
+            ),
             case(file("", "[cloud.credential]"), "[cloud.credential]", "cloud.credential", "unknown key in [cloud]", "`credentials`"),
             case(
                 file("", "[cloud.credentials]\naccess_key_secret = \"x\""),
@@ -83,7 +95,13 @@ fn unknown_names() {
                 "`access_key_secret_file`",
             ),
             case(file("", "[gateway.nmae]"), "nmae", "gateway.nmae", "unknown key in [gateway]", "`name`"),
-            case(file("", "device = \"x\"").replace("region", "# region\nregion"), "device =", "cloud.device", "unknown key in [cloud]", "valid keys"),
+            case(
+                file("", "device = \"x\"").replace("region", "# region\nregion"),
+                "device =",
+                "cloud.device",
+                "unknown key in [cloud]",
+                "valid keys",
+            ),
         ],
     );
 }
@@ -119,7 +137,13 @@ fn known_and_not_in_this_version() {
             case(file("", "[[alerts.webhook]]\nformat = \"x\""), "[[alerts", "alerts", not_yet, "remove it"),
             case(file("", "[replacement]\npolicy = \"guided\""), "guided", "replacement.policy", not_yet, "\"alert\""),
             case(file("", "[replacement]\npolicy = \"auto\""), "auto", "replacement.policy", not_yet, "\"alert\""),
-            case(source("stun:stun.example.com:3478"), "stun", "address.sources", "`stun:` sources are not available in cgwd 0.1", "`https:`"),
+            case(
+                source("stun:stun.example.com:3478"),
+                "stun",
+                "address.sources",
+                "`stun:` sources are not available in cgwd 0.1",
+                "`https:`",
+            ),
             case(source("dns:myip.opendns.com@208.67.222.222"), "dns:", "address.sources", "`dns:` sources are not available", "`https:`"),
             case(source("strongswan"), "strongswan", "address.sources", "`strongswan` sources are not available", "`interface:`"),
             case(file("", "[bgp]\nsource = \"gobgp\""), "gobgp", "bgp.source", sources, "`asn = …`"),
@@ -134,8 +158,20 @@ fn missing_keys() {
     check(
         "missing",
         &[
-            case(whole.replace("network = \"public\"", ""), "[address]", "address.network", "`address.network` is required", "network = \"public\""),
-            case(whole.replace("sources = ", "# "), "[address]", "address.sources", "`address.sources` is required", "[\"interface:eth0\"]"),
+            case(
+                whole.replace("network = \"public\"", ""),
+                "[address]",
+                "address.network",
+                "`address.network` is required",
+                "network = \"public\"",
+            ),
+            case(
+                whole.replace("sources = ", "# "),
+                "[address]",
+                "address.sources",
+                "`address.sources` is required",
+                "[\"interface:eth0\"]",
+            ),
             case(whole.replace("region", "# region"), "[cloud]", "cloud.region", "neither the region nor how to find it", "`connections`"),
             case(whole.replace("[cloud]", "").replace("region", "#"), "", "cloud.region", "neither the region", "`vpn_gateway`"),
             case(file("", "[bgp]"), "[bgp]", "bgp", "[bgp] has neither `source` nor `asn`", "remove the table"),
@@ -175,7 +211,13 @@ fn wrong_types() {
             case(network("true"), "network", "address.network", "is true or false, and must be a string", "network"),
             case(network("1979-05-27"), "network", "address.network", "is a date", "network"),
             case(network("{}"), "network", "address.network", "is a table", "network"),
-            case(sources("\"interface:eth0\""), "sources", "address.sources", "must be an array of strings", "sources = [\"interface:eth0\"]"),
+            case(
+                sources("\"interface:eth0\""),
+                "sources",
+                "address.sources",
+                "must be an array of strings",
+                "sources = [\"interface:eth0\"]",
+            ),
             case(sources("3"), "sources", "address.sources", "is a number, and must be an array", "sources = ["),
             case(sources("[\"interface:eth0\", 3]"), "sources", "address.sources", "one of its items is a number", "double quotes"),
             case(file("settle = 30", ""), "settle", "address.settle", "without a unit", "settle = \"30s\""),
@@ -223,7 +265,13 @@ fn addresses_and_agreement() {
             case(source("command:whoami"), "command", key, "not an absolute path", "starting with `/`"),
             case(source("https:ip.example.com"), "https", key, "is not an http or https URL", "https:https://"),
             case(source("https://"), "https", key, "is not an http or https URL", "https:https://"),
-            case(source("https:http://ip.example.com/"), "https", key, "plain http to a host that is not a loopback", "http://127.0.0.1:PORT"),
+            case(
+                source("https:http://ip.example.com/"),
+                "https",
+                key,
+                "plain http to a host that is not a loopback",
+                "http://127.0.0.1:PORT",
+            ),
             case(source("https:http://localhost:8080/"), "https", key, "plain http", "http://127.0.0.1:PORT"),
             case(source("http://127.0.0.1/"), "http", key, "is not a kind of source", "https:http://127.0.0.1"),
             case(source("https://user:pass@ip.example.com/"), "https", key, "user name or password", "no secrets"),
@@ -411,8 +459,10 @@ fn drop_ins_have_their_own_problems() {
     fs::write(directory.join("config.d/20-b.toml"), "[cloud]\nregoin = \"x\"\n").unwrap();
     fs::write(directory.join("config.d/10-a.toml"), "\n\n[device]\nname = \"\"\n").unwrap();
     let problems = load(&path).unwrap_err().problems;
-    let places: Vec<(String, Option<usize>)> =
-        problems.iter().map(|problem| (problem.file().unwrap().file_name().unwrap().to_string_lossy().into_owned(), problem.line())).collect();
+    let places: Vec<(String, Option<usize>)> = problems
+        .iter()
+        .map(|problem| (problem.file().unwrap().file_name().unwrap().to_string_lossy().into_owned(), problem.line()))
+        .collect();
     let expected = [("config.toml", 4), ("10-a.toml", 4), ("20-b.toml", 2)].map(|(file, line)| (file.to_owned(), Some(line)));
     assert_eq!(places, expected, "{problems:#?}");
 
@@ -472,7 +522,10 @@ fn what_is_not_toml_is_said_beside_the_rest_and_hides_no_key() {
     assert!(problems.iter().any(|problem| problem.line() == Some(1) && problem.message.starts_with("this is not TOML")), "{problems:#?}");
     assert!(problems.iter().any(|problem| problem.line() == Some(5) && problem.message.contains("without a unit")), "{problems:#?}");
     assert!(problems.iter().any(|problem| problem.line() == Some(7) && problem.message.contains("duplicate key")), "{problems:#?}");
-    assert!(!problems.iter().any(|problem| problem.message.contains("is required")), "what was not understood is not missing: {problems:#?}");
+    assert!(
+        !problems.iter().any(|problem| problem.message.contains("is required")),
+        "what was not understood is not missing: {problems:#?}"
+    );
 }
 
 #[test]
@@ -494,7 +547,8 @@ fn what_may_be_a_secret_is_never_repeated() {
         fs::write(&path, text).unwrap();
         let outcome = load(&path);
         assert!(outcome.is_err(), "{text}");
-        let told = config::check_text(&path, &outcome) + &config::check_json(&path, &outcome).to_string() + &outcome.unwrap_err().to_string();
+        let told =
+            config::check_text(&path, &outcome) + &config::check_json(&path, &outcome).to_string() + &outcome.unwrap_err().to_string();
         assert!(!told.contains(canary), "{told}");
     }
 }
