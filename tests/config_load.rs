@@ -108,7 +108,7 @@ directory = "/srv/cgwd"
     let path = written("every", text);
     let Loaded { settings, origins, warnings, files } = load(&path);
     assert_eq!(warnings, []);
-    assert_eq!(files, [path.clone()]);
+    assert_eq!(files, std::slice::from_ref(&path));
     assert_eq!(settings.device, "Branch_1.sh");
     let address = &settings.address;
     assert_eq!(address.network, Network::Private);

@@ -554,6 +554,17 @@ fn what_may_be_a_secret_is_never_repeated() {
 }
 
 #[test]
+fn what_stands_in_the_file_can_neither_flood_nor_paint_the_terminal() {
+    let long = "x".repeat(100_000);
+    for text in ["policy = \"\\u001b[31m\\r\\nalert\"".to_owned(), format!("policy = \"{long}\""), format!("\"{long}\\u001b\" = 1")] {
+        let problems = problems_of("terminal", file("", &format!("[replacement]\n{text}")));
+        assert_eq!(problems.len(), 1);
+        let told = problems[0].to_string();
+        assert!(told.len() < 1500 && !told.chars().any(char::is_control), "{told:?}");
+    }
+}
+
+#[test]
 fn check_tells_people_and_programs_the_same() {
     let path = directory("check").join("config.toml");
     fs::write(&path, file("settel = \"30s\"", "[http]")).unwrap();
@@ -617,7 +628,10 @@ proptest! {
         prop_assert!(!told.is_empty());
         match outcome {
             Ok(loaded) => drop(config::show_text(&loaded)),
-            Err(error) => prop_assert!(!error.problems.is_empty()),
+            Err(error) => {
+                prop_assert!(!error.problems.is_empty());
+                prop_assert!(error.problems.iter().all(|problem| !problem.to_string().chars().any(char::is_control)));
+            }
         }
     }
 }
