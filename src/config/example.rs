@@ -21,7 +21,7 @@ pub fn example() -> String {
 }
 
 fn table_text(table: &Table) -> String {
-    let mark = if table.rows.iter().any(|row| is_active(table, row)) { "" } else { "#" };
+    let mark = if table.presence_matters { "#" } else { "" };
     let mut text = format!("\n# {}\n{}{mark}[{}]\n", "-".repeat(WIDTH_OF_RULE), prose(table.meaning), table.path);
     for row in table.rows {
         text.push_str(&row_text(table, row));

@@ -1,12 +1,12 @@
 //! The valid word nearest to a misspelt one.
 
-/// `None` where nothing is near enough to be what was meant: less than half of the letters agree.
+/// `None` where nothing is near enough to be what was meant: more than two letters in five differ.
 pub(super) fn nearest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
     valid
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.replace('-', "_")), candidate))
-        .filter(|(distance, candidate)| distance * 2 <= word.chars().count().max(candidate.chars().count()))
+        .filter(|(distance, candidate)| distance * 5 <= word.chars().count().max(candidate.chars().count()) * 2)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -30,6 +30,7 @@ mod tests {
         assert_eq!(nearest("source", valid), Some("sources"));
         assert_eq!(nearest("VPN-Gateway", valid), Some("vpn_gateway"));
         assert_eq!(nearest("zebra", valid), None);
+        assert_eq!(nearest("region", ["registration"]), None);
         assert_eq!(nearest("", valid), None);
         assert_eq!(suggestion("zebra", &["a", "b"], "valid keys"), "valid keys: a, b");
     }

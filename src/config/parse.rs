@@ -68,12 +68,13 @@ pub(super) fn duration_text(value: Duration) -> String {
     }
 }
 
+/// The complaint does not repeat the text: somebody may have written the secret itself instead of its file.
 pub(super) fn absolute_path(text: &str) -> Parsed<PathBuf> {
     if text.contains('\0') {
-        return complaint("holds a zero byte", "write the absolute path of a file");
+        return complaint("there is a zero byte in it", "write the absolute path of a file");
     }
     if !Path::new(text).is_absolute() {
-        return complaint(format!("`{text}` is not an absolute path"), "write the whole path, starting with `/`");
+        return complaint("this is not an absolute path", "write the whole path, starting with `/`");
     }
     Ok(PathBuf::from(text))
 }
@@ -126,14 +127,14 @@ pub(super) fn address_source(text: &str) -> Parsed<AddressSource> {
 fn unknown_address_source(kind: &str, text: &str) -> Parsed<AddressSource> {
     if kind == "http" {
         return complaint(
-            format!("`{text}` is not a kind of source"),
+            format!("`{}` is not a kind of source", without_user(text)),
             "write `https:https://…`; plain http is for loopback: `https:http://127.0.0.1:8080/`",
         );
     }
     if text.parse::<IpAddr>().is_ok() {
         return complaint(format!("`{text}` has no kind"), format!("write `static:{text}`"));
     }
-    complaint(format!("`{text}` is not a kind of source"), suggestion(kind, ADDRESS_KINDS, "valid kinds"))
+    complaint(format!("`{}` is not a kind of source", without_user(text)), suggestion(kind, ADDRESS_KINDS, "valid kinds"))
 }
 
 fn address_example(kind: &str) -> &'static str {
@@ -248,9 +249,8 @@ fn any_url(text: &str, example: &str) -> Parsed<Url> {
     let parsed = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
     let Some(url) = parsed.filter(|_| clean) else {
-        return complaint(format!("`{text}` is not an http or https URL"), format!("write for example `{example}`"));
+        return complaint(format!("`{}` is not an http or https URL", without_user(text)), format!("write for example `{example}`"));
     };
-    // The text itself must not be repeated here: it holds a secret.
     if !url.username().is_empty() || url.password().is_some() {
         return complaint(
             "has a user name or password in its URL",
@@ -258,6 +258,14 @@ fn any_url(text: &str, example: &str) -> Parsed<Url> {
         );
     }
     Ok(url)
+}
+
+/// The text without what stands before an `@`, where a password can be.
+fn without_user(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => text.to_owned(),
+    }
 }
 
 /// Names are refused: what `localhost` resolves to is not ours to know.

@@ -57,12 +57,13 @@ impl fmt::Display for Problem {
 
 impl Problem {
     pub(super) fn new(origin: &Origin, key: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        Problem { origin: origin.clone(), key: Some(key.into()), message: message.into(), remedy: remedy.into() }
+        let key = Some(one_line(&key.into()));
+        Problem { key, ..Problem::of_file(origin.clone(), message, remedy) }
     }
 
     /// About a file rather than a key.
     pub(super) fn of_file(origin: Origin, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        Problem { origin, key: None, message: message.into(), remedy: remedy.into() }
+        Problem { origin, key: None, message: one_line(&message.into()), remedy: one_line(&remedy.into()) }
     }
 
     pub fn file(&self) -> Option<&Path> {
@@ -113,6 +114,13 @@ impl fmt::Display for Origin {
             Origin::Line { file, line, .. } => write!(f, "{}:{line}", file.display()),
         }
     }
+}
+
+/// Names and values out of a file can hold anything, escape sequences for the terminal among it.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 400;
+    let clean: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().count() > LONGEST { format!("{clean}…") } else { clean }
 }
 
 /// What `cgwd config check` prints for people; ends with a newline.

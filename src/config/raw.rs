@@ -1,7 +1,7 @@
 //! The files as written: parsed, checked against the schema for names and types, merged key by key.
 
 use super::files::Text;
-use super::nearest::{nearest, suggestion};
+use super::nearest::nearest;
 use super::problem::{Origin, Problem};
 use super::schema::{self, Kind, Row, this_version};
 use std::collections::BTreeMap;
@@ -13,11 +13,11 @@ use toml::de::{DeTable, DeValue};
 /// What all files together say.
 #[derive(Default)]
 pub(super) struct Raw {
-    /// By full name. A key whose value has the wrong type is not here, and in `broken`.
+    /// By full name. A key whose value has the wrong type is not here; an array keeps its good items.
     pub entries: BTreeMap<String, Entry>,
     /// Where each table was opened first.
     pub tables: BTreeMap<String, Origin>,
-    /// Keys that stand there and can't be used; saying that they are missing would be wrong.
+    /// Keys that stand there with a problem already noted; saying that they are missing would be wrong.
     pub broken: Vec<String>,
     /// Some file could not be read or is not TOML: what seems to be missing may stand there.
     pub garbled: bool,
@@ -87,7 +87,11 @@ impl Reader<'_> {
             return self.problem(key, full, message, later.remedy);
         }
         if schema::table_at(full).is_none() {
-            let what = if table.is_empty() { "table or key".to_owned() } else { format!("key in [{table}]") };
+            let what = match (table, value.get_ref()) {
+                ("", DeValue::Table(_) | DeValue::Array(_)) => "table".to_owned(),
+                ("", _) => "key outside of every table".to_owned(),
+                _ => format!("key in [{table}]"),
+            };
             return self.problem(key, full, format!("unknown {what}: `{}`", shortened(name)), unknown_remedy(table, name));
         }
         match value.get_ref() {
@@ -127,8 +131,8 @@ impl Reader<'_> {
             }
             (Kind::WordOrCount(_) | Kind::Asn, DeValue::Integer(number)) => Value::Integer(decimal(number.as_str(), number.radix())),
             (Kind::Flag, DeValue::Boolean(flag)) => Value::Flag(*flag),
-            (Kind::Texts, DeValue::Array(items)) => Value::Texts(self.texts(full, items)?),
-            (Kind::TextTable, DeValue::Table(table)) => Value::TextTable(self.text_table(full, table)?),
+            (Kind::Texts, DeValue::Array(items)) => Value::Texts(self.texts(full, items)),
+            (Kind::TextTable, DeValue::Table(table)) => Value::TextTable(self.text_table(full, table)),
             (kind, other) => {
                 let (message, remedy) = wrong_type(full, row, kind, other, self.text.get(span.clone()).unwrap_or_default());
                 self.problem(&span, full, message, remedy);
@@ -138,7 +142,7 @@ impl Reader<'_> {
         Some(read)
     }
 
-    fn texts(&mut self, full: &str, items: &[Spanned<DeValue<'_>>]) -> Option<Vec<(String, Origin)>> {
+    fn texts(&mut self, full: &str, items: &[Spanned<DeValue<'_>>]) -> Vec<(String, Origin)> {
         let mut texts = Vec::new();
         for item in items {
             match item.get_ref() {
@@ -146,13 +150,14 @@ impl Reader<'_> {
                 other => {
                     let message = format!("`{full}` holds strings, and one of its items is {}", type_name(other));
                     self.problem(&item.span(), full, message, "write it in double quotes");
+                    self.raw.broken.push(full.to_owned());
                 }
             }
         }
-        (texts.len() == items.len()).then_some(texts)
+        texts
     }
 
-    fn text_table(&mut self, full: &str, table: &DeTable<'_>) -> Option<BTreeMap<String, (String, Origin)>> {
+    fn text_table(&mut self, full: &str, table: &DeTable<'_>) -> BTreeMap<String, (String, Origin)> {
         let mut texts = BTreeMap::new();
         for (key, value) in table {
             let name: &str = key.get_ref();
@@ -161,10 +166,11 @@ impl Reader<'_> {
                 other => {
                     let message = format!("`{full}` holds strings, and `{}` is {}", shortened(name), type_name(other));
                     self.problem(&value.span(), full, message, "write the value in double quotes");
+                    self.raw.broken.push(full.to_owned());
                 }
             }
         }
-        (texts.len() == table.len()).then_some(texts)
+        texts
     }
 
     fn problem(&mut self, span: &Range<usize>, full: &str, message: impl Into<String>, remedy: impl Into<String>) {
@@ -188,14 +194,14 @@ fn written(full: &str) -> String {
     }
 }
 
+/// The nearest name here, and the tables in which this very name would be right.
 fn unknown_remedy(table: &str, name: &str) -> String {
-    if let Some(near) = nearest(name, schema::names_in(table)) {
-        return format!("did you mean `{near}`?");
-    }
-    let elsewhere = schema::TABLES.iter().find(|other| other.rows.iter().any(|row| row.key == name));
-    match elsewhere {
-        Some(other) => format!("did you mean `{name}` in [{}]?", other.path),
-        None => suggestion(name, &schema::names_in(table), if table.is_empty() { "valid tables" } else { "valid keys" }),
+    let here = nearest(name, schema::names_in(table)).map(|near| format!("`{near}`"));
+    let elsewhere = schema::TABLES.iter().filter(|other| other.rows.iter().any(|row| row.key == name));
+    let meant: Vec<String> = here.into_iter().chain(elsewhere.map(|other| format!("`{name}` in [{}]", other.path))).collect();
+    match meant.is_empty() {
+        false => format!("did you mean {}?", meant.join(", or ")),
+        true => format!("valid {}: {}", if table.is_empty() { "tables" } else { "keys" }, schema::names_in(table).join(", ")),
     }
 }
 

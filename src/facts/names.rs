@@ -151,3 +151,80 @@ fn tag_text(text: &str) -> Checked {
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is accepted, and beside it the nearest thing that is not.
+    #[test]
+    fn both_sides_of_every_length() {
+        let of = |length: usize| "名".repeat(length);
+        for (check, lengths) in [
+            (gateway_name as fn(&str) -> Checked, NAME_LENGTH),
+            (gateway_description, DESCRIPTION_LENGTH),
+            (tag_key, TAG_KEY_LENGTH),
+            (tag_value, TAG_VALUE_LENGTH),
+        ] {
+            assert!(check(&of(*lengths.start())).is_ok() && check(&of(*lengths.end())).is_ok());
+            assert!(check(&of(lengths.end() + 1)).is_err());
+            assert_eq!(check("").is_ok(), *lengths.start() == 0);
+        }
+        for (check, lengths) in [(device_name as fn(&str) -> Checked, DEVICE_NAME_LENGTH), (auth_key, AUTH_KEY_LENGTH)] {
+            assert!(check("x").is_ok() && check(&"x".repeat(*lengths.end())).is_ok());
+            assert!(check("").is_err() && check(&"x".repeat(lengths.end() + 1)).is_err());
+        }
+        assert_eq!((NAME_LENGTH, DESCRIPTION_LENGTH, AUTH_KEY_LENGTH), (1..=100, 1..=100, 1..=64));
+        assert_eq!((TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TAGS_MAX, DEVICE_NAME_LENGTH), (1..=64, 0..=128, 20, 1..=64));
+    }
+
+    #[test]
+    fn which_characters_may_stand_where() {
+        assert!(device_name("aZ09._-").is_ok());
+        for bad in ["a b", "a/b", "é", "a:b", "a\n"] {
+            assert!(device_name(bad).is_err(), "{bad}");
+        }
+        assert!((33u8..127).filter(|&byte| byte != b'?').all(|byte| auth_key(&char::from(byte).to_string()).is_ok()));
+        for bad in ["a b", "a?b", "é", "a\tb", "中", "\u{7f}"] {
+            assert!(auth_key(bad).is_err(), "{bad}");
+        }
+        for bad in ["http://x", "https://x", "HTTP://x"] {
+            assert!(gateway_name(bad).is_err() && gateway_description(bad).is_err(), "{bad}");
+        }
+        assert!(gateway_name("see http://x").is_ok() && gateway_name("http:/x").is_ok() && gateway_description("httpx").is_ok());
+    }
+
+    #[test]
+    fn tags_keep_clear_of_the_clouds_and_ours() {
+        for bad in ["aliyun", "aliyunX", "Aliyun:x", "acs:x", "ACS:x", "a http://b", "https://"] {
+            assert!(tag_key(bad).is_err() && tag_value(bad).is_err(), "{bad}");
+        }
+        for good in ["aliyu", "my-aliyun", "acs", "xacs:", "http:/x", "cgwd"] {
+            assert!(tag_key(good).is_ok() && tag_value(good).is_ok(), "{good}");
+        }
+        for ours in [TAG_DEVICE, TAG_OWNER, "cgwd-plan", "cgwd-", "CGWD-x"] {
+            assert!(tag_key(ours).is_err() && tag_value(ours).is_ok(), "{ours}");
+        }
+        let tags = |count: usize| (0..count).map(|index| (format!("k{index}"), String::new())).collect::<Tags>();
+        assert!(tag_count(&tags(18)).is_ok() && tag_count(&tags(19)).is_err());
+        assert_eq!(USER_TAGS_MAX + OUR_TAGS.len(), TAGS_MAX);
+    }
+
+    #[test]
+    fn shapes_of_ids() {
+        for good in ["cn-hangzhou", "us-east-1", "cn-north-2-gov-1", "rus-west-1-pop"] {
+            assert!(region_id(good).is_ok(), "{good}");
+        }
+        for bad in ["", "cn", "CN-hangzhou", "cn-", "-cn", "cn--x", "cn-x.evil", "cn-x/", "cn_x", &format!("cn-{}", "x".repeat(61))] {
+            assert!(region_id(bad).is_err(), "{bad}");
+        }
+        assert!(resource_id("vpn-bp1q8bgx4xnkm", "vpn-") && resource_id(&format!("tr-{}", "a".repeat(64)), "tr-"));
+        for bad in ["", "vpn-", "vpn", "cgw-1", "vpn-a b", "vpn-a/b", &format!("vpn-{}", "a".repeat(65))] {
+            assert!(!resource_id(bad, "vpn-"), "{bad}");
+        }
+        assert!(role_arn("acs:ram::1234567890123456:role/cgwd").is_ok());
+        for bad in ["", "acs:ram::x:role/a", "acs:ram:::role/a", "acs:ram::1:role/", "acs:ram::1:user/a", "acs:ram::1:role/a b"] {
+            assert!(role_arn(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -190,6 +190,7 @@ pub const ALL: &[Range] = &[
 ];
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::model::Prefix;

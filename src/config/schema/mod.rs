@@ -18,6 +18,8 @@ pub struct Table {
     pub path: &'static str,
     /// For `config example`; lines separated by newlines.
     pub meaning: &'static str,
+    /// Whether the table's presence says something, so that an empty one is a mistake and the example must not open it.
+    pub presence_matters: bool,
     pub rows: &'static [Row],
 }
 

@@ -19,6 +19,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "device",
         meaning: "This device.",
+        presence_matters: false,
         rows: &[Row {
             key: "name",
             kind: Kind::Text,
@@ -31,6 +32,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "address",
         meaning: "How the device's address is found out.",
+        presence_matters: false,
         rows: &[
             Row {
                 key: "network",
@@ -93,6 +95,7 @@ pub const TABLES: &[Table] = &[
         path: "bgp",
         meaning: "The device's BGP autonomous system number. Without this table no ASN is registered.\n\
             Either key will do; where both are set they must agree.",
+        presence_matters: true,
         rows: &[
             Row {
                 key: "source",
@@ -115,6 +118,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "cloud",
         meaning: "Where the customer gateway is. At least one of region, vpn_gateway, transit_router and connections is required.",
+        presence_matters: false,
         rows: &[
             Row {
                 key: "region",
@@ -186,6 +190,7 @@ pub const TABLES: &[Table] = &[
         path: "cloud.credentials",
         meaning: "Without this table: systemd credentials and the official chain (environment, ~/.alibabacloud/credentials,\n\
             ~/.aliyun/config.json, OIDC, instance role, credentials URI).",
+        presence_matters: false,
         rows: &[
             Row {
                 key: "access_key_id_file",
@@ -216,6 +221,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "gateway",
         meaning: "Attributes of the customer gateway that is created.",
+        presence_matters: false,
         rows: &[
             Row {
                 key: "name",
@@ -262,6 +268,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "registration",
         meaning: "What cgwd may do by itself when this device has no customer gateway.",
+        presence_matters: false,
         rows: &[
             Row {
                 key: "create",
@@ -284,6 +291,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "replacement",
         meaning: "What happens when the registered address or ASN is no longer the device's.",
+        presence_matters: false,
         rows: &[Row {
             key: "policy",
             kind: Kind::Word(POLICIES),
@@ -300,6 +308,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "state",
         meaning: "What cgwd remembers.",
+        presence_matters: false,
         rows: &[Row {
             key: "directory",
             kind: Kind::Path,

@@ -2,22 +2,20 @@
 //!
 //! Every reader answers `None` where it has noted a problem, so that one mistake never hides the next.
 
-use super::nearest::suggestion;
-use super::parse::{self, Parsed};
+mod reader;
+
+use super::parse;
 use super::problem::{Origin, Problem};
 use super::raw::{Entry, Raw, Value};
-use super::schema::{self, Default, Kind, LATER_POLICIES, this_version};
+use super::schema::{LATER_POLICIES, this_version};
 use crate::facts::names;
 use crate::model::{
     AddressSettings, AddressSource, Agreement, BgpSettings, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
     RegistrationPolicy, ReplacementPolicy, RouteTarget, Settings, Tags,
 };
 use crate::system::environment::Environment;
-use std::collections::BTreeMap;
+use reader::{Origins, Reader};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-pub(super) type Origins = BTreeMap<String, Origin>;
 
 const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 
@@ -51,23 +49,12 @@ pub(super) fn resolve(
     Some((settings, reader.origins))
 }
 
-/// A text and where it stands.
-type Placed = (String, Origin);
-
-struct Reader<'a> {
-    raw: &'a Raw,
-    main: &'a Path,
-    origins: Origins,
-    problems: &'a mut Vec<Problem>,
-    warnings: &'a mut Vec<Problem>,
-}
-
 impl Reader<'_> {
     fn device(&mut self, host_name: &str) -> Option<String> {
         const KEY: &str = "device.name";
         let (name, origin) = match self.text(KEY) {
             Some(placed) => placed,
-            None if self.raw.broken.iter().any(|key| key == KEY) => return None,
+            None if self.is_broken(KEY) => return None,
             None => (host_name.to_owned(), Origin::HostName),
         };
         self.origins.insert(KEY.to_owned(), origin.clone());
@@ -89,7 +76,7 @@ impl Reader<'_> {
     fn address(&mut self) -> Option<AddressSettings> {
         let network = self.word("address.network").map(|word| if word == "private" { Network::Private } else { Network::Public });
         let sources = self.sources();
-        let agreement = self.agreement(sources.as_ref().map(Vec::len));
+        let agreement = self.agreement();
         let settle = self.duration("address.settle");
         let prefer = self.optional("address.prefer", parse::prefix);
         let poll = self.duration("address.poll");
@@ -100,35 +87,45 @@ impl Reader<'_> {
     fn sources(&mut self) -> Option<Vec<AddressSource>> {
         const KEY: &str = "address.sources";
         let written = self.texts(KEY)?;
-        if written.is_empty() {
+        if written.is_empty() && !self.is_broken(KEY) {
             let origin = self.origin(KEY);
             self.problem(&origin, KEY, "`address.sources` is empty", "name at least one source, e.g. [\"interface:eth0\"]");
             return None;
         }
-        let unique = self.unique(KEY, &written);
+        let whole = self.unique(KEY, &written) && !self.is_broken(KEY);
         let parsed: Vec<Option<AddressSource>> =
             written.iter().map(|(text, origin)| self.parsed(KEY, text, origin, parse::address_source)).collect();
-        parsed.into_iter().collect::<Option<Vec<_>>>().filter(|_| unique)
+        parsed.into_iter().collect::<Option<Vec<_>>>().filter(|_| whole)
     }
 
-    /// `sources` is how many there are, where that is known.
-    fn agreement(&mut self, sources: Option<usize>) -> Option<Agreement> {
+    fn agreement(&mut self) -> Option<Agreement> {
         const KEY: &str = "address.agreement";
         if let Some(Entry { value: Value::Integer(written), origin }) = self.raw.entries.get(KEY) {
             self.origins.insert(KEY.to_owned(), origin.clone());
-            return self.quorum(KEY, written, origin, sources);
+            return self.quorum(KEY, written, origin);
         }
         self.word(KEY).map(|word| if word == "all" { Agreement::All } else { Agreement::First })
     }
 
-    fn quorum(&mut self, key: &str, written: &str, origin: &Origin, sources: Option<usize>) -> Option<Agreement> {
-        let most = sources.unwrap_or(usize::MAX);
+    fn quorum(&mut self, key: &str, written: &str, origin: &Origin) -> Option<Agreement> {
+        let sources = match self.raw.entries.get("address.sources").map(|entry| &entry.value) {
+            Some(Value::Texts(sources)) => sources.len(),
+            _ => usize::MAX,
+        };
         match written.parse::<usize>() {
-            Ok(count) if (1..=most).contains(&count) => Some(Agreement::Quorum(count)),
-            _ => {
-                let available = sources.map_or("the number of sources".to_owned(), |count| count.to_string());
-                let message = format!("`{key}` is {written}, and must be from 1 to {available}: so many sources there are");
+            Ok(count) if (1..=sources).contains(&count) => Some(Agreement::Quorum(count)),
+            Ok(count) if count > sources => {
+                let message = format!("`{key}` asks for {count} sources, and there are {sources}");
                 self.problem(origin, key, message, "write \"first\", \"all\" or a smaller number, or add sources");
+                None
+            }
+            _ => {
+                self.problem(
+                    origin,
+                    key,
+                    format!("`{key}` is {written}, and must be at least 1"),
+                    "write \"first\", \"all\" or a number from 1",
+                );
                 None
             }
         }
@@ -214,13 +211,13 @@ impl Reader<'_> {
             return Some(Vec::new());
         }
         let written = self.texts(KEY)?;
-        if written.is_empty() {
+        if written.is_empty() && !self.is_broken(KEY) {
             let origin = self.origin(KEY);
             self.problem(&origin, KEY, "`cloud.connections` is empty", "name at least one connection, or remove the key");
         }
-        let unique = self.unique(KEY, &written);
+        let whole = self.unique(KEY, &written) && !self.is_broken(KEY);
         let ids: Vec<Option<String>> = written.into_iter().map(|(id, origin)| self.resource_at(KEY, "vco-", id, &origin)).collect();
-        ids.into_iter().collect::<Option<Vec<_>>>().filter(|_| unique)
+        ids.into_iter().collect::<Option<Vec<_>>>().filter(|_| whole)
     }
 
     fn credentials(&mut self) -> CredentialSettings {
@@ -301,156 +298,6 @@ impl Reader<'_> {
         let origin = Origin::Environment(STATE_DIRECTORY);
         self.origins.insert(KEY.to_owned(), origin.clone());
         self.parsed(KEY, directory, &origin, parse::absolute_path)
-    }
-
-    fn flag(&mut self, key: &str) -> Option<bool> {
-        if let Some(Entry { value: Value::Flag(flag), origin }) = self.raw.entries.get(key) {
-            self.origins.insert(key.to_owned(), origin.clone());
-            return Some(*flag);
-        }
-        match self.default(key)? {
-            Default::Flag(flag) => Some(flag),
-            Default::Required | Default::Text(_) | Default::Unset(_) => None,
-        }
-    }
-
-    /// One of the row's words.
-    fn word(&mut self, key: &str) -> Option<String> {
-        let (word, origin) = self.text(key)?;
-        let Some(Kind::Word(valid) | Kind::WordOrCount(valid)) = schema::row(key).map(|row| row.kind) else { return None };
-        if !valid.contains(&word.as_str()) {
-            let counts = schema::row(key).is_some_and(|row| matches!(row.kind, Kind::WordOrCount(_)));
-            let remedy = match counts && word.parse::<u64>().is_ok() {
-                true => format!("write the number without quotes: {word}"),
-                false => suggestion(&word, valid, "valid values"),
-            };
-            self.problem(&origin, key, format!("`{word}` is not a value of `{key}`"), remedy);
-            return None;
-        }
-        Some(word)
-    }
-
-    fn duration(&mut self, key: &str) -> Option<Duration> {
-        let (text, origin) = self.text(key)?;
-        let Some(Kind::Duration { least, most }) = schema::row(key).map(|row| row.kind) else { return None };
-        self.parsed(key, &text, &origin, |text| parse::duration(text, least, most))
-    }
-
-    fn path(&mut self, key: &str) -> Option<PathBuf> {
-        self.optional(key, parse::absolute_path)
-    }
-
-    fn resource(&mut self, key: &str, prefix: &str) -> Option<String> {
-        let (id, origin) = self.text(key)?;
-        self.resource_at(key, prefix, id, &origin)
-    }
-
-    fn resource_at(&mut self, key: &str, prefix: &str, id: String, origin: &Origin) -> Option<String> {
-        if !names::resource_id(&id, prefix) {
-            let message = format!("`{id}` can't be the id that `{key}` asks for");
-            self.problem(
-                origin,
-                key,
-                message,
-                format!("copy it from the console: it starts with `{prefix}`, then come letters and digits"),
-            );
-            return None;
-        }
-        Some(id)
-    }
-
-    fn ruled(&mut self, key: &str, rule: fn(&str) -> names::Checked, remedy: &str) -> Option<String> {
-        let (text, origin) = self.text(key)?;
-        if let Err(broken) = rule(&text) {
-            self.problem(&origin, key, format!("`{key}` {broken}"), remedy);
-            return None;
-        }
-        Some(text)
-    }
-
-    fn optional<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Parsed<T>) -> Option<T> {
-        let (text, origin) = self.text(key)?;
-        self.parsed(key, &text, &origin, parse)
-    }
-
-    fn parsed<T>(&mut self, key: &str, text: &str, origin: &Origin, parse: impl FnOnce(&str) -> Parsed<T>) -> Option<T> {
-        match parse(text) {
-            Ok(value) => Some(value),
-            Err(complaint) => {
-                self.problem(origin, key, format!("`{key}`: {}", complaint.message), complaint.remedy);
-                None
-            }
-        }
-    }
-
-    /// The text of a key or its default. With `None` it is unset or already reported.
-    fn text(&mut self, key: &str) -> Option<Placed> {
-        if let Some(Entry { value: Value::Text(text), origin }) = self.raw.entries.get(key) {
-            self.origins.insert(key.to_owned(), origin.clone());
-            return Some((text.clone(), origin.clone()));
-        }
-        match self.default(key)? {
-            Default::Text(text) => Some((text.to_owned(), Origin::Default)),
-            Default::Required | Default::Flag(_) | Default::Unset(_) => None,
-        }
-    }
-
-    fn texts(&mut self, key: &str) -> Option<Vec<Placed>> {
-        if let Some(Entry { value: Value::Texts(texts), origin }) = self.raw.entries.get(key) {
-            self.origins.insert(key.to_owned(), origin.clone());
-            return Some(texts.clone());
-        }
-        self.default(key)?;
-        None
-    }
-
-    /// `None` where the key is written, if badly; a required key that is missing is reported.
-    fn default(&mut self, key: &str) -> Option<Default> {
-        if self.is_written(key) {
-            return None;
-        }
-        let row = schema::row(key)?;
-        self.origins.insert(key.to_owned(), Origin::Default);
-        if row.default == Default::Required {
-            let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-            let origin = self.table_origin(table);
-            self.missing(&origin, key, &format!("`{key}` is required"), &format!("write `{name} = {}` in [{table}]", row.example));
-        }
-        Some(row.default)
-    }
-
-    fn unique(&mut self, key: &str, items: &[Placed]) -> bool {
-        let mut all = true;
-        for (index, (text, origin)) in items.iter().enumerate() {
-            if items[..index].iter().any(|(earlier, _)| earlier == text) {
-                self.problem(origin, key, format!("`{text}` stands twice in `{key}`"), "remove one of the two");
-                all = false;
-            }
-        }
-        all
-    }
-
-    fn is_written(&self, key: &str) -> bool {
-        self.raw.entries.contains_key(key) || self.raw.broken.iter().any(|broken| broken == key)
-    }
-
-    fn origin(&self, key: &str) -> Origin {
-        self.raw.entries.get(key).map_or_else(|| Origin::File(self.main.to_owned()), |entry| entry.origin.clone())
-    }
-
-    fn table_origin(&self, table: &str) -> Origin {
-        self.raw.tables.get(table).cloned().unwrap_or_else(|| Origin::File(self.main.to_owned()))
-    }
-
-    /// Something is not there. Said only where every file was understood: it may stand in the part that was not.
-    fn missing(&mut self, origin: &Origin, key: &str, message: &str, remedy: &str) {
-        if !self.raw.garbled {
-            self.problem(origin, key, message, remedy);
-        }
-    }
-
-    fn problem(&mut self, origin: &Origin, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.push(Problem::new(origin, key, message, remedy));
     }
 }
 
