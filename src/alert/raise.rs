@@ -141,6 +141,7 @@ impl AlertBook {
     }
 
     fn occur(&mut self, alert: Alert, now: Timestamp) -> Option<Notice> {
+        debug_assert_eq!(alert.event.nature, Nature::Occurrence, "{} is no occurrence", alert.event.code);
         let code = alert.event.code;
         let notice = Notice { phase: Phase::Occurred, alert, since: now };
         if !self.held_back.contains_key(code) && self.may_tell(code) {

@@ -116,6 +116,10 @@ mod tests {
     fn a_directory_that_can_not_be_written_is_told_from_one_that_is_missing() {
         let missing = Lock::take(Path::new("/nonexistent")).unwrap_err();
         assert!(matches!(missing, LockError::Io { .. }));
+        // Nobody, not even root, makes a file there.
+        let refused = Lock::take(Path::new("/sys")).unwrap_err();
+        assert!(matches!(refused, LockError::NotWritable { .. }), "{refused:?}");
+        assert_eq!(refused.to_string(), "/sys can't be written");
         let directory = Path::new("/x");
         for errno in [Errno::ROFS, Errno::ACCESS, Errno::NOSPC] {
             assert!(matches!(classify(directory, errno), LockError::NotWritable { .. }), "{errno}");

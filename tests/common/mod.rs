@@ -13,3 +13,10 @@ pub fn missing(part: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "COULD NOT RUN: {part}: {why}");
     assert!(std::env::var("CGWD_REQUIRE_ALL").as_deref() != Ok("1"), "{part} is required here, but {why}");
 }
+
+/// A Python that has the packages of tests/requirements.txt, as `tests/run` makes it.
+pub fn python() -> Option<std::path::PathBuf> {
+    let made = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-venv/bin/python");
+    let python = std::env::var_os("CGWD_TEST_PYTHON").map_or_else(|| made.into(), std::path::PathBuf::from);
+    python.exists().then_some(python)
+}
