@@ -1,5 +1,6 @@
 //! Exit codes, and the errors that end a command.
 
+use super::simulate::SimulateError;
 use crate::cloud::error::CloudError;
 use crate::daemon::with_causes;
 use crate::execute::ExecuteError;
@@ -78,6 +79,13 @@ impl From<CloudError> for Failure {
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Failure {
         Failure::new(Exit::Failed, with_causes(&error), error.remedy())
+    }
+}
+
+impl From<SimulateError> for Failure {
+    fn from(error: SimulateError) -> Failure {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+        Failure::new(exit, with_causes(&error), error.remedy())
     }
 }
 

@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod register;
 mod run;
+pub mod simulate;
 
 mod status;
 mod survey;
@@ -63,6 +64,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Check, show or begin a configuration
     Config(config::ConfigArgs),
+    /// The simulated cloud as a server, for tests and rehearsals
+    Simulate(simulate::SimulateArgs),
 }
 
 /// What every command is given.
@@ -112,6 +115,10 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Status(arguments) => status::run(context, arguments).await,
         Command::History(arguments) => history::run(context, arguments),
         Command::Config(arguments) => config::run(context, arguments),
+        Command::Simulate(arguments) => {
+            simulate::run(&arguments, &context.environment, &mut std::io::stdout(), &mut std::io::stderr()).await?;
+            Ok(Exit::Done)
+        }
     }
 }
 
