@@ -28,7 +28,7 @@ pub async fn run(context: &mut Context) -> Result<Exit, Failure> {
     };
     let runtime = context.environment.var("RUNTIME_DIRECTORY").and_then(|list| list.split(':').next()).map(PathBuf::from);
     let runtime = runtime.or_else(|| watch_only.is_none().then(|| directory.clone()));
-    let notify = Notify::from_environment(&context.environment).map_err(Failure::system)?;
+    let notify = Notify::from_environment(&context.environment);
     tracing::info!(device = loaded.settings.device, version = env!("CARGO_PKG_VERSION"), state = %directory.display(), "starting");
     let daemon = Daemon::new(Start {
         config_path: context.config_path.clone(),

@@ -191,7 +191,7 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
         "" => format!("{}: {}", error.action, error.message),
         code => format!("{}: {} ({code})", error.action, error.message),
     };
-    alert(code, if error.code.is_empty() { "network" } else { &error.code }, message, Some(&error.remedy), &fields)
+    alert(code, "cloud", message, Some(&error.remedy), &fields)
 }
 
 /// The alerts that stood when the journal was last written.
