@@ -45,6 +45,15 @@ impl Endpoints {
         Ok(Endpoints { sts_region, inside_vpc, ..self })
     }
 
+    /// As a profile's `sts_region` and `enable_vpc` choose it; what is `None` stays.
+    ///
+    /// # Errors
+    /// Where the region cannot be one.
+    pub fn for_role(&self, sts_region: Option<&str>, inside_vpc: Option<bool>) -> Result<Endpoints, EndpointError> {
+        let region = sts_region.or(self.sts_region.as_deref());
+        self.clone().with_sts(region, inside_vpc.unwrap_or(self.inside_vpc))
+    }
+
     /// `https://host` of a product's API, without a trailing slash.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Which provider is asked when, and how long its answer is good for.
 
-use super::{Credentials, CredentialsError, Provider, Surroundings};
+use super::provider::{Found, Provider};
+use super::{Credentials, CredentialsError, Surroundings};
 use crate::model::{CredentialSettings, Timestamp};
 use jiff::SignedDuration;
 use std::cell::RefCell;
@@ -8,6 +9,8 @@ use std::rc::Rc;
 
 /// Sessions are renewed this long before they end, as the official libraries do; short ones after two thirds.
 const EARLY: SignedDuration = SignedDuration::from_mins(15);
+/// What a program printed without an end is kept for this long.
+const COSTLY: SignedDuration = SignedDuration::from_mins(5);
 /// After a failed renewal the old credentials serve on, and the provider is left alone for this long.
 const RENEWAL_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// What is left of a session must cover the call it is used for.
@@ -24,6 +27,8 @@ enum Chain {
 
 struct Renewing {
     providers: Vec<Provider>,
+    /// On top of what the provider gives.
+    role_arn: Option<String>,
     surroundings: Surroundings,
     kept: RefCell<Kept>,
     /// One renewal at a time.
@@ -56,6 +61,7 @@ impl CredentialChain {
         let providers = Provider::in_order(settings, &surroundings.environment);
         CredentialChain(Rc::new(Chain::Renewing(Renewing {
             providers,
+            role_arn: settings.role_arn.clone(),
             surroundings,
             kept: RefCell::default(),
             turn: tokio::sync::Mutex::new(()),
@@ -111,18 +117,18 @@ impl Renewing {
             if chosen.is_some_and(|chosen| chosen != index) {
                 continue;
             }
-            match provider.credentials(&self.surroundings).await {
-                Ok(credentials) => {
+            let (error, stop) = match provider.credentials(&self.surroundings, self.role_arn.as_deref()).await {
+                Ok(Found::Usable(credentials)) => {
                     self.kept.borrow_mut().chosen = Some(index);
                     return Ok(credentials);
                 }
-                Err(error) => {
-                    tracing::debug!(provider = provider.name(), reason = error.reason, "no credentials");
-                    tried.push((provider.name().to_owned(), error));
-                    if provider.is_explicit() {
-                        break;
-                    }
-                }
+                Ok(Found::WithoutRole(error)) => (error, true),
+                Err(error) => (error, provider.is_explicit()),
+            };
+            tracing::debug!(provider = provider.name(), reason = error.reason, "no credentials");
+            tried.push((provider.name().to_owned(), error));
+            if stop {
+                break;
             }
         }
         Err(CredentialsError { tried })
@@ -130,7 +136,11 @@ impl Renewing {
 
     fn keep(&self, credentials: Credentials) -> Credentials {
         let now = self.surroundings.time.now();
-        let renew_at = credentials.expires.map_or(now, |expires| renew_at(now, expires));
+        let renew_at = match credentials.expires {
+            Some(expires) => renew_at(now, expires),
+            None if credentials.costly => later(now, COSTLY),
+            None => now,
+        };
         self.kept.borrow_mut().held = Some(Held { credentials: credentials.clone(), renew_at, rejected: false });
         credentials
     }
@@ -142,9 +152,13 @@ impl Renewing {
         if held.credentials.expires.is_some_and(|expires| expires.duration_since(now) < LEAST_LEFT) {
             return None;
         }
-        held.renew_at = now.checked_add(RENEWAL_PAUSE).unwrap_or(now);
+        held.renew_at = later(now, RENEWAL_PAUSE);
         Some(held.credentials.clone())
     }
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(now)
 }
 
 fn renew_at(now: Timestamp, expires: Timestamp) -> Timestamp {

@@ -2,11 +2,18 @@
 //! (cloud/api.md 7; alibabacloud_credentials 1.0.12).
 
 mod chain;
+mod cli_profile;
 mod environment;
+mod external;
+mod files;
+mod ini;
+mod metadata;
 mod provider;
+mod session;
+mod sts;
+mod uri;
 
 pub use chain::CredentialChain;
-use provider::Provider;
 
 use super::cloud_time::CloudTime;
 use super::endpoint::Endpoints;
@@ -16,6 +23,7 @@ use super::transport::Transport;
 use crate::model::{Secret, Timestamp};
 use crate::system::environment::Environment;
 use std::fmt;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// An access key, perhaps of a session.
@@ -27,7 +35,9 @@ pub struct Credentials {
     pub security_token: Option<Secret>,
     /// The cloud's time at which the session ends; `None` for keys that last.
     pub expires: Option<Timestamp>,
-    /// Which provider it came from, e.g. `environment` or `cli profile default`.
+    /// A program made them, so they are not fetched anew for every call.
+    pub costly: bool,
+    /// Which provider they came from, e.g. `environment` or `CLI profile default`.
     pub source: String,
 }
 
@@ -39,6 +49,7 @@ impl Credentials {
             access_key_secret: Secret::new(access_key_secret),
             security_token: None,
             expires: None,
+            costly: false,
             source: source.to_owned(),
         }
     }
@@ -62,6 +73,20 @@ pub struct Surroundings {
     pub entropy: Entropy,
     pub environment: Environment,
     pub metadata_base_url: String,
+}
+
+impl Surroundings {
+    fn needed(&self, name: &str) -> Result<&str, ProviderError> {
+        self.environment.var(name).ok_or_else(|| ProviderError::lasting(format!("{name} is not set")))
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.environment.var(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    fn home(&self) -> Result<PathBuf, ProviderError> {
+        Ok(PathBuf::from(self.needed("HOME")?))
+    }
 }
 
 /// Why one provider gave nothing. Never holds a secret.

@@ -1,0 +1,159 @@
+//! The profiles of the official command line, `~/.aliyun/config.json` (cloud/api.md 7; credentials-python
+//! provider/cli_profile.py; aliyun-cli config/profile.go).
+
+use super::sts::{self, RoleRequest};
+use super::{Credentials, ProviderError, Surroundings, external, files, metadata, uri};
+use crate::model::Secret;
+use serde::Deserialize;
+
+/// More profiles in a chain than anybody has; a loop ends here.
+const LONGEST_CHAIN: usize = 8;
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(default)]
+    current: String,
+    #[serde(default)]
+    profiles: Vec<Profile>,
+}
+
+/// One profile: the fields that some mode uses. No `Debug`: most are secret.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+struct Profile {
+    name: String,
+    mode: String,
+    access_key_id: String,
+    access_key_secret: String,
+    sts_token: String,
+    sts_region: Option<String>,
+    ram_role_name: String,
+    ram_role_arn: String,
+    ram_session_name: Option<String>,
+    role_session_name: Option<String>,
+    expired_seconds: Option<u64>,
+    policy: Option<String>,
+    external_id: Option<String>,
+    enable_vpc: Option<bool>,
+    source_profile: String,
+    oidc_provider_arn: String,
+    oidc_token_file: String,
+    process_command: String,
+    credentials_uri: String,
+}
+
+pub async fn credentials(surroundings: &Surroundings) -> Result<Credentials, ProviderError> {
+    if surroundings.flag("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
+        return Err(ProviderError::lasting("switched off by ALIBABA_CLOUD_CLI_PROFILE_DISABLED"));
+    }
+    let path = surroundings.home()?.join(".aliyun/config.json");
+    let text = files::text(&path)?;
+    // serde's message could repeat what it read.
+    let config: Config =
+        serde_json::from_str(&text).map_err(|_| ProviderError::lasting(format!("{} is not the CLI's JSON", path.display())))?;
+    let wanted = surroundings.environment.var("ALIBABA_CLOUD_PROFILE").unwrap_or(&config.current);
+    let chain = chain(&config, wanted)?;
+    of_chain(surroundings, &chain).await
+}
+
+/// The wanted profile, preceded by the profiles that it builds on: the innermost first.
+fn chain<'a>(config: &'a Config, wanted: &str) -> Result<Vec<&'a Profile>, ProviderError> {
+    let mut chain: Vec<&Profile> = Vec::new();
+    let mut wanted = wanted;
+    loop {
+        let profile = config.profiles.iter().find(|profile| !wanted.is_empty() && profile.name == wanted);
+        let profile = profile.ok_or_else(|| ProviderError::lasting(format!("there is no profile `{wanted}`")))?;
+        chain.insert(0, profile);
+        if profile.mode != "ChainableRamRoleArn" {
+            return Ok(chain);
+        }
+        if chain.len() >= LONGEST_CHAIN {
+            return Err(ProviderError::lasting(format!("the source_profile chain of `{}` has no end", profile.name)));
+        }
+        wanted = &profile.source_profile;
+    }
+}
+
+async fn of_chain(surroundings: &Surroundings, chain: &[&Profile]) -> Result<Credentials, ProviderError> {
+    let Some((first, rest)) = chain.split_first() else { return Err(ProviderError::lasting("no profile is current")) };
+    let mut credentials = first.credentials(surroundings).await?;
+    for profile in rest {
+        credentials = sts::assume_role(surroundings, &credentials, &profile.role(profile.ram_session_name.clone())).await?;
+    }
+    let name = chain.last().map_or("", |profile| &profile.name);
+    Ok(Credentials { source: format!("CLI profile {name}"), ..credentials })
+}
+
+impl Profile {
+    async fn credentials(&self, surroundings: &Surroundings) -> Result<Credentials, ProviderError> {
+        match self.mode.as_str() {
+            "AK" => self.keys(None),
+            "StsToken" if self.sts_token.is_empty() => Err(self.lacks("sts_token")),
+            "StsToken" => self.keys(Some(Secret::new(&self.sts_token))),
+            "RamRoleArn" => {
+                let token = (!self.sts_token.is_empty()).then(|| Secret::new(&self.sts_token));
+                sts::assume_role(surroundings, &self.keys(token)?, &self.role(self.ram_session_name.clone())).await
+            }
+            "EcsRamRole" => metadata::credentials(surroundings, Some(&self.ram_role_name)).await,
+            "RamRoleArnWithRoleName" => {
+                let instance = metadata::credentials(surroundings, Some(&self.ram_role_name)).await?;
+                sts::assume_role(surroundings, &instance, &self.role(self.ram_session_name.clone())).await
+            }
+            "OIDC" => self.oidc(surroundings).await,
+            "External" => external::credentials(&self.process_command).await,
+            "CredentialsURI" => uri::credentials(surroundings, &self.credentials_uri).await,
+            mode => Err(self.refused(mode)),
+        }
+    }
+
+    fn keys(&self, security_token: Option<Secret>) -> Result<Credentials, ProviderError> {
+        if self.access_key_id.is_empty() {
+            return Err(self.lacks("access_key_id"));
+        }
+        if self.access_key_secret.is_empty() {
+            return Err(self.lacks("access_key_secret"));
+        }
+        Ok(Credentials { security_token, ..Credentials::lasting(&self.access_key_id, &self.access_key_secret, "CLI profile") })
+    }
+
+    async fn oidc(&self, surroundings: &Surroundings) -> Result<Credentials, ProviderError> {
+        let or_environment = |own: &str, name: &str| match own {
+            "" => surroundings.needed(name).map(str::to_owned),
+            own => Ok(own.to_owned()),
+        };
+        let provider_arn = or_environment(&self.oidc_provider_arn, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN")?;
+        let token_file = or_environment(&self.oidc_token_file, "ALIBABA_CLOUD_OIDC_TOKEN_FILE")?;
+        let mut role = self.role(self.role_session_name.clone());
+        role.role_arn = or_environment(&role.role_arn, "ALIBABA_CLOUD_ROLE_ARN")?;
+        sts::assume_role_with_oidc(surroundings, &role, &provider_arn, token_file.as_ref()).await
+    }
+
+    fn role(&self, session_name: Option<String>) -> RoleRequest {
+        RoleRequest {
+            role_arn: self.ram_role_arn.clone(),
+            session_name,
+            // The CLI writes 0 where nothing was chosen.
+            seconds: self.expired_seconds.filter(|seconds| *seconds > 0),
+            policy: self.policy.clone(),
+            external_id: self.external_id.clone(),
+            sts_region: self.sts_region.clone().filter(|region| !region.is_empty()),
+            inside_vpc: self.enable_vpc,
+        }
+    }
+
+    fn lacks(&self, field: &str) -> ProviderError {
+        ProviderError::lasting(format!("profile `{}` has no {field}", self.name))
+    }
+
+    /// What a daemon cannot do honestly: log a person in, or use what the cloud is taking out of service.
+    fn refused(&self, mode: &str) -> ProviderError {
+        let why = match mode {
+            "CloudSSO" | "OAuth" => "needs a person to log in; use a RAM role or an AccessKey",
+            "RsaKeyPair" => "is not supported; use a RAM role or an AccessKey",
+            "BearerToken" | "Anonymous" => "cannot sign the calls of this API; use a RAM role or an AccessKey",
+            "" => "is missing",
+            _ => "is not known",
+        };
+        ProviderError::lasting(format!("profile `{}`: mode {} {why}", self.name, super::session::printable(mode)))
+    }
+}
