@@ -3,13 +3,23 @@
 use super::environment::Environment;
 use sd_notify::NotifyState;
 use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 /// The service manager's ear; silent where nobody listens (`NOTIFY_SOCKET` unset).
 #[derive(Debug, Default)]
 pub struct Notify {
-    listened_to: bool,
+    manager: Option<Manager>,
     watchdog: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum Manager {
+    /// A path, as systemd gives it.
+    Path,
+    /// An abstract name, as some container managers give it; the crate knows paths only.
+    Abstract(SocketAddr),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +29,11 @@ pub struct NotifyError(#[from] io::Error);
 impl Notify {
     /// From `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. An environment that is not this process's own leaves it silent.
     pub fn from_environment(environment: &Environment) -> Notify {
-        Notify { listened_to: environment.var("NOTIFY_SOCKET").is_some(), watchdog: watchdog(environment) }
+        let manager = environment.var("NOTIFY_SOCKET").map(|name| match name.strip_prefix('@') {
+            Some(name) => SocketAddr::from_abstract_name(name).map_or(Manager::Path, Manager::Abstract),
+            None => Manager::Path,
+        });
+        Notify { manager, watchdog: watchdog(environment) }
     }
 
     pub fn ready(&self, status: &str) -> Result<(), NotifyError> {
@@ -52,10 +66,15 @@ impl Notify {
     }
 
     fn send(&self, states: &[NotifyState]) -> Result<(), NotifyError> {
-        if !self.listened_to {
-            return Ok(());
+        match &self.manager {
+            None => Ok(()),
+            Some(Manager::Path) => Ok(sd_notify::notify(states)?),
+            Some(Manager::Abstract(address)) => {
+                let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+                UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), address)?;
+                Ok(())
+            }
         }
-        Ok(sd_notify::notify(states)?)
     }
 }
 
@@ -76,8 +95,6 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::super::scratch::Scratch;
     use super::*;
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
     use std::process::Command;
 
     /// The variable is the process's own, so a child of this test program speaks.
