@@ -6,7 +6,7 @@ use super::endpoint::{EndpointError, Endpoints, authority_of};
 use super::entropy::{Entropy, NoEntropy};
 use super::error::{Accepted, CallContext, Certainty, CloudError, Retry};
 use super::https::{Https, HttpsError};
-use super::retry::{READ, Tries, WRITE};
+use super::retry::{READ, Tries, WRITE, delay};
 use super::signature::{Signable, sha256_hex};
 use super::transport::{SignedRequest, Transport};
 use super::wire::{FieldError, Parameters};
@@ -178,6 +178,11 @@ impl Client {
                 None => return Err(error),
             }
         }
+    }
+
+    /// Lets whoever is changing things finish, for a moment of random length.
+    pub(super) async fn pause(&self) {
+        tokio::time::sleep(delay(Retry::Busy, 0, self.0.entropy.fraction())).await;
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Accepted, CloudError> {
