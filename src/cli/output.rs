@@ -7,6 +7,7 @@ use crate::system::environment::Environment;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stdout};
 
+#[derive(Clone)]
 pub struct Output {
     pub json: bool,
     color: bool,

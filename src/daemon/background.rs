@@ -4,6 +4,7 @@ use super::want::Wanted;
 use super::{DaemonError, with_causes};
 use crate::cloud::client::Client;
 use crate::cloud::error::CloudError;
+use crate::cloud::transport::Transport;
 use crate::execute::locate::{Located, locate};
 use crate::execute::{ExecuteError, Executor, Registration};
 use crate::journal::Journal;
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Background {
     client: Rc<Client>,
+    /// Where not the network: for the client of a new configuration.
+    transport: Option<Rc<dyn Transport>>,
     journal: Rc<RefCell<Journal>>,
     clock: Clock,
     observing: Option<JoinHandle<Observed>>,
@@ -58,9 +61,17 @@ impl Background {
         clock: &Clock,
         environment: &Environment,
         journal: &Rc<RefCell<Journal>>,
+        transport: Option<Rc<dyn Transport>>,
     ) -> Result<Background, DaemonError> {
-        let client = Rc::new(Client::connect(&settings.cloud, clock.clone(), environment)?);
-        Ok(Background { client, journal: Rc::clone(journal), clock: clock.clone(), observing: None, cloud: None })
+        let client = match &transport {
+            None => Client::connect(&settings.cloud, clock.clone(), environment)?,
+            Some(transport) => Client::connect_through(Rc::clone(transport), &settings.cloud, clock.clone(), environment)?,
+        };
+        Ok(Background { client: Rc::new(client), transport, journal: Rc::clone(journal), clock: clock.clone(), observing: None, cloud: None })
+    }
+
+    pub fn transport(&self) -> Option<Rc<dyn Transport>> {
+        self.transport.clone()
     }
 
     /// Starts asking every source; an asking that is under way goes on instead.

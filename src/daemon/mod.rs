@@ -15,8 +15,9 @@ pub mod want;
 pub use background::{CloudReport, CloudTask, auth_key, owner};
 pub use examine::{Examined, examine};
 
-use crate::alert::raise::{Alert, AlertBook};
+use crate::alert::raise::{Alert, AlertBook, Notice};
 use crate::cloud::entropy::Entropy;
+use crate::cloud::transport::Transport;
 use crate::config::Loaded;
 use crate::journal::{Journal, JournalError, Progress, Record};
 use crate::model::{Asn, Settings, Timestamp};
@@ -32,6 +33,7 @@ use status::Status;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -87,6 +89,8 @@ pub struct Daemon {
     background: Background,
     cloud: CloudView,
     book: AlertBook,
+    /// Who else in this process hears every alert as it is told.
+    listener: Option<Listener>,
     occurrences: Vec<Alert>,
     config_problem: Option<String>,
     refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
@@ -95,6 +99,9 @@ pub struct Daemon {
     started: Timestamp,
     entropy: Entropy,
 }
+
+/// Called with every alert, right after it was told.
+pub type Listener = Box<dyn Fn(&Notice)>;
 
 /// The journal, and the reason for only watching where it cannot be written.
 enum State {
@@ -130,7 +137,7 @@ impl Daemon {
         let standing = conditions::standing(&progress);
         let observer = Rc::new(observer(&settings));
         let watch = Watch::new(&settings.address, settings.bgp.as_ref());
-        let background = Background::connect(&settings, &start.clock, &start.environment, state.journal())?;
+        let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
         let started = start.clock.now();
         let status = Status::starting(&settings, started);
         Ok(Daemon {
@@ -150,6 +157,7 @@ impl Daemon {
             background,
             cloud: CloudView { last_contact: progress.last_cloud_contact, ..CloudView::default() },
             book: AlertBook::restore(standing),
+            listener: None,
             occurrences: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
@@ -163,9 +171,30 @@ impl Daemon {
         })
     }
 
+    /// Lets somebody in this process hear every alert.
+    pub fn heard_by(self, listener: Listener) -> Daemon {
+        Daemon { listener: Some(listener), ..self }
+    }
+
+    /// Reaches the cloud through this instead of the network.
+    ///
+    /// # Errors
+    /// Where no client can be made of the settings.
+    pub fn through(self, transport: Rc<dyn Transport>) -> Result<Daemon, DaemonError> {
+        let journal = self.state.journal();
+        let background = Background::connect(&self.settings, &self.clock, &self.environment, journal, Some(transport))?;
+        Ok(Daemon { background, ..self })
+    }
+
     /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. `runtime_directory` is where the control socket
     /// goes, where any directory is writable.
-    pub async fn run(mut self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
+    pub async fn run(self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
+        self.run_until(runtime_directory, std::future::pending()).await
+    }
+
+    /// As [`Daemon::run`], and no longer than until `stop` is ready.
+    pub async fn run_until(mut self, runtime_directory: Option<PathBuf>, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+        let mut stop = pin!(stop);
         let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
         let mut server = runtime_directory.and_then(|directory| Server::listen(&directory));
         self.background.observe(&self.observer, &self.cloud_addresses());
@@ -173,9 +202,13 @@ impl Daemon {
         self.round();
         self.tell_ready();
         loop {
-            let event = self.next_event(&mut signals, server.as_mut()).await;
+            let event = tokio::select! {
+                biased;
+                () = &mut stop => Event::Stop,
+                event = self.next_event(&mut signals, server.as_mut()) => event,
+            };
             match event {
-                Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
+                Event::Stop | Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Wake(wake) => self.woken(wake),
                 Event::Observed(observed) => {
@@ -303,6 +336,8 @@ impl Daemon {
 }
 
 enum Event {
+    /// Whoever started it wants it to end.
+    Stop,
     Signal(Signal),
     Wake(Wake),
     Observed(Observed),

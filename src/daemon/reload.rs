@@ -24,7 +24,7 @@ impl Daemon {
         if settings.state_directory != self.settings.state_directory {
             tracing::warn!("`[state] directory` changed; it takes effect at the next start");
         }
-        let background = match Background::connect(&settings, &self.clock, &self.environment, self.state.journal()) {
+        let background = match Background::connect(&settings, &self.clock, &self.environment, self.state.journal(), self.background.transport()) {
             Ok(background) => background,
             Err(error) => {
                 let why = super::with_causes(&error);

@@ -240,6 +240,9 @@ impl Daemon {
         let occurrences = std::mem::take(&mut self.occurrences);
         for notice in self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now) {
             journald::emit(&notice);
+            if let Some(listener) = &self.listener {
+                listener(&notice);
+            }
             self.journal_notice(&notice);
         }
     }
