@@ -11,3 +11,9 @@ pub fn missing(part: &str, why: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{message}");
 }
+
+/// A measurement for the reader of the log; nothing is asserted on the clock of a shared machine.
+pub fn measured(what: &str, took: std::time::Duration) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "MEASURED: {what}: {took:?}");
+}
