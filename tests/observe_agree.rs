@@ -1,5 +1,7 @@
 //! How several sources make one address, and when they make none.
 
+#![allow(clippy::unwrap_used)]
+
 use cgwd::model::{AddressSettings, AddressSource, Agreement, Finding, Network, Observation, Reading, Severity};
 use cgwd::observe::{Agreed, agree};
 use proptest::prelude::*;
@@ -100,7 +102,8 @@ fn all_needs_every_source() {
     let agreed = decide(Agreement::All, &[("a", A), ("b", A)]);
     assert_eq!(decided(&agreed), (A.to_owned(), "a, b".to_owned()));
 
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 4] = [
         (&[("a", A), ("b", "?down")], &["address.missing"]),
         (&[("a", A), ("b", B)], &["address.disagreement"]),
         (&[("a", A), ("b", "203.0.113.7|192.0.2.1")], &["address.ambiguous"]),

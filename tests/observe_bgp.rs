@@ -1,5 +1,7 @@
 //! The ASN from the real FRR and the real BIRD, in a network namespace of their own.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 mod lab;
 

@@ -1,5 +1,7 @@
 //! Echo services over real TLS on loopback: what is a reading and what is not.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 mod lab;
 

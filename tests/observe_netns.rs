@@ -1,5 +1,7 @@
 //! Addresses, links and routes of the real kernel, in a network namespace of their own.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 mod lab;
 

@@ -178,6 +178,7 @@ fn is_local(address: Ipv4Addr) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

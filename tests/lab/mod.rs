@@ -1,7 +1,7 @@
 //! A network namespace for one test: the test runs itself again in namespaces of its own (network, processes, mounts).
 //! When that inner process ends, in whatever way, the kernel removes the network and every process left in it.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use crate::common;
 use std::path::{Path, PathBuf};
@@ -111,11 +111,13 @@ impl Scratch {
         path
     }
 
-    /// An executable shell script.
+    /// An executable shell script. Another process writes it: a child that another test starts meanwhile would inherit
+    /// our descriptor, and a file that somebody can write to can't be executed.
     pub fn script(&self, name: &str, body: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.file(name, &format!("#!/bin/sh\n{body}\n"));
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = self.0.join(name);
+        let mut writer = Command::new("sh");
+        writer.args(["-ec", r#"printf '#!/bin/sh\n%s\n' "$1" > "$2"; chmod 755 "$2""#, "sh", body]).arg(&path);
+        assert!(writer.status().unwrap().success());
         path
     }
 }

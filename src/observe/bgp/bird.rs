@@ -65,6 +65,7 @@ fn sessions(text: &str) -> Vec<Session> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

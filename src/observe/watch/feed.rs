@@ -106,6 +106,7 @@ async fn drained<A: Announcements>(announcements: &mut A, descriptor: &AsyncFd<O
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use rustix::io::{Errno, read, write};

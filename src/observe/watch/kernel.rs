@@ -118,6 +118,7 @@ fn concerns_route(message: &[u8], targets: &[RouteTarget]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
