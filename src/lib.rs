@@ -13,11 +13,16 @@
 //! ```
 
 pub mod alert;
+pub mod cli;
 pub mod cloud;
 pub mod config;
+pub mod daemon;
+pub mod execute;
 pub mod facts;
+pub mod journal;
 pub mod model;
 pub mod observe;
+pub mod plan;
 pub mod simulator;
 pub mod system;
 pub mod validate;

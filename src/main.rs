@@ -1,1 +1,5 @@
-fn main() {}
+//! cgwd: see the library.
+
+fn main() -> std::process::ExitCode {
+    cgwd::cli::main()
+}

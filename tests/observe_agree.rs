@@ -1,6 +1,6 @@
 //! How several sources make one address, and when they make none.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test: it writes files and measures real time")]
 
 use cgwd::model::{AddressSettings, AddressSource, Agreement, Finding, Network, Observation, Reading, Severity};
 use cgwd::observe::{Agreed, agree};

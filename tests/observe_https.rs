@@ -1,6 +1,6 @@
 //! Echo services over real TLS on loopback: what is a reading and what is not.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test: it writes files and measures real time")]
 
 mod common;
 mod lab;

@@ -1,6 +1,6 @@
 //! Addresses, links and routes of the real kernel, in a network namespace of their own.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test: it writes files and measures real time")]
 
 mod common;
 mod lab;

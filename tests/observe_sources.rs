@@ -1,6 +1,6 @@
 //! Files and programs as sources, all sources at once, and the wake when a file changes.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test: it writes files and measures real time")]
 
 mod common;
 mod lab;

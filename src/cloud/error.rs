@@ -1,5 +1,11 @@
 //! What a failed call means: whether its effect may exist, whether to try again, and what a person can do.
 
+use super::endpoint::EndpointError;
+use super::transport::{RawResponse, TransportError};
+use super::wire::FieldError;
+use crate::facts::errors::{Meaning, fact};
+use crate::model::Secret;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Whether a failed call may nevertheless have changed something.
@@ -42,6 +48,213 @@ pub struct CloudError {
     pub retry: Retry,
     /// What an operator can do about it.
     pub remedy: String,
+}
+
+impl CloudError {
+    /// The instance that the call named does not exist. Never true of a 403.
+    pub fn is_not_found(&self) -> bool {
+        self.status != 403 && self.meaning() == Some(Meaning::NotFound)
+    }
+
+    /// A right is missing. Says nothing about what exists.
+    pub fn is_forbidden(&self) -> bool {
+        match self.meaning() {
+            Some(meaning) => meaning == Meaning::Forbidden,
+            None => self.status == 403,
+        }
+    }
+
+    pub fn is_already_exist(&self) -> bool {
+        self.meaning() == Some(Meaning::AlreadyExists)
+    }
+
+    pub fn is_quota(&self) -> bool {
+        self.meaning() == Some(Meaning::QuotaFull)
+    }
+
+    /// Something still refers to the object.
+    pub fn is_in_use(&self) -> bool {
+        self.meaning() == Some(Meaning::InUse)
+    }
+
+    /// A change is running, or an earlier call with this token is.
+    pub fn is_busy(&self) -> bool {
+        self.retry == Retry::Busy
+    }
+
+    pub fn is_throttled(&self) -> bool {
+        matches!(self.retry, Retry::Throttled(_))
+    }
+
+    /// The dry run was accepted: the cloud reports that as an error (cloud/api.md 2.3).
+    pub fn is_accepted_dry_run(&self) -> bool {
+        self.meaning() == Some(Meaning::DryRunAccepted)
+    }
+
+    /// The ClientToken was used before with other parameters, or its first call failed for good.
+    pub fn is_token_spent(&self) -> bool {
+        matches!(self.meaning(), Some(Meaning::TokenReused | Meaning::TokenFailed))
+    }
+
+    /// No credentials, or ones that the cloud does not accept.
+    pub fn is_about_credentials(&self) -> bool {
+        self.code == NO_CREDENTIALS || matches!(self.meaning(), Some(Meaning::AccessKey | Meaning::SessionToken | Meaning::Signature))
+    }
+
+    pub fn meaning(&self) -> Option<Meaning> {
+        fact(&self.code).map(|row| row.meaning)
+    }
+}
+
+/// The code of an error that came before any request: no provider had credentials.
+pub const NO_CREDENTIALS: &str = "NoCredentials";
+
+/// What a call was and which of its values must not be repeated in a message.
+pub struct CallContext<'a> {
+    pub action: &'a str,
+    pub secrets: &'a [Secret],
+}
+
+impl CallContext<'_> {
+    /// The answer's body where the call succeeded.
+    ///
+    /// # Errors
+    /// Where the cloud refused, or the answer is not the JSON of this API.
+    pub fn accepted(&self, answer: &RawResponse) -> Result<Accepted, CloudError> {
+        let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let text = |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str).unwrap_or_default();
+        let (code, request_id) = (text("Code"), text("RequestId"));
+        let success = (200..300).contains(&answer.status);
+        if success && body.as_ref().is_some_and(Value::is_object) && !request_id.is_empty() && !says_failure(body.as_ref()) {
+            return Ok(Accepted { request_id: request_id.to_owned(), body: body.unwrap_or_default() });
+        }
+        if code.is_empty() || (success && !says_failure(body.as_ref())) {
+            return Err(self.garbled(answer));
+        }
+        let mut error = self.refused(answer, code, text("Message"), body.as_ref());
+        error.request_id = (!request_id.is_empty()).then(|| printable(request_id));
+        Err(error)
+    }
+
+    pub fn unanswered(&self, error: &TransportError) -> CloudError {
+        let (certainty, remedy) = match error {
+            TransportError::NotSent { .. } => {
+                (Certainty::DidNotHappen, "check the network, DNS and [cloud] proxy; it is tried again by itself")
+            }
+            TransportError::NoAnswer { .. } => (Certainty::MayHaveHappened, "whether it happened is looked up before it is tried again"),
+        };
+        self.error("", self.scrubbed(&error.to_string()), 0, certainty, Retry::Transient, remedy)
+    }
+
+    /// A reply that came, was accepted and does not say what it should.
+    pub fn unreadable(&self, error: &FieldError, request_id: &str) -> CloudError {
+        let remedy = "please report this, with the RequestId; nothing is done on such an answer";
+        let mut result = self.error("", error.to_string(), 200, Certainty::MayHaveHappened, Retry::Never, remedy);
+        result.request_id = Some(request_id.to_owned());
+        result
+    }
+
+    pub fn misdirected(&self, error: &EndpointError) -> CloudError {
+        self.error("", error.to_string(), 0, Certainty::DidNotHappen, Retry::Never, "check [cloud] region and endpoint")
+    }
+
+    fn refused(&self, answer: &RawResponse, code: &str, message: &str, body: Option<&Value>) -> CloudError {
+        let row = fact(code);
+        let meaning = row.map(|row| row.meaning);
+        let retry = retry_of(meaning, answer);
+        let certainty = certainty_of(meaning, answer.status);
+        // The cloud shows its string to sign here, parameters and all (cloud/api.md 3).
+        let message = if meaning == Some(Meaning::Signature) { "the cloud does not accept the signature" } else { message };
+        let remedy = match (row, missing_right(body)) {
+            (_, Some(right)) => right,
+            (Some(row), None) => row.remedy.to_owned(),
+            (None, None) => "see the cloud's message; its support can look up the RequestId".to_owned(),
+        };
+        let message = if message.is_empty() { "the cloud refused" } else { message };
+        self.error(&printable(code), self.scrubbed(message), answer.status, certainty, retry, &remedy)
+    }
+
+    fn garbled(&self, answer: &RawResponse) -> CloudError {
+        let retry = match answer.status {
+            429 => Retry::Throttled(hint(answer)),
+            _ => Retry::Transient,
+        };
+        let message = format!("HTTP {} with an answer that is not this API's", answer.status);
+        let remedy = "something between this device and the cloud answers in its place: check [cloud] proxy and endpoint";
+        self.error("", message, answer.status, Certainty::MayHaveHappened, retry, remedy)
+    }
+
+    pub fn error(&self, code: &str, message: String, status: u16, certainty: Certainty, retry: Retry, remedy: &str) -> CloudError {
+        CloudError {
+            action: self.action.to_owned(),
+            code: code.to_owned(),
+            message,
+            status,
+            request_id: None,
+            certainty,
+            retry,
+            remedy: remedy.to_owned(),
+        }
+    }
+
+    fn scrubbed(&self, text: &str) -> String {
+        let secrets = self.secrets.iter().filter(|secret| secret.reveal().len() > 3);
+        printable(&secrets.fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "[secret]")))
+    }
+}
+
+/// An answer that says yes.
+pub struct Accepted {
+    pub request_id: String,
+    pub body: Value,
+}
+
+/// Attachment calls answer 200 with `Success` false (cloud/api.md 2.4).
+fn says_failure(body: Option<&Value>) -> bool {
+    match body.and_then(|body| body.get("Success")) {
+        Some(Value::Bool(success)) => !success,
+        Some(Value::String(success)) => success.eq_ignore_ascii_case("false"),
+        _ => false,
+    }
+}
+
+fn retry_of(meaning: Option<Meaning>, answer: &RawResponse) -> Retry {
+    match meaning {
+        Some(Meaning::Busy | Meaning::StillProcessing) => Retry::Busy,
+        Some(Meaning::Throttled) => Retry::Throttled(hint(answer)),
+        Some(Meaning::Transient | Meaning::NonceUsed) => Retry::Transient,
+        Some(Meaning::Clock) => Retry::Clock,
+        Some(Meaning::SessionToken) => Retry::Credentials,
+        Some(_) => Retry::Never,
+        None if answer.status == 429 => Retry::Throttled(hint(answer)),
+        None if answer.status >= 500 => Retry::Transient,
+        None => Retry::Never,
+    }
+}
+
+/// A 4xx with a code is a refusal; the exceptions are codes that speak of an earlier copy of the call, and trouble
+/// that the cloud reports with status 400 (cloud/api.md 3: InternalError of DeleteVpnAttachment).
+fn certainty_of(meaning: Option<Meaning>, status: u16) -> Certainty {
+    let earlier_copy = matches!(meaning, Some(Meaning::StillProcessing | Meaning::NonceUsed | Meaning::TokenReused | Meaning::TokenFailed));
+    let trouble = matches!(meaning, Some(Meaning::Transient | Meaning::Unexplained));
+    if earlier_copy || trouble || !(400..500).contains(&status) { Certainty::MayHaveHappened } else { Certainty::DidNotHappen }
+}
+
+/// Milliseconds in `x-acs-retry-after` (cloud/api.md 3), else seconds in the standard `retry-after`.
+fn hint(answer: &RawResponse) -> Option<Duration> {
+    let number = |name| answer.header(name).and_then(|text| text.trim().parse::<u64>().ok());
+    number("x-acs-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))
+}
+
+/// Which RAM action the cloud checked and refused.
+fn missing_right(body: Option<&Value>) -> Option<String> {
+    let action = body?.get("AccessDeniedDetail")?.get("AuthAction")?.as_str().filter(|action| !action.is_empty())?;
+    Some(format!("give the RAM user or role the right {}", printable(action)))
+}
+
+/// At most 400 characters, without control characters: it goes into logs.
+fn printable(text: &str) -> String {
+    text.chars().take(400).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 fn code_suffix(code: &str) -> String {

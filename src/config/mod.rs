@@ -1,1 +1,60 @@
+//! The configuration: files as written become [`Settings`] as used, or a list of everything that is wrong with them.
+//!
+//! ```text
+//!  config.toml, config.d/*.toml ─ files ─► raw (checked against schema, merged) ─ resolve ─► Settings + origins
+//! ```
+//!
+//! One table (`schema::TABLES`) drives the key checks, types, defaults, bounds, `config show` and `config example`.
 
+mod example;
+mod files;
+mod nearest;
+mod parse;
+mod problem;
+mod raw;
+mod resolve;
+pub mod schema;
+mod show;
+
+pub use example::example;
+pub use problem::{ConfigError, Origin, Problem, check_json, check_text};
+pub use show::{show_json, show_text};
+
+use crate::model::Settings;
+use crate::system::environment::Environment;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is when nobody says otherwise (product.md 5).
+pub const DEFAULT_PATH: &str = "/etc/cgwd/config.toml";
+
+/// A configuration that holds.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    /// Where each key's value came from, by its full name such as `cloud.timeout`; a tag is `gateway.tags.NAME`.
+    pub origins: BTreeMap<String, Origin>,
+    /// What works and is probably not meant.
+    pub warnings: Vec<Problem>,
+    /// The file and its drop-ins in the order they were merged: what SIGHUP reads again.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the file at `path` and the drop-ins `config.d/*.toml` beside it. `host_name` is the default of
+/// `[device] name`; `STATE_DIRECTORY` of the environment wins over `[state] directory`.
+///
+/// The error holds every problem of every file, in the order of the files and lines.
+pub fn load(path: &Path, environment: &Environment, host_name: &str) -> Result<Loaded, ConfigError> {
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let texts = files::read(path, &mut problems, &mut warnings);
+    let files: Vec<PathBuf> = texts.iter().map(|text| text.path.clone()).collect();
+    let raw = raw::merge(&texts, !problems.is_empty(), &mut problems);
+    let resolved = resolve::resolve(&raw, path, environment, host_name, &mut problems, &mut warnings);
+    problem::sort(&mut problems, &files);
+    problem::sort(&mut warnings, &files);
+    match resolved {
+        Some((settings, origins)) if problems.is_empty() => Ok(Loaded { settings, origins, warnings, files }),
+        _ => Err(ConfigError { problems }),
+    }
+}

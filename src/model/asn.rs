@@ -77,3 +77,16 @@ impl fmt::Debug for Asn {
         write!(f, "AS{}", self.0)
     }
 }
+
+/// As a plain number.
+impl serde::Serialize for Asn {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Asn {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Asn, D::Error> {
+        Asn::new(u32::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("0 is not an ASN"))
+    }
+}

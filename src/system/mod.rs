@@ -1,4 +1,15 @@
 //! What the operating system gives: time, service manager, signals, files.
 
+pub mod atomic_file;
 pub mod clock;
 pub mod environment;
+pub mod hardening;
+pub mod lock;
+pub mod logging;
+pub mod machine;
+pub mod notify;
+#[cfg(test)]
+mod scratch;
+pub mod signals;
+pub mod space;
+pub mod wake;

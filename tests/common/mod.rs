@@ -1,19 +1,27 @@
-//! What the tests with real parts share.
+//! What several test programs share.
 
-#![allow(dead_code, clippy::print_stderr)]
+#![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its own part of it")]
 
-/// Says loudly that a test could not run on this machine; with `CGWD_REQUIRE_ALL=1` that is a failure.
-/// Use as `if … { return common::missing("the real FRR", "vtysh is not installed"); }`.
+pub mod journal;
+
+use std::io::Write;
+
+/// Says that a part of a test could not run on this machine. Where everything is required (`CGWD_REQUIRE_ALL=1`, as
+/// `tests/run` sets it) that is a failure.
 pub fn missing(part: &str, why: &str) {
-    let message = format!("COULD NOT RUN: {part} because {why}");
-    assert!(std::env::var_os("CGWD_REQUIRE_ALL").is_none_or(|value| value != "1"), "{message}");
-    // Written past the test harness, which keeps the output of a test that passes to itself.
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{message}");
+    // Straight to stderr: the test harness would keep back what a passing test prints.
+    let _ = writeln!(std::io::stderr(), "COULD NOT RUN: {part}: {why}");
+    assert!(std::env::var("CGWD_REQUIRE_ALL").as_deref() != Ok("1"), "{part} is required here, but {why}");
+}
+
+/// A Python that has the packages of tests/requirements.txt, as `tests/run` makes it.
+pub fn python() -> Option<std::path::PathBuf> {
+    let made = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-venv/bin/python");
+    let python = std::env::var_os("CGWD_TEST_PYTHON").map_or_else(|| made.into(), std::path::PathBuf::from);
+    python.exists().then_some(python)
 }
 
 /// A measurement for the reader of the log; nothing is asserted on the clock of a shared machine.
 pub fn measured(what: &str, took: std::time::Duration) {
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "MEASURED: {what}: {took:?}");
 }

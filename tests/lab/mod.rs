@@ -1,7 +1,7 @@
 //! A network namespace for one test: the test runs itself again in namespaces of its own (network, processes, mounts).
 //! When that inner process ends, in whatever way, the kernel removes the network and every process left in it.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::disallowed_methods, reason = "each test program uses its own part of it")]
 
 use crate::common;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,12 @@ pub fn output(line: &str) -> Output {
 
 pub fn is_installed(program: &str) -> bool {
     output(&format!("command -v {program}")).status.success()
+}
+
+/// Whether a program of this name runs in the namespace.
+pub fn is_running(program: &str) -> bool {
+    let names = std::fs::read_dir("/proc").unwrap().filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("comm")).ok());
+    names.into_iter().any(|name| name.trim() == program)
 }
 
 /// A child that ends with the test.

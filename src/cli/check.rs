@@ -1,0 +1,67 @@
+//! `cgwd check`: what this device is, and whether the cloud would have it.
+
+use super::Context;
+use super::document::findings_text;
+use super::exit::{Exit, Failure};
+use super::output::{Output, Tone};
+use super::survey::Survey;
+use crate::model::{Finding, Observation, Reading};
+use serde_json::{Value, json};
+use std::fmt::Display;
+
+pub async fn run(context: &Context) -> Result<Exit, Failure> {
+    let survey = context.survey(context.load()?.settings).await?;
+    let ok = !survey.examined.findings.iter().any(Finding::is_error);
+    let addresses = survey.observed.addresses.iter().map(observation);
+    let observations: Vec<Value> = addresses.chain(survey.observed.asn.iter().map(observation)).collect();
+    let document = json!({
+        "schema": 1,
+        "ok": ok,
+        "device": survey.settings.device,
+        "address": survey.address_document(),
+        "asn": survey.asn_document(),
+        "observations": observations,
+        "findings": survey.examined.findings,
+    });
+    context.output.result(&document, |output| text(output, &survey, ok));
+    Ok(if ok { Exit::Done } else { Exit::of_blocked(&survey.examined.findings) })
+}
+
+fn observation<T: Display>(reading: &Reading<T>) -> Value {
+    let (value, error) = match &reading.value {
+        Observation::Known(value) => (Some(value.to_string()), None),
+        Observation::Unknown(why) => (None, Some(why.clone())),
+        Observation::Conflicting(values) => (None, Some(format!("several values: {}", list(values)))),
+    };
+    json!({"source": reading.source, "value": value, "error": error, "millis": reading.took.as_millis() as u64})
+}
+
+fn list<T: Display>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn text(output: &Output, survey: &Survey, ok: bool) -> String {
+    let mut text = survey.heading(output);
+    text += "\nsources\n";
+    for reading in &survey.observed.addresses {
+        text += &line(output, reading);
+    }
+    for reading in &survey.observed.asn {
+        text += &line(output, reading);
+    }
+    text += &findings_text(output, &survey.examined.findings);
+    text += &match ok {
+        true => output.paint(Tone::Good, "\nusable: the cloud would accept this device\n"),
+        false => output.paint(Tone::Bad, "\nnot usable as it is: see the errors above\n"),
+    };
+    text
+}
+
+fn line<T: Display>(output: &Output, reading: &Reading<T>) -> String {
+    let says = match &reading.value {
+        Observation::Known(value) => output.paint(Tone::Good, &value.to_string()),
+        Observation::Unknown(why) => output.paint(Tone::Caution, why),
+        Observation::Conflicting(values) => output.paint(Tone::Bad, &format!("several values: {}", list(values))),
+    };
+    format!("  {:<32} {says} ({} ms)\n", reading.source, reading.took.as_millis())
+}

@@ -1,0 +1,90 @@
+//! `cgwd deregister`: our mark off, and with `--delete` the customer gateway itself when nothing refers to it.
+
+use super::Context;
+use super::document::{step_json, steps_text};
+use super::exit::{Exit, Failure};
+use super::output::Tone;
+use crate::daemon::owner;
+use crate::execute::Executor;
+use crate::journal::Journal;
+use crate::model::Settings;
+use crate::plan::{Removal, plan_removal};
+use crate::system::lock::{Lock, LockError};
+use crate::system::machine;
+use serde_json::json;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+#[derive(Debug, clap::Args)]
+pub struct DeregisterArgs {
+    /// Also delete the customer gateway, where no connection refers to it
+    #[arg(long)]
+    delete: bool,
+}
+
+pub async fn run(context: &Context, arguments: DeregisterArgs) -> Result<Exit, Failure> {
+    let settings = context.load()?.settings;
+    let _lock = match Lock::take(&settings.state_directory) {
+        Ok(lock) => lock,
+        Err(LockError::Held { pid, .. }) => {
+            let pid = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("{pid} holds the state directory; a running daemon would register the device again"),
+                "stop it first: `systemctl disable --now cgwd`",
+            ));
+        }
+        Err(error) => return Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
+    };
+    deregister(context, &settings, arguments.delete).await
+}
+
+async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Result<Exit, Failure> {
+    let journal = Journal::open(&settings.state_directory, machine::device_id().ok().flatten())?;
+    let client = context.client(settings)?;
+    let located = context.locate(&client, settings, Some(journal.progress())).await?;
+    let Some(region) = located.region else {
+        let why: Vec<String> = located.findings.iter().map(|finding| finding.message.clone()).collect();
+        return Err(Failure::new(Exit::Refused, why.join("; "), "correct the `[cloud]` table of the configuration"));
+    };
+    let owner = owner(settings, &journal);
+    let journal = Rc::new(RefCell::new(journal));
+    let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: None };
+    if !executor.resolve_open_write(&owner, &region).await? {
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "an earlier write has no confirmed outcome and can still take effect",
+            "run the same command again in a quarter of an hour; `cgwd history` shows the write",
+        ));
+    }
+    let inventory = executor.look(&region, delete).await?;
+    let removal = plan_removal(&owner, delete, &inventory);
+    if !removal.in_use.is_empty() {
+        let users: Vec<String> = removal.in_use.iter().map(|(id, users)| format!("{id} is used by {}", users.join(", "))).collect();
+        return Err(Failure::new(
+            Exit::Refused,
+            users.join("; "),
+            "delete those connections first, or run `cgwd deregister` without --delete to let go of the customer gateway",
+        ));
+    }
+    let done = executor.deregister(&owner, &region, &removal.steps).await?;
+    executor.forget_registered(&inventory)?;
+    show(context, settings, &region, &removal, done.len());
+    Ok(Exit::Done)
+}
+
+fn show(context: &Context, settings: &Settings, region: &str, removal: &Removal, done: usize) {
+    let ids: Vec<&str> = removal.gateways.iter().map(|gateway| gateway.id.as_str()).collect();
+    let document = json!({
+        "schema": 1,
+        "device": settings.device,
+        "region": region,
+        "changed": done > 0,
+        "customer_gateways": ids,
+        "steps": removal.steps.iter().map(step_json).collect::<Vec<_>>(),
+    });
+    context.output.result(&document, |output| match done {
+        0 => format!("no customer gateway in {region} bears the mark of {}; nothing to do\n", settings.device),
+        _ => steps_text(output, &removal.steps) + &output.paint(Tone::Good, "\ndone\n"),
+    });
+}

@@ -1,0 +1,116 @@
+//! Exit codes, and the errors that end a command.
+
+use super::simulate::SimulateError;
+use crate::cloud::error::CloudError;
+use crate::daemon::with_causes;
+use crate::execute::ExecuteError;
+use crate::journal::JournalError;
+use crate::model::Finding;
+
+/// The exit codes of product.md 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    /// This device's address or ASN is unusable.
+    Unusable = 3,
+    /// A change is needed and was not made.
+    ChangeNeeded = 4,
+    /// Refused by a gate or by the person.
+    Refused = 5,
+    /// Interrupted; the next start goes on.
+    Interrupted = 6,
+}
+
+/// Why a command ended without its result.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub message: String,
+    pub remedy: String,
+    /// The cloud's error code and RequestId, where the cloud refused.
+    pub code: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> std::process::ExitCode {
+        std::process::ExitCode::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// Of findings that block: an unusable address or ASN is the device's own matter, everything else a gate's.
+    pub fn of_blocked<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Exit {
+        let unusable = |finding: &&Finding| finding.code.starts_with("address.") || finding.code.starts_with("asn.");
+        let errors: Vec<&Finding> = findings.into_iter().filter(|finding| finding.is_error()).collect();
+        if errors.iter().any(unusable) { Exit::Unusable } else { Exit::Refused }
+    }
+}
+
+impl Failure {
+    pub fn new(exit: Exit, message: impl Into<String>, remedy: impl Into<String>) -> Failure {
+        Failure { exit, message: message.into(), remedy: remedy.into(), code: None, request_id: None }
+    }
+
+    pub fn failed(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Failed, message, "")
+    }
+
+    /// Something that the operating system refused.
+    pub fn system(error: impl std::error::Error) -> Failure {
+        Failure::failed(with_causes(&error))
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Failure {
+        Failure {
+            exit: Exit::Failed,
+            message: error.to_string(),
+            remedy: error.remedy.clone(),
+            code: Some(error.code).filter(|code| !code.is_empty()),
+            request_id: error.request_id,
+        }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Failure {
+        Failure::new(Exit::Failed, with_causes(&error), error.remedy())
+    }
+}
+
+impl From<SimulateError> for Failure {
+    fn from(error: SimulateError) -> Failure {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+        Failure::new(exit, with_causes(&error), error.remedy())
+    }
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Failure {
+        let message = with_causes(&error);
+        match error {
+            ExecuteError::Cloud(error) => error.into(),
+            ExecuteError::Journal(error) => error.into(),
+            ExecuteError::Hidden { refusal, .. } => Failure {
+                message,
+                remedy: "the credentials may not see every customer gateway of the region (a policy by resource group); give them DescribeCustomerGateways on all".into(),
+                ..refusal.into()
+            },
+            ExecuteError::Unconfirmed { .. } => Failure::new(
+                Exit::Interrupted,
+                message,
+                "run the same command again: it looks what became of the call before it does anything else",
+            ),
+            ExecuteError::AuthKey { .. } => {
+                Failure::new(Exit::Usage, message, "correct the file of `[gateway] bgp_auth_key_file`")
+            }
+            ExecuteError::NotInThisVersion(_) | ExecuteError::Endless => {
+                Failure::new(Exit::Failed, message, "please report this with the output of `cgwd history --json`")
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `cgwd history`: what was observed, told and written, newest last.
+
+use super::Context;
+use super::exit::{Exit, Failure};
+use crate::journal::{Entry, Journal, Record};
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Args)]
+pub struct HistoryArgs {
+    /// Only the newest so many entries
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    last: Option<usize>,
+}
+
+pub fn run(context: &Context, arguments: HistoryArgs) -> Result<Exit, Failure> {
+    let settings = context.load()?.settings;
+    let journal = Journal::open_to_read(&settings.state_directory)?;
+    let entries = journal.as_ref().map(Journal::entries).transpose()?.unwrap_or_default();
+    let mut history = history(&entries);
+    if let Some(last) = arguments.last {
+        history.drain(..history.len().saturating_sub(last));
+    }
+    context.output.result(&json!({"schema": 1, "entries": history}), |_| match history.is_empty() {
+        true => "nothing has happened yet\n".to_owned(),
+        false => history.iter().map(line).collect(),
+    });
+    Ok(Exit::Done)
+}
+
+/// One entry for each thing that happened: a cloud write is one, from its intent to its outcome.
+pub fn history(entries: &[Entry]) -> Vec<Value> {
+    let mut history: Vec<Value> = Vec::new();
+    for entry in entries {
+        if !extends_a_write(&mut history, entry) {
+            history.extend(begins(entry));
+        }
+    }
+    for write in &mut history {
+        if let Some(write) = write.as_object_mut() {
+            write.remove("seq");
+        }
+    }
+    history
+}
+
+fn begins(entry: &Entry) -> Option<Value> {
+    let at = entry.at.to_string();
+    Some(match &entry.record {
+        Record::AddressNoticed { value, source, previous } => {
+            json!({"at": at, "kind": "observation", "what": "address", "value": value, "source": source, "previous": previous, "settled": false})
+        }
+        Record::AddressSettled { value, source, previous } => {
+            json!({"at": at, "kind": "observation", "what": "address", "value": value, "source": source, "previous": previous, "settled": true})
+        }
+        Record::AsnSettled { value, source, previous } => {
+            json!({"at": at, "kind": "observation", "what": "asn", "value": value, "source": source, "previous": previous, "settled": true})
+        }
+        Record::RegionFound { selector, region } => json!({"at": at, "kind": "region", "selector": selector, "region": region}),
+        Record::DecisionChanged { decision, summary } => json!({"at": at, "kind": "decision", "decision": decision, "summary": summary}),
+        Record::WriteIntended { action, target, region, client_token, request_hash, .. } => json!({
+            "at": at, "kind": "write", "seq": entry.seq, "action": action, "target": target, "region": region,
+            "client_token": client_token, "request_hash": request_hash, "request_id": null, "outcome": "intended", "attempts": 1,
+        }),
+        Record::GatewayRegistered { id, ip, asn, region, how } => json!({
+            "at": at, "kind": "registered", "customer_gateway_id": id, "ip": ip, "asn": asn, "region": region, "how": how,
+        }),
+        Record::GatewayReleased { id, why } => json!({"at": at, "kind": "released", "customer_gateway_id": id, "why": why}),
+        Record::AlertRaised { alert } => told(&at, "raised", alert),
+        Record::AlertOccurred { alert } => told(&at, "occurred", alert),
+        Record::AlertReminded { code, key } => json!({"at": at, "kind": "alert", "phase": "reminded", "code": code, "key": key}),
+        Record::AlertCleared { code, key } => json!({"at": at, "kind": "alert", "phase": "cleared", "code": code, "key": key}),
+        Record::Stopped { .. } => json!({"at": at, "kind": "stopped"}),
+        Record::WriteResent { .. }
+        | Record::WriteDone { .. }
+        | Record::WriteRefused { .. }
+        | Record::WriteUnconfirmed { .. }
+        | Record::WriteConcluded { .. } => return None,
+    })
+}
+
+fn told(at: &str, phase: &str, alert: &crate::journal::record::AlertText) -> Value {
+    json!({
+        "at": at, "kind": "alert", "phase": phase, "code": alert.code, "key": alert.key,
+        "message": alert.message, "remedy": alert.remedy, "fields": alert.fields,
+    })
+}
+
+/// Outcomes go to the entry of their intent.
+fn extends_a_write(history: &mut [Value], entry: &Entry) -> bool {
+    let (intent, changes) = match &entry.record {
+        Record::WriteResent { intent } => (intent, json!({})),
+        Record::WriteDone { intent, request_id, result } => {
+            (intent, json!({"outcome": "done", "request_id": request_id, "result": result}))
+        }
+        Record::WriteRefused { intent, request_id, code, message } => {
+            (intent, json!({"outcome": "refused", "request_id": request_id, "code": code, "message": message}))
+        }
+        Record::WriteUnconfirmed { intent, request_id, code, message, .. } => {
+            (intent, json!({"outcome": "unconfirmed", "request_id": request_id, "code": code, "message": message}))
+        }
+        Record::WriteConcluded { intent, found } => (
+            intent,
+            json!({"outcome": if found.is_some() { "done" } else { "did_not_happen" }, "result": found, "concluded_by": "looking"}),
+        ),
+        _ => return false,
+    };
+    let Some(write) = history.iter_mut().find(|write| write["seq"] == *intent) else { return true };
+    if matches!(entry.record, Record::WriteResent { .. }) {
+        write["attempts"] = json!(write["attempts"].as_u64().unwrap_or(1) + 1);
+    }
+    for (key, value) in changes.as_object().into_iter().flatten() {
+        write[key] = value.clone();
+    }
+    true
+}
+
+fn line(entry: &Value) -> String {
+    let word = |key: &str| match &entry[key] {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    };
+    let at = word("at");
+    let what = match entry["kind"].as_str().unwrap_or_default() {
+        "observation" => {
+            let state = if entry["settled"] == true { "settled" } else { "noticed" };
+            format!("{} {state}: {} (was {}) from {}", word("what"), word("value"), word("previous"), word("source"))
+        }
+        "write" => format!(
+            "{} {}: {} [RequestId {}, ClientToken {}]",
+            word("action"),
+            word("target"),
+            word("outcome"),
+            word("request_id"),
+            word("client_token")
+        ),
+        "alert" => format!("alert {} {}: {}", word("code"), word("phase"), word("message")),
+        "decision" => format!("decision {} {}", word("decision"), word("summary")),
+        "registered" => format!("{} {} with {} is this device's", word("how"), word("customer_gateway_id"), word("ip")),
+        "released" => format!("{} let go: {}", word("customer_gateway_id"), word("why")),
+        "region" => format!("{} is in {}", word("selector"), word("region")),
+        other => other.to_owned(),
+    };
+    format!("{at}  {what}\n")
+}

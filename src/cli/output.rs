@@ -1,0 +1,103 @@
+//! What people and scripts read: stdout for results, stderr for what went wrong.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use super::exit::Failure;
+use crate::model::{Finding, Severity};
+use crate::system::environment::Environment;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write, stdout};
+
+pub struct Output {
+    pub json: bool,
+    color: bool,
+}
+
+/// How a word is set off on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Caution,
+    Bad,
+    Quiet,
+    Strong,
+}
+
+impl Output {
+    pub fn new(json: bool, environment: &Environment) -> Output {
+        let color = !json && stdout().is_terminal() && environment.var("NO_COLOR").is_none() && environment.var("TERM") != Some("dumb");
+        Output { json, color }
+    }
+
+    /// The one document of `--json`, or the text.
+    pub fn result(&self, document: &Value, text: impl FnOnce(&Output) -> String) {
+        if self.json {
+            self.document(document);
+        } else {
+            self.text(&text(self));
+        }
+    }
+
+    pub fn document(&self, document: &Value) {
+        self.text(&format!("{}\n", serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))));
+    }
+
+    /// A reader that went away is no error: `cgwd history | head`.
+    pub fn text(&self, text: &str) {
+        let mut out = stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            eprintln!("cgwd: stdout: {error}");
+        }
+    }
+
+    /// What goes on, for a person who waits; never with `--json`.
+    pub fn progress(&self, text: &str) {
+        if !self.json {
+            eprintln!("{text}");
+        }
+    }
+
+    pub fn failure(&self, failure: &Failure) {
+        if self.json {
+            self.document(&json!({
+                "schema": 1,
+                "error": {"message": failure.message, "remedy": failure.remedy, "code": failure.code, "request_id": failure.request_id},
+            }));
+        }
+        eprintln!("cgwd: {}", failure.message);
+        if !failure.remedy.is_empty() {
+            eprintln!("      what to do: {}", failure.remedy);
+        }
+    }
+
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        if !self.color {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Caution => "33",
+            Tone::Bad => "31",
+            Tone::Quiet => "2",
+            Tone::Strong => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// One finding: severity, code, message, and what to do.
+    pub fn finding(&self, finding: &Finding) -> String {
+        let severity = match finding.severity {
+            Severity::Error => self.paint(Tone::Bad, "error  "),
+            Severity::Warning => self.paint(Tone::Caution, "warning"),
+            Severity::Info => self.paint(Tone::Quiet, "info   "),
+        };
+        let remedy = if finding.remedy.is_empty() { String::new() } else { format!("\n          what to do: {}", finding.remedy) };
+        format!("  {severity} {}: {}{remedy}\n", finding.code, finding.message)
+    }
+
+    pub fn findings(&self, findings: &[Finding]) -> String {
+        findings.iter().map(|finding| self.finding(finding)).collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! `cgwd register`: create or adopt, never replace. Through the daemon where one runs, alone where not.
+
+use super::Context;
+use super::document::step_json;
+use super::exit::{Exit, Failure};
+use super::output::{Output, Tone};
+use super::plan::{decide, exit_of};
+use super::survey::Survey;
+use crate::daemon::control::{self, AskError};
+use crate::daemon::want::{Wanted, refused_gates};
+use crate::daemon::{auth_key, owner};
+use crate::execute::{Executor, Registration};
+use crate::journal::Journal;
+use crate::model::Settings;
+use crate::plan::Decision;
+use crate::system::lock::{Lock, LockError};
+use crate::system::machine;
+use crate::system::signals::Signals;
+use serde_json::json;
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Longer than this and the person is told to come back: the write stays open in the journal.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub async fn run(context: &Context) -> Result<Exit, Failure> {
+    let survey = context.survey(context.load()?.settings).await?;
+    let Some(wanted) = survey.wanted() else {
+        let findings = survey.examined.findings.clone();
+        let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
+        return Ok(show(context, &survey, &decision, survey.configured_region().as_deref(), 0));
+    };
+    match Lock::take(&survey.settings.state_directory) {
+        Ok(lock) => {
+            let exit = alone(context, &survey, &wanted).await;
+            drop(lock);
+            exit
+        }
+        Err(LockError::Held { pid, .. }) => through_daemon(context, &survey, pid.map(|pid| pid.to_string())).await,
+        Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
+    }
+}
+
+async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Exit, Failure> {
+    let settings = &survey.settings;
+    let journal = Journal::open(&settings.state_directory, machine::device_id().ok().flatten())?;
+    let client = context.client(settings)?;
+    let located = context.locate(&client, settings, survey.progress.as_ref()).await?;
+    let Some(region) = &located.region else {
+        let findings = [survey.examined.findings.as_slice(), &located.findings].concat();
+        let gates = [wanted.gates.clone(), refused_gates(&located.findings)].concat();
+        let decision = Decision::blocked(findings, gates);
+        return Ok(show(context, survey, &decision, settings.cloud.region.as_deref(), 0));
+    };
+    let owner = owner(settings, &journal);
+    let want = wanted.in_region(settings, &owner, region, &located.evidence);
+    let journal = Rc::new(RefCell::new(journal));
+    let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+    let mut signals = Signals::listen().map_err(Failure::system)?;
+    let registration = tokio::select! {
+        registration = executor.register(&want, PATIENCE) => registration?,
+        _ = signals.next() => return Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted; what was sent is in the journal",
+            "run `cgwd register` again: it looks what became of it first",
+        )),
+    };
+    Ok(conclude(context, survey, &registration, region))
+}
+
+fn conclude(context: &Context, survey: &Survey, registration: &Registration, region: &str) -> Exit {
+    let exit = show(context, survey, &registration.decision, Some(region), registration.done.len());
+    match &registration.held {
+        None => exit,
+        Some(hold) => {
+            context.output.progress(&format!(
+                "could not confirm an earlier call; it can take effect until {}. Run `cgwd register` again then.",
+                hold.until
+            ));
+            Exit::Interrupted
+        }
+    }
+}
+
+fn show(context: &Context, survey: &Survey, decision: &Decision, region: Option<&str>, done: usize) -> Exit {
+    let mut document = survey.plan_document(decision, region);
+    document["changed"] = json!(done > 0);
+    context.output.result(&document, |output| {
+        let text = survey.plan_text(output, decision, region);
+        text + &summary(output, done, decision)
+    });
+    exit_of(decision)
+}
+
+fn summary(output: &Output, done: usize, decision: &Decision) -> String {
+    match (done, exit_of(decision)) {
+        (0, Exit::Done) => output.paint(Tone::Good, "\nnothing to do\n"),
+        (_, Exit::Done) => output.paint(Tone::Good, "\nregistered\n"),
+        (_, Exit::ChangeNeeded) => output.paint(Tone::Caution, "\nnot changed: `register` never replaces\n"),
+        _ => output.paint(Tone::Bad, "\nnot registered\n"),
+    }
+}
+
+/// The daemon holds the journal, so it does the work; what came of it is read afresh.
+async fn through_daemon(context: &Context, survey: &Survey, pid: Option<String>) -> Result<Exit, Failure> {
+    context.output.progress(&format!("the daemon (pid {}) does it", pid.as_deref().unwrap_or("unknown")));
+    let answer = control::ask(&socket_directories(context, &survey.settings), "refresh").await.map_err(|error| not_asked(&error, pid))?;
+    if let Some(error) = answer["error"].as_str() {
+        return Err(Failure::new(Exit::Failed, error, "`cgwd status` and the journal tell more"));
+    }
+    let done = answer["done"].as_u64().unwrap_or(0) as usize;
+    let (decision, region) = decide(context, survey).await?;
+    if exit_of(&decision) == Exit::ChangeNeeded && !decision.steps.is_empty() {
+        tracing::debug!(steps = ?decision.steps.iter().map(step_json).collect::<Vec<_>>(), "the daemon has not done these yet");
+    }
+    Ok(show(context, survey, &decision, region.as_deref(), done))
+}
+
+fn not_asked(error: &AskError, pid: Option<String>) -> Failure {
+    let pid = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    Failure::new(
+        Exit::Failed,
+        format!("{pid} holds the state directory, and {}", crate::daemon::with_causes(error)),
+        "wait for the other cgwd command to end, or stop the daemon (`systemctl stop cgwd`)",
+    )
+}
+
+/// Where the daemon's socket can be: systemd's runtime directory, or the state directory.
+pub fn socket_directories(context: &Context, settings: &Settings) -> Vec<PathBuf> {
+    let runtime = context.environment.var("RUNTIME_DIRECTORY").and_then(|list| list.split(':').next()).map(PathBuf::from);
+    let packaged = settings.state_directory == std::path::Path::new("/var/lib/cgwd");
+    let packaged = packaged.then(|| PathBuf::from("/run/cgwd"));
+    runtime.into_iter().chain(packaged).chain([settings.state_directory.clone()]).collect()
+}

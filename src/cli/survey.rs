@@ -1,0 +1,91 @@
+//! What `check`, `plan` and `register` begin with: the configuration, the readings, what they add up to.
+
+use super::Context;
+use super::exit::{Exit, Failure};
+use crate::cloud::client::Client;
+use crate::config::{self, Loaded};
+use crate::daemon::want::{Wanted, wanted};
+use crate::daemon::{Examined, echo_options, examine};
+use crate::execute::locate::{Located, locate};
+use crate::journal::replay::Progress;
+use crate::journal::{Journal, JournalError};
+use crate::model::{AddressSource, Asn, RouteTarget, Settings};
+use crate::observe::{Observed, Observer};
+use std::collections::BTreeMap;
+
+pub struct Survey {
+    pub settings: Settings,
+    pub observed: Observed,
+    pub examined: Examined,
+    /// What the journal says; `None` where there is none yet.
+    pub progress: Option<Progress>,
+}
+
+impl Context {
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        config::load(&self.config_path, &self.environment, &self.host_name).map_err(|error| {
+            Failure::new(Exit::Usage, error.to_string().trim_end().to_owned(), "`cgwd config check` shows the same at any time")
+        })
+    }
+
+    pub fn client(&self, settings: &Settings) -> Result<Client, Failure> {
+        Client::connect(&settings.cloud, self.clock.clone(), &self.environment).map_err(|error| {
+            Failure::new(Exit::Usage, crate::daemon::with_causes(&error), "correct the `[cloud]` table of the configuration")
+        })
+    }
+
+    pub async fn locate(&self, client: &Client, settings: &Settings, progress: Option<&Progress>) -> Result<Located, Failure> {
+        let known = progress.map(|progress| progress.regions.clone()).unwrap_or_default();
+        Ok(locate(client, &settings.cloud, &known).await?)
+    }
+
+    /// Asks every source. With `route:vpn-gateway` the cloud's own address must be asked for first.
+    pub async fn survey(&self, settings: Settings) -> Result<Survey, Failure> {
+        let progress = match Journal::open_to_read(&settings.state_directory) {
+            Ok(journal) => journal.map(|journal| journal.progress().clone()),
+            Err(error @ (JournalError::Newer { .. } | JournalError::Damaged { .. } | JournalError::Corrupt(_))) => return Err(error.into()),
+            Err(error) => {
+                tracing::debug!(error = crate::daemon::with_causes(&error), "the journal cannot be read; going on without");
+                None
+            }
+        };
+        let towards_the_cloud = settings.address.sources.contains(&AddressSource::Route(RouteTarget::VpnGateway));
+        let cloud_addresses = match towards_the_cloud {
+            false => Vec::new(),
+            true => match self.locate(&self.client(&settings)?, &settings, progress.as_ref()).await {
+                Ok(located) => located.cloud_addresses,
+                Err(failure) => {
+                    tracing::warn!(reason = failure.message, "the cloud's own address is not known");
+                    Vec::new()
+                }
+            },
+        };
+        let observer = Observer::new(&settings.address, settings.bgp.as_ref(), echo_options(&settings));
+        let observed = observer.observe(&cloud_addresses).await;
+        let asn_before = progress.as_ref().and_then(|progress| progress.asn.as_ref()).and_then(|settled| settled.value).and_then(Asn::new);
+        let examined = examine(&observed, &settings, asn_before);
+        Ok(Survey { settings, observed, examined, progress })
+    }
+}
+
+impl Survey {
+    pub fn wanted(&self) -> Option<Wanted> {
+        let address = self.examined.address.as_ref()?;
+        let asn = self.examined.asn.as_ref().map(|asn| asn.asn);
+        let settled = if self.is_settled() { "settled" } else { "seen now" };
+        wanted(Some(address.value), &format!("{}, {settled}", address.source), asn, &self.examined.findings)
+    }
+
+    /// Whether the reading is the one that the daemon has seen hold, or none needs to hold.
+    pub fn is_settled(&self) -> bool {
+        let reading = self.examined.address.as_ref().map(|address| address.value);
+        let kept = self.progress.as_ref().and_then(|progress| progress.address.as_ref()).map(|settled| settled.value);
+        reading.is_some() && (self.settings.address.settle.is_zero() || kept == reading)
+    }
+
+    /// The region as far as it is known without asking the cloud.
+    pub fn configured_region(&self) -> Option<String> {
+        let known: BTreeMap<String, String> = self.progress.as_ref().map(|progress| progress.regions.clone()).unwrap_or_default();
+        self.settings.cloud.region.clone().or_else(|| known.values().next().cloned())
+    }
+}

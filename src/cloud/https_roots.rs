@@ -1,0 +1,60 @@
+//! Whom we trust: the system's store, what is compiled in where that store is empty, and `ca_file` on top.
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use std::path::Path;
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RootsError {
+    #[error("cannot be read as PEM")]
+    Pem(#[source] rustls::pki_types::pem::Error),
+    #[error("holds no certificate")]
+    Empty,
+    #[error("holds a certificate that cannot be a root")]
+    NotARoot(#[source] rustls::Error),
+}
+
+/// The certificates of a PEM file, each checked to be usable.
+///
+/// # Errors
+/// Where the file cannot be read, holds none, or holds one that cannot be a root.
+pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(RootsError::Pem)?;
+    if certificates.is_empty() {
+        return Err(RootsError::Empty);
+    }
+    let mut store = RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(RootsError::NotARoot)?;
+    }
+    Ok(certificates)
+}
+
+/// The TLS configuration; without any root where it will not be used (`plain`), because reading the system's store
+/// costs a megabyte for a moment.
+///
+/// # Errors
+/// Where rustls finds its provider without a protocol version: not with the one compiled in.
+pub fn client_config(extra: &[CertificateDer<'static>], plain: bool) -> Result<ClientConfig, rustls::Error> {
+    let roots = if plain { RootCertStore::empty() } else { roots(extra) };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn roots(extra: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    let (added, ignored) = store.add_parsable_certificates(system.certs);
+    tracing::debug!(added, ignored, unreadable = system.errors.len(), "read the system's root certificates");
+    if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    store.add_parsable_certificates(extra.iter().cloned());
+    store
+}

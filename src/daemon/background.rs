@@ -1,0 +1,202 @@
+//! What takes time, beside the loop: asking the slow sources, and talking to the cloud.
+
+use super::want::Wanted;
+use super::{DaemonError, with_causes};
+use crate::cloud::client::Client;
+use crate::cloud::error::CloudError;
+use crate::execute::locate::{Located, locate};
+use crate::execute::{ExecuteError, Executor, Registration};
+use crate::journal::Journal;
+use crate::model::{Secret, Settings, Timestamp};
+use crate::observe::{Observed, Observer};
+use crate::plan::Owner;
+use crate::system::clock::Clock;
+use crate::system::environment::Environment;
+use jiff::SignedDuration;
+use std::cell::RefCell;
+use std::future::pending;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::task::{JoinError, JoinHandle, spawn_local};
+
+/// How long a registration may wait for the cloud before the loop is told that it is held.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Background {
+    client: Rc<Client>,
+    journal: Rc<RefCell<Journal>>,
+    clock: Clock,
+    observing: Option<JoinHandle<Observed>>,
+    cloud: Option<JoinHandle<CloudReport>>,
+}
+
+/// One visit to the cloud: where we are, and how the registration stands.
+#[derive(Debug)]
+pub struct CloudReport {
+    pub wanted: Wanted,
+    pub located: Located,
+    pub result: Result<Option<Registration>, ExecuteError>,
+    pub last_contact: Option<Timestamp>,
+    pub clock_offset: SignedDuration,
+}
+
+/// What a visit is for.
+#[derive(Clone, Debug)]
+pub struct CloudTask {
+    pub settings: Settings,
+    pub wanted: Wanted,
+    /// `None`: ask again where we are.
+    pub located: Option<Located>,
+    /// Look, and write nothing.
+    pub watch_only: bool,
+}
+
+impl Background {
+    pub fn connect(
+        settings: &Settings,
+        clock: &Clock,
+        environment: &Environment,
+        journal: &Rc<RefCell<Journal>>,
+    ) -> Result<Background, DaemonError> {
+        let client = Rc::new(Client::connect(&settings.cloud, clock.clone(), environment)?);
+        Ok(Background { client, journal: Rc::clone(journal), clock: clock.clone(), observing: None, cloud: None })
+    }
+
+    /// Starts asking every source; an asking that is under way goes on instead.
+    pub fn observe(&mut self, observer: &Rc<Observer>, cloud_addresses: &[Ipv4Addr]) {
+        if self.observing.is_some() {
+            return;
+        }
+        let (observer, cloud_addresses) = (Rc::clone(observer), cloud_addresses.to_vec());
+        self.observing = Some(spawn_local(async move { observer.observe(&cloud_addresses).await }));
+    }
+
+    /// An answer to an earlier configuration's questions is of no use.
+    pub fn forget_observation(&mut self) {
+        if let Some(task) = self.observing.take() {
+            task.abort();
+        }
+    }
+
+    /// The next of the two to finish; waits for ever where neither runs. Cancel-safe.
+    pub async fn next(&mut self) -> Finished {
+        loop {
+            tokio::select! {
+                answer = finished(&mut self.observing) => match answer {
+                    Ok(observed) => return Finished::Observed(observed),
+                    Err(error) => tracing::error!(%error, "asking the sources broke off"),
+                },
+                answer = finished(&mut self.cloud) => match answer {
+                    Ok(report) => return Finished::Cloud(Box::new(report)),
+                    Err(error) => tracing::error!(%error, "the visit to the cloud broke off"),
+                },
+            }
+        }
+    }
+
+    /// Takes over a new configuration's client. A visit that is under way goes on to its end with the old one.
+    pub fn replace(&mut self, new: Background) {
+        self.forget_observation();
+        self.client = new.client;
+    }
+
+    pub fn cloud_is_busy(&self) -> bool {
+        self.cloud.is_some()
+    }
+
+    pub fn visit_cloud(&mut self, task: CloudTask) {
+        if self.cloud.is_some() {
+            return;
+        }
+        self.cloud = Some(spawn_local(visit(Rc::clone(&self.client), Rc::clone(&self.journal), self.clock.clone(), task)));
+    }
+
+    /// The visit that is under way, to its end.
+    pub async fn cloud_report(&mut self) -> CloudReport {
+        loop {
+            match finished(&mut self.cloud).await {
+                Ok(report) => return report,
+                Err(error) => tracing::error!(%error, "the visit to the cloud broke off"),
+            }
+        }
+    }
+}
+
+/// What has come back.
+pub enum Finished {
+    Observed(Observed),
+    Cloud(Box<CloudReport>),
+}
+
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    let Some(running) = task else { return pending().await };
+    let answer = running.await;
+    *task = None;
+    answer
+}
+
+/// Where is the device's business, and how does its registration stand?
+async fn visit(client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, task: CloudTask) -> CloudReport {
+    let known = journal.borrow().progress().regions.clone();
+    let located = match task.located.clone() {
+        Some(located) => Ok(located),
+        None => locate(&client, &task.settings.cloud, &known).await,
+    };
+    let (located, result) = match located {
+        Err(error) => (Located::default(), Err(error.into())),
+        Ok(located) => {
+            let result = match &located.region {
+                None => Ok(None),
+                Some(region) => registration(&client, journal, clock, &task, region, &located.evidence).await.map(Some),
+            };
+            (located, result)
+        }
+    };
+    CloudReport { wanted: task.wanted, located, result, last_contact: client.last_contact(), clock_offset: client.clock_offset() }
+}
+
+async fn registration(
+    client: &Rc<Client>,
+    journal: Rc<RefCell<Journal>>,
+    clock: Clock,
+    task: &CloudTask,
+    region: &str,
+    evidence: &str,
+) -> Result<Registration, ExecuteError> {
+    let owner = owner(&task.settings, &journal.borrow());
+    let want = task.wanted.in_region(&task.settings, &owner, region, evidence);
+    let executor = Executor { client: Rc::clone(client), journal, clock, auth_key: auth_key(&task.settings)? };
+    if !task.watch_only {
+        return executor.register(&want, PATIENCE).await;
+    }
+    let decision = executor.preview(&want).await?;
+    let customer_gateway = decision.customer_gateway.clone();
+    Ok(Registration { decision, done: Vec::new(), customer_gateway, held: None })
+}
+
+/// Who this device is towards the cloud.
+pub fn owner(settings: &Settings, journal: &Journal) -> Owner {
+    Owner { device: settings.device.clone(), id: journal.device_id().to_owned(), epoch: journal.epoch() }
+}
+
+/// The BGP authentication key of a customer gateway that we create, read where it lies.
+pub fn auth_key(settings: &Settings) -> Result<Option<Secret>, ExecuteError> {
+    let Some(path) = &settings.gateway.bgp_auth_key_file else { return Ok(None) };
+    let text = std::fs::read_to_string(path)
+        .map(zeroize::Zeroizing::new)
+        .map_err(|error| ExecuteError::AuthKey { path: path.clone(), why: with_causes(&error) })?;
+    let key = text.trim();
+    match crate::facts::names::auth_key(key) {
+        Ok(()) => Ok(Some(Secret::new(key))),
+        Err(why) => Err(ExecuteError::AuthKey { path: path.clone(), why: why.to_string() }),
+    }
+}
+
+/// The cloud's own error under an execution's, where there is one.
+pub fn cloud_error(error: &ExecuteError) -> Option<&CloudError> {
+    match error {
+        ExecuteError::Cloud(error) | ExecuteError::Hidden { refusal: error, .. } => Some(error),
+        _ => None,
+    }
+}

@@ -1,0 +1,214 @@
+//! From what is known to what is worth an alert. Pure.
+
+use super::background::{CloudReport, cloud_error};
+use super::{Examined, with_causes};
+use crate::alert::catalogue::{event, find};
+use crate::alert::raise::{Alert, Fields, Standing};
+use crate::cloud::error::CloudError;
+use crate::execute::{ExecuteError, Registration};
+use crate::facts::findings as codes;
+use crate::journal::replay::{PendingWrite, Progress};
+use crate::model::Finding;
+use crate::plan::{Decision, DecisionKind, LATE_EFFECT};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Beyond this the cloud's and the device's clock are said to differ (product.md 5; the cloud itself refuses at 15 min).
+pub const CLOCK_TOLERANCE_SECONDS: i64 = 300;
+
+/// Everything that the conditions are judged by.
+pub struct Known<'a> {
+    pub examined: &'a Examined,
+    pub settled: Option<IpAddr>,
+    pub report: Option<&'a CloudReport>,
+    pub deaf: Option<&'a str>,
+    pub watch_only: Option<&'a str>,
+    pub config_problem: Option<&'a str>,
+    pub pending: Option<PendingWrite>,
+    pub fields: Fields,
+}
+
+/// Conditions that only a successful reading of the cloud can judge.
+const OF_THE_CLOUD: &[&str] = &["replacement.needed", "registration.blocked", "gateway.drift", "gateway.duplicate", "quota.full"];
+
+/// What is so now, and the codes that could not be judged.
+pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
+    let mut alerts: Vec<Alert> = known.examined.findings.iter().filter_map(|finding| of_observation(finding, known)).collect();
+    let mut not_evaluated = BTreeSet::new();
+    if let Some(reason) = known.deaf {
+        alerts.push(alert("observation.degraded", "netlink", format!("kernel events are not available: {reason}"), None, &known.fields));
+    }
+    if let Some(reason) = known.watch_only {
+        alerts.push(alert("state.watch_only", "state", format!("the state cannot be written: {reason}"), None, &known.fields));
+    }
+    if let Some(problem) = known.config_problem {
+        alerts.push(alert("config.invalid", "config", problem.to_owned(), None, &known.fields));
+    }
+    if let Some(pending) = &known.pending {
+        alerts.push(of_pending(pending, &known.fields));
+    }
+    match known.report {
+        None => not_evaluated.extend(OF_THE_CLOUD.iter().chain(&["cloud.unreachable", "cloud.refused", "clock.skew"]).copied()),
+        Some(report) => {
+            let offset = report.clock_offset.as_secs();
+            if offset.abs() > CLOCK_TOLERANCE_SECONDS {
+                let direction = if offset > 0 { "behind" } else { "ahead of" };
+                alerts.push(alert(
+                    "clock.skew",
+                    "clock",
+                    format!("this device's clock is minutes {direction} the cloud's"),
+                    None,
+                    &known.fields,
+                ));
+            }
+            match &report.result {
+                Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
+                Err(error) => {
+                    not_evaluated.extend(OF_THE_CLOUD.iter().copied());
+                    alerts.push(of_failure(error, &known.fields));
+                }
+            }
+        }
+    }
+    // A failed write can say what a reading would have said.
+    not_evaluated.retain(|code| !alerts.iter().any(|alert| alert.event.code == *code));
+    (alerts, not_evaluated)
+}
+
+fn alert(code: &str, key: &str, message: String, remedy: Option<&str>, fields: &Fields) -> Alert {
+    let event = event(code);
+    Alert { event, key: key.to_owned(), message, remedy: remedy.unwrap_or(event.remedy).to_owned(), fields: fields.clone() }
+}
+
+fn of_observation(finding: &Finding, known: &Known<'_>) -> Option<Alert> {
+    let code = match finding.code {
+        codes::ADDRESS_MISSING => "observation.blind",
+        codes::ADDRESS_DISAGREEMENT | codes::ADDRESS_AMBIGUOUS => "observation.disagreement",
+        codes::ASN_MISSING | codes::ASN_UNKNOWN => "asn.unknown",
+        other if finding.is_error() && other.starts_with("address.") => "address.unusable",
+        other if finding.is_error() && other.starts_with("asn.") => "asn.unusable",
+        _ => return None,
+    };
+    let address = known.examined.address.as_ref().map(|address| address.value.to_string());
+    let fields = Fields { address_new: address, address_old: known.settled.map(|settled| settled.to_string()), ..known.fields.clone() };
+    Some(alert(code, finding.code, finding.message.clone(), Some(&finding.remedy), &fields))
+}
+
+fn of_pending(pending: &PendingWrite, fields: &Fields) -> Alert {
+    let message = format!("could not confirm {} for {} in {}; looking again", pending.action, pending.target, pending.region);
+    let remedy = format!(
+        "nothing to do: cgwd looks, and writes nothing else until it knows, at the latest some minutes after {}",
+        pending.last_sent + LATE_EFFECT
+    );
+    alert("write.unconfirmed", &pending.client_token, message, Some(&remedy), fields)
+}
+
+fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &Known<'_>) -> Vec<Alert> {
+    let Some(registration) = registration else {
+        return report.located.findings.iter().map(|finding| blocked(finding, &known.fields)).collect();
+    };
+    let decision = &registration.decision;
+    let id = decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone());
+    let fields = Fields { customer_gateway_id: id, ..known.fields.clone() };
+    let mut alerts = of_decision(decision, report, &fields);
+    alerts.extend(decision.findings.iter().filter_map(|finding| match finding.code {
+        codes::GATEWAY_DRIFT => Some(alert("gateway.drift", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields)),
+        codes::GATEWAY_DUPLICATE => {
+            Some(alert("gateway.duplicate", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields))
+        }
+        _ => None,
+    }));
+    alerts
+}
+
+fn of_decision(decision: &Decision, report: &CloudReport, fields: &Fields) -> Vec<Alert> {
+    match decision.kind {
+        DecisionKind::Replace => vec![replacement_needed(decision, report, fields)],
+        DecisionKind::Blocked => {
+            let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
+            decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
+        }
+        DecisionKind::InSync | DecisionKind::Create | DecisionKind::Adopt => Vec::new(),
+    }
+}
+
+fn blocked(finding: &Finding, fields: &Fields) -> Alert {
+    let message = format!("{} ({})", finding.message, finding.code);
+    alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
+}
+
+fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Alert {
+    let (ip, asn) = (report.wanted.ip, report.wanted.asn);
+    let old = decision.customer_gateway.as_ref();
+    let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
+    let what = match old {
+        Some(old) if old.ip != ip => format!("the address is {ip}, customer gateway {} holds {}", old.id, old.ip),
+        Some(old) => format!(
+            "the ASN is {}, customer gateway {} holds {}",
+            asn.map_or("none".into(), |asn| asn.to_string()),
+            old.id,
+            old.asn.map_or("none".into(), |asn| asn.to_string())
+        ),
+        None => format!("the address is {ip}"),
+    };
+    let message = format!("{what}, which cannot be edited; {} tunnels or connections depend on it", moved.len());
+    let fields = Fields {
+        address_old: old.map(|old| old.ip.to_string()),
+        address_new: Some(ip.to_string()),
+        asn: asn.map(|asn| asn.to_string()),
+        ..fields.clone()
+    };
+    let key = format!("{ip}/{}", asn.map_or("-".into(), |asn| asn.to_string()));
+    alert("replacement.needed", &key, message, None, &fields)
+}
+
+fn of_failure(error: &ExecuteError, fields: &Fields) -> Alert {
+    match cloud_error(error) {
+        Some(cloud) => of_cloud_error(cloud, fields),
+        None => match error {
+            ExecuteError::Journal(journal) => {
+                alert("state.watch_only", "state", format!("the state cannot be written: {}", with_causes(journal)), None, fields)
+            }
+            other => alert("registration.blocked", "execution", with_causes(other), None, fields),
+        },
+    }
+}
+
+fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
+    let fields = Fields { request_id: error.request_id.clone(), ..fields.clone() };
+    let code = if error.is_quota() {
+        "quota.full"
+    } else if error.status == 0
+        || error.status >= 500
+        || !matches!(error.retry, crate::cloud::error::Retry::Never | crate::cloud::error::Retry::Credentials)
+    {
+        "cloud.unreachable"
+    } else {
+        "cloud.refused"
+    };
+    // The request id differs each time: it is a field, not part of what decides whether the alert is a new one.
+    let message = match error.code.as_str() {
+        "" => format!("{}: {}", error.action, error.message),
+        code => format!("{}: {} ({code})", error.action, error.message),
+    };
+    alert(code, if error.code.is_empty() { "network" } else { &error.code }, message, Some(&error.remedy), &fields)
+}
+
+/// The alerts that stood when the journal was last written.
+pub fn standing(progress: &Progress) -> Vec<Standing> {
+    progress
+        .alerts
+        .values()
+        .filter_map(|standing| {
+            let event = find(&standing.alert.code)?;
+            let alert = Alert {
+                event,
+                key: standing.alert.key.clone(),
+                message: standing.alert.message.clone(),
+                remedy: standing.alert.remedy.clone(),
+                fields: Fields::from_map(&standing.alert.fields),
+            };
+            Some(Standing { alert, since: standing.since, told: Some(standing.last_told) })
+        })
+        .collect()
+}

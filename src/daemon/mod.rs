@@ -1,0 +1,348 @@
+//! The daemon: one loop that waits for something to happen, and one round that looks at everything and acts.
+//!
+//! Whatever takes time (asking echo services, talking to the cloud) runs beside the loop and reports back, so that a
+//! change of address is told, the watchdog is fed and a stop is heard at any moment.
+
+mod background;
+pub mod conditions;
+pub mod control;
+pub mod examine;
+mod reload;
+mod round;
+pub mod status;
+pub mod want;
+
+pub use background::{CloudReport, CloudTask, auth_key, owner};
+pub use examine::{Examined, examine};
+
+use crate::alert::raise::{Alert, AlertBook};
+use crate::cloud::entropy::Entropy;
+use crate::config::Loaded;
+use crate::journal::{Journal, JournalError, Progress, Record};
+use crate::model::{Asn, Settings, Timestamp};
+use crate::observe::{EchoOptions, Observed, Observer, Settle, Wake, Watch};
+use crate::system::clock::Clock;
+use crate::system::environment::Environment;
+use crate::system::notify::Notify;
+use crate::system::signals::{Signal, Signals};
+use crate::system::wake::{ClockWatch, Instants, since_boot};
+use background::{Background, Finished};
+use control::{Request, Server};
+use status::Status;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a call that is under way may go on after a stop was asked for. Its intent is on disk; what it became is found
+/// out at the next start. systemd is promised 5 s in all.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the cloud client cannot be made")]
+    Cloud(#[from] crate::cloud::client::ConnectError),
+}
+
+/// What the daemon is started with.
+pub struct Start {
+    pub config_path: PathBuf,
+    pub loaded: Loaded,
+    pub environment: Environment,
+    pub host_name: String,
+    pub clock: Clock,
+    pub notify: Notify,
+    pub journal: Journal,
+    /// Why the journal cannot be written; then `journal` is what can be read of it.
+    pub watch_only: Option<String>,
+}
+
+pub struct Daemon {
+    config_path: PathBuf,
+    settings: Settings,
+    environment: Environment,
+    host_name: String,
+    clock: Clock,
+    notify: Notify,
+    state: State,
+
+    observer: Rc<Observer>,
+    watch: Watch,
+    /// `None` until every source was asked once: a fallback must not pass for a change while the preferred source is slow.
+    observed: Option<Observed>,
+    /// Why kernel events are not to be had, while they are not.
+    deaf: Option<String>,
+    address: Settle<IpAddr>,
+    asn: Settle<Option<Asn>>,
+    /// A new reading waits to settle until this time since boot.
+    settles_at: Option<Duration>,
+    next_poll: Duration,
+    clock_watch: ClockWatch,
+
+    background: Background,
+    cloud: CloudView,
+    book: AlertBook,
+    occurrences: Vec<Alert>,
+    config_problem: Option<String>,
+    refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
+    status: Rc<RefCell<Status>>,
+    status_words: String,
+    started: Timestamp,
+    entropy: Entropy,
+}
+
+/// The journal, and the reason for only watching where it cannot be written.
+enum State {
+    Writable(Rc<RefCell<Journal>>),
+    WatchOnly { why: String, journal: Rc<RefCell<Journal>> },
+}
+
+/// What is known of the cloud.
+#[derive(Default)]
+struct CloudView {
+    report: Option<CloudReport>,
+    /// When to look again, in time since boot; `None`: now.
+    next: Option<Duration>,
+    /// Something asked for another look while one was under way.
+    again: bool,
+    failures: u32,
+    /// What the last look was for: another want needs another look.
+    looked_for: Option<want::Wanted>,
+    last_contact: Option<Timestamp>,
+}
+
+impl Daemon {
+    pub fn new(start: Start) -> Result<Daemon, DaemonError> {
+        let settings = start.loaded.settings;
+        let progress = start.journal.progress().clone();
+        let journal = Rc::new(RefCell::new(start.journal));
+        let state = match start.watch_only {
+            None => State::Writable(journal),
+            Some(why) => State::WatchOnly { why, journal },
+        };
+        let address = progress.address.as_ref().map(|settled| settled.value);
+        let asn = progress.asn.as_ref().map(|settled| settled.value.and_then(Asn::new));
+        let standing = conditions::standing(&progress);
+        let observer = Rc::new(observer(&settings));
+        let watch = Watch::new(&settings.address, settings.bgp.as_ref());
+        let background = Background::connect(&settings, &start.clock, &start.environment, state.journal())?;
+        let started = start.clock.now();
+        let status = Status::starting(&settings, started);
+        Ok(Daemon {
+            config_path: start.config_path,
+            environment: start.environment,
+            host_name: start.host_name,
+            notify: start.notify,
+            observed: None,
+            observer,
+            watch,
+            deaf: None,
+            address: Settle::restored(address),
+            asn: Settle::restored(asn),
+            settles_at: None,
+            next_poll: Duration::ZERO,
+            clock_watch: ClockWatch::default(),
+            background,
+            cloud: CloudView { last_contact: progress.last_cloud_contact, ..CloudView::default() },
+            book: AlertBook::restore(standing),
+            occurrences: Vec::new(),
+            config_problem: None,
+            refreshes: Vec::new(),
+            status: Rc::new(RefCell::new(status)),
+            status_words: String::new(),
+            started,
+            entropy: Entropy::system().map_err(crate::cloud::client::ConnectError::from)?,
+            clock: start.clock,
+            settings,
+            state,
+        })
+    }
+
+    /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. `runtime_directory` is where the control socket
+    /// goes, where any directory is writable.
+    pub async fn run(mut self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
+        let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
+        let mut server = runtime_directory.and_then(|directory| Server::listen(&directory));
+        self.background.observe(&self.observer, &self.cloud_addresses());
+        self.next_poll = since_boot() + self.settings.address.poll;
+        self.round();
+        self.tell_ready();
+        loop {
+            let event = self.next_event(&mut signals, server.as_mut()).await;
+            match event {
+                Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
+                Event::Signal(Signal::Reload) => self.reload(),
+                Event::Wake(wake) => self.woken(wake),
+                Event::Observed(observed) => {
+                    self.observed = Some(observed);
+                    // What answers at once may have changed while the slow sources were asked.
+                    self.read_local();
+                }
+                Event::Cloud(report) => self.take_report(*report),
+                Event::Request(Request::Refresh(reply)) => {
+                    self.look_again();
+                    self.refreshes.push(reply);
+                }
+                Event::Request(Request::Status(reply)) => {
+                    let _gone = reply.send(self.status.borrow().json());
+                    continue;
+                }
+                Event::Timer => self.poll_if_due(),
+            }
+            self.round();
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    async fn next_event(&mut self, signals: &mut Signals, server: Option<&mut Server>) -> Event {
+        let sleep = self.next_wake().saturating_sub(since_boot());
+        tokio::select! {
+            biased;
+            signal = signals.next() => Event::Signal(signal),
+            wake = self.watch.changed() => Event::Wake(wake),
+            done = self.background.next() => match done {
+                Finished::Observed(observed) => Event::Observed(observed),
+                Finished::Cloud(report) => Event::Cloud(report),
+            },
+            request = control::next_request(server) => Event::Request(request),
+            () = tokio::time::sleep(sleep) => Event::Timer,
+        }
+    }
+
+    /// Why nothing is written, where that is so: the state cannot be kept, or a write to it failed in between.
+    fn watch_only(&self) -> Option<String> {
+        match &self.state {
+            State::WatchOnly { why, .. } => Some(why.clone()),
+            State::Writable(journal) if journal.borrow().is_broken() => Some(JournalError::Broken.to_string()),
+            State::Writable(_) => None,
+        }
+    }
+
+    /// At the cloud, as soon as can be.
+    fn look_again(&mut self) {
+        self.cloud.next = None;
+        self.cloud.again = self.background.cloud_is_busy();
+    }
+
+    /// The earliest thing to do without being woken.
+    fn next_wake(&self) -> Duration {
+        let now = since_boot();
+        let alert = self.book.wake_at().map(|at| now + Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default());
+        let cloud = if self.background.cloud_is_busy() { None } else { self.cloud.next };
+        let watchdog = self.notify.watchdog_interval().map(|interval| now + interval);
+        [Some(self.next_poll), self.settles_at, alert, cloud, watchdog].into_iter().flatten().min().unwrap_or(now + Duration::from_secs(60))
+    }
+
+    fn woken(&mut self, wake: Wake) {
+        match wake {
+            Wake::Degraded(reason) => {
+                if self.deaf.as_ref() != Some(&reason) {
+                    tracing::warn!(reason, "kernel events are not available; reading the interfaces at intervals");
+                }
+                self.deaf = Some(reason);
+            }
+            Wake::Overrun => tracing::info!("more kernel events than could be taken in; reading everything afresh"),
+            Wake::Restored => self.deaf = None,
+            Wake::Changed | Wake::Poll => {}
+        }
+        self.read_local();
+    }
+
+    /// Sources that answer at once, so that a change is told within milliseconds.
+    fn read_local(&mut self) {
+        let cloud_addresses = self.cloud_addresses();
+        if let Some(observed) = &mut self.observed {
+            observed.refresh(self.observer.observe_local(&cloud_addresses));
+        }
+    }
+
+    fn poll_if_due(&mut self) {
+        if self.settles_at.is_some_and(|at| at <= since_boot()) || self.next_poll <= since_boot() {
+            self.read_local();
+            self.background.observe(&self.observer, &self.cloud_addresses());
+            self.next_poll = since_boot() + self.settings.address.poll;
+        }
+    }
+
+    fn cloud_addresses(&self) -> Vec<std::net::Ipv4Addr> {
+        self.cloud.report.as_ref().map(|report| report.located.cloud_addresses.clone()).unwrap_or_default()
+    }
+
+    fn tell_ready(&self) {
+        if let Err(error) = self.notify.ready(&self.status_words) {
+            tracing::warn!(%error, "the service manager could not be told that cgwd is ready");
+        }
+    }
+
+    async fn stop(mut self) {
+        if let Err(error) = self.notify.stopping("stopping") {
+            tracing::debug!(%error, "the service manager could not be told");
+        }
+        if self.background.cloud_is_busy()
+            && let Ok(report) = tokio::time::timeout(STOP_PATIENCE, self.background.cloud_report()).await
+        {
+            self.take_report(report);
+        }
+        let last_cloud_contact = self.cloud.last_contact;
+        if let State::Writable(journal) = &self.state {
+            let mut journal = journal.borrow_mut();
+            if journal.progress().last_cloud_contact != last_cloud_contact
+                && let Err(error) = journal.append(self.clock.now(), Record::Stopped { last_cloud_contact })
+            {
+                tracing::warn!(error = with_causes(&error), "the time of the last contact with the cloud could not be kept");
+            }
+        }
+        tracing::info!("stopped");
+    }
+}
+
+enum Event {
+    Signal(Signal),
+    Wake(Wake),
+    Observed(Observed),
+    Cloud(Box<CloudReport>),
+    Request(Request),
+    Timer,
+}
+
+impl State {
+    fn journal(&self) -> &Rc<RefCell<Journal>> {
+        match self {
+            State::Writable(journal) | State::WatchOnly { journal, .. } => journal,
+        }
+    }
+
+    fn progress<T>(&self, of: impl Fn(&Progress) -> T) -> T {
+        of(self.journal().borrow().progress())
+    }
+}
+
+fn observer(settings: &Settings) -> Observer {
+    Observer::new(&settings.address, settings.bgp.as_ref(), echo_options(settings))
+}
+
+/// Echo services are reached like the cloud.
+pub fn echo_options(settings: &Settings) -> EchoOptions {
+    EchoOptions { ca_file: settings.cloud.ca_file.clone(), proxy: settings.cloud.proxy.clone(), timeout: settings.cloud.timeout }
+}
+
+/// An error and what lies under it, on one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn instants(clock: &Clock) -> Instants {
+    Instants::now(clock.now())
+}

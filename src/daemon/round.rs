@@ -1,0 +1,349 @@
+//! One round: look at what is known, tell what has changed, act where that is allowed, say how things stand.
+
+use super::background::CloudTask;
+use super::conditions::{self, Known};
+use super::want::{Wanted, wanted};
+use super::{CloudReport, Daemon, Examined, State, examine, instants, with_causes};
+use crate::alert::catalogue::event;
+use crate::alert::journald;
+use crate::alert::raise::{Alert, Fields, Notice, Phase, Round};
+use crate::execute::Registration;
+use crate::journal::record::{AlertText, Record};
+use crate::model::{Asn, Timestamp};
+use crate::observe::Change;
+use crate::plan::DecisionKind;
+use crate::system::wake::{Jump, since_boot};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two reads of the cloud while all is well: one read in five minutes, spread so that a fleet does not ask at once.
+const STEADY: Duration = Duration::from_secs(300);
+const STEADY_SPREAD: Duration = Duration::from_secs(60);
+/// Bounds of the pause after a failed visit.
+const RETRY_FIRST: Duration = Duration::from_secs(5);
+const RETRY_MOST: Duration = Duration::from_secs(300);
+
+impl Daemon {
+    /// Cheap, and never waits: everything slow was started earlier and reports back.
+    pub(super) fn round(&mut self) {
+        let now = self.clock.now();
+        self.notice_jumps();
+        let Some(examined) = self.examine() else { return self.stay_alive() };
+        self.settle(&examined);
+        let wanted = self.wanted(&examined);
+        self.visit_cloud(&examined, wanted.as_ref());
+        self.tell(&examined, now);
+        self.answer_refreshes();
+        self.publish(&examined, now);
+        self.stay_alive();
+    }
+
+    fn notice_jumps(&mut self) {
+        let Some(jump) = self.clock_watch.observe(instants(&self.clock)) else { return };
+        let message = match jump {
+            Jump::Suspended(slept) => format!("the device slept for {} s", slept.as_secs()),
+            Jump::Wall(by) => format!("the wall clock jumped by {} s", by.as_secs()),
+        };
+        self.occur("clock.jumped", "clock", message, Fields::default());
+        // What was read before may no longer be so: a pause in the readings, then fresh ones.
+        self.address.observe(None, since_boot(), self.settings.address.settle);
+        self.asn.observe(None, since_boot(), self.settings.address.settle);
+        self.read_local();
+        self.background.observe(&self.observer, &self.cloud_addresses());
+        self.look_again();
+    }
+
+    /// `None` until every source was asked once.
+    fn examine(&self) -> Option<Examined> {
+        let observed = self.observed.as_ref()?;
+        Some(examine(observed, &self.settings, self.asn.settled().copied().flatten()))
+    }
+
+    /// Tells a change at once, and keeps it once it has held.
+    fn settle(&mut self, examined: &Examined) {
+        let (now, hold) = (since_boot(), self.settings.address.settle);
+        let source = examined.address.as_ref().map(|address| address.source.clone()).unwrap_or_default();
+        let address = self.address.observe(examined.address.as_ref().map(|address| address.value), now, hold);
+        let asn_reading = match (&self.settings.bgp, examined.asn_unknown, &examined.asn) {
+            (None, _, _) => Some(None),
+            (Some(_), false, Some(attested)) => Some(Some(attested.asn)),
+            (Some(_), _, _) => None,
+        };
+        let asn_source = examined.asn.as_ref().map(|asn| asn.source.clone()).unwrap_or_default();
+        let asn = self.asn.observe(asn_reading, now, hold);
+        self.settles_at = [waits_until(&address), waits_until(&asn)].into_iter().flatten().min();
+        self.take_address_change(address, &source);
+        self.take_asn_change(asn, &asn_source);
+    }
+
+    fn take_address_change(&mut self, change: Change<IpAddr>, source: &str) {
+        match change {
+            Change::Unchanged | Change::Waiting { .. } => {}
+            Change::Noticed { from, to, .. } => {
+                self.journal(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
+                if let Some(from) = from {
+                    self.address_changed(from, to, source, "it counts once it has held for the settle time");
+                }
+            }
+            Change::Settled { from, to } => {
+                self.journal(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
+                let Some(from) = from else { return };
+                if self.settings.address.settle.is_zero() {
+                    self.address_changed(from, to, source, "it counts at once");
+                }
+                let fields = self.change_fields(Some(from), to);
+                self.occur(
+                    "address.settled",
+                    &to.to_string(),
+                    format!("{to} has settled as this device's address (from {source})"),
+                    fields,
+                );
+            }
+            Change::Reverted { candidate } => {
+                let Some(settled) = self.address.settled().copied() else { return };
+                let fields = self.change_fields(Some(candidate), settled);
+                let message = format!("the address is {settled} again; {candidate} did not hold");
+                self.occur("address.changed", &settled.to_string(), message, fields);
+            }
+        }
+    }
+
+    fn address_changed(&mut self, from: IpAddr, to: IpAddr, source: &str, then: &str) {
+        let fields = self.change_fields(Some(from), to);
+        let message = format!("the address changed from {from} to {to} (from {source}); {then}");
+        self.occur("address.changed", &to.to_string(), message, fields);
+    }
+
+    fn take_asn_change(&mut self, change: Change<Option<Asn>>, source: &str) {
+        let words = |asn: Option<Asn>| asn.map_or_else(|| "none".to_owned(), |asn| asn.to_string());
+        match change {
+            Change::Unchanged | Change::Waiting { .. } => {}
+            Change::Noticed { from: Some(from), to, .. } => self.asn_changed(&words(from), &words(to), source),
+            Change::Noticed { from: None, .. } => {}
+            Change::Settled { from, to } => {
+                let previous = from.flatten().map(Asn::number);
+                self.journal(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
+                if let Some(from) = from.filter(|_| self.settings.address.settle.is_zero()) {
+                    self.asn_changed(&words(from), &words(to), source);
+                }
+            }
+            Change::Reverted { candidate } => {
+                let settled = words(self.asn.settled().copied().flatten());
+                self.asn_changed(&words(candidate), &settled, source);
+            }
+        }
+    }
+
+    fn asn_changed(&mut self, from: &str, to: &str, source: &str) {
+        let fields = Fields { asn: Some(to.to_owned()), ..self.fields() };
+        self.occur("asn.changed", to, format!("the ASN changed from {from} to {to} (from {source})"), fields);
+    }
+
+    /// What should be registered: the settled values, while nothing that is read now speaks against them.
+    fn wanted(&self, examined: &Examined) -> Option<Wanted> {
+        let settled = self.address.settled().copied()?;
+        let asn = self.asn.settled().copied()?;
+        let current = examined.address.as_ref().map(|address| address.value);
+        // A reading that waits to settle is judged once it has; one that failed changes nothing.
+        if current != Some(settled) {
+            return self.cloud.looked_for.clone().filter(|wanted| IpAddr::V4(wanted.ip) == settled);
+        }
+        let source = examined.address.as_ref().map(|address| address.source.as_str()).unwrap_or_default();
+        wanted(Some(settled), &format!("{source}, settled"), asn, &examined.findings)
+    }
+
+    /// Looks at the cloud when it is time, and when what is wanted has changed.
+    fn visit_cloud(&mut self, examined: &Examined, wanted: Option<&Wanted>) {
+        let Some(wanted) = wanted else {
+            if examined.findings.iter().any(crate::model::Finding::is_error) && examined.address.is_some() {
+                self.cloud.looked_for = None;
+            }
+            return;
+        };
+        let due = self.cloud.next.is_none_or(|next| next <= since_boot());
+        let changed = self.cloud.looked_for.as_ref().is_none_or(|before| (before.ip, before.asn) != (wanted.ip, wanted.asn));
+        if self.background.cloud_is_busy() || !(due || changed) {
+            return;
+        }
+        let located = self.cloud.report.as_ref().map(|report| report.located.clone()).filter(|located| located.region.is_some());
+        self.cloud.looked_for = Some(wanted.clone());
+        self.background.visit_cloud(CloudTask {
+            settings: self.settings.clone(),
+            wanted: wanted.clone(),
+            located,
+            watch_only: self.watch_only().is_some(),
+        });
+    }
+
+    /// Takes in what a visit to the cloud found.
+    pub(super) fn take_report(&mut self, report: CloudReport) {
+        self.cloud.last_contact = report.last_contact.or(self.cloud.last_contact);
+        for (selector, region) in &report.located.found {
+            self.journal_region(selector, region);
+        }
+        let pause = match &report.result {
+            Ok(Some(Registration { held: Some(hold), .. })) => {
+                Duration::try_from(hold.until.duration_since(self.clock.now())).unwrap_or_default().max(RETRY_FIRST)
+            }
+            Ok(_) => STEADY + STEADY_SPREAD.mul_f64(self.entropy.fraction()),
+            Err(error) => {
+                self.cloud.failures += 1;
+                tracing::debug!(error = with_causes(error), "the visit to the cloud failed");
+                backoff(self.cloud.failures, self.entropy.fraction())
+            }
+        };
+        if report.result.is_ok() {
+            self.cloud.failures = 0;
+        }
+        self.cloud.next = if std::mem::take(&mut self.cloud.again) { None } else { Some(since_boot() + pause) };
+        if let Ok(Some(registration)) = &report.result {
+            self.note_registration(registration);
+        }
+        // A failed visit says nothing new of what an earlier one saw.
+        let keep = report.result.is_err() && report.located.region.is_none();
+        let located = if keep { self.cloud.report.take().map(|before| before.located) } else { None };
+        let located = located.unwrap_or_else(|| report.located.clone());
+        self.cloud.report = Some(CloudReport { located, ..report });
+    }
+
+    fn note_registration(&mut self, registration: &Registration) {
+        for step in &registration.done {
+            let (code, verb) = match step.action {
+                crate::plan::StepAction::CreateCustomerGateway => ("registration.created", "created"),
+                _ => ("registration.adopted", "marked as this device's"),
+            };
+            let id = registration.customer_gateway.as_ref().map_or(step.target.clone(), |gateway| gateway.id.clone());
+            let fields =
+                Fields { customer_gateway_id: Some(id.clone()), address_new: self.address_text(), asn: self.asn_text(), ..self.fields() };
+            self.occur(code, &id, format!("customer gateway {id} was {verb}: {}", step.reason), fields);
+        }
+        let decision = registration.decision.kind.name();
+        let known = self.state.progress(|progress| progress.decision.clone());
+        if known.as_deref() != Some(decision) {
+            let summary = registration.decision.errors().next().map(|finding| finding.message.clone()).unwrap_or_default();
+            self.journal(Record::DecisionChanged { decision: decision.to_owned(), summary });
+        }
+    }
+
+    fn tell(&mut self, examined: &Examined, now: Timestamp) {
+        let (conditions, not_evaluated) = conditions::of(&Known {
+            examined,
+            settled: self.address.settled().copied(),
+            report: self.cloud.report.as_ref(),
+            deaf: self.deaf.as_deref(),
+            watch_only: self.watch_only().as_deref(),
+            config_problem: self.config_problem.as_deref(),
+            pending: self.state.progress(|progress| progress.pending.clone()),
+            fields: self.fields(),
+        });
+        let occurrences = std::mem::take(&mut self.occurrences);
+        for notice in self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now) {
+            journald::emit(&notice);
+            self.journal_notice(&notice);
+        }
+    }
+
+    fn journal_notice(&mut self, notice: &Notice) {
+        let (code, key) = (notice.alert.event.code.to_owned(), notice.alert.key.clone());
+        let alert = AlertText {
+            code: code.clone(),
+            key: key.clone(),
+            message: notice.alert.message.clone(),
+            remedy: notice.alert.remedy.clone(),
+            fields: notice.alert.fields.to_map(),
+        };
+        self.journal(match notice.phase {
+            Phase::Raised | Phase::Changed => Record::AlertRaised { alert },
+            Phase::Occurred => Record::AlertOccurred { alert },
+            Phase::Reminded => Record::AlertReminded { code, key },
+            Phase::Cleared => Record::AlertCleared { code, key },
+        });
+    }
+
+    fn answer_refreshes(&mut self) {
+        if self.background.cloud_is_busy() || self.refreshes.is_empty() {
+            return;
+        }
+        let answer = self.refresh_answer();
+        for reply in self.refreshes.drain(..) {
+            let _gone = reply.send(answer.clone());
+        }
+    }
+
+    fn stay_alive(&mut self) {
+        let words = self.status.borrow().words();
+        let told = if words == self.status_words { Ok(()) } else { self.notify.status(&words) };
+        self.status_words = words;
+        if let Err(error) = told.and_then(|()| self.notify.alive()) {
+            tracing::debug!(%error, "the service manager could not be told");
+        }
+    }
+
+    fn occur(&mut self, code: &str, key: &str, message: String, fields: Fields) {
+        let event = event(code);
+        let fields = Fields { device: Some(self.settings.device.clone()), ..fields };
+        self.occurrences.push(Alert { event, key: key.to_owned(), message, remedy: event.remedy.to_owned(), fields });
+    }
+
+    fn fields(&self) -> Fields {
+        Fields { device: Some(self.settings.device.clone()), asn: self.asn_text(), ..Fields::default() }
+    }
+
+    fn change_fields(&self, old: Option<IpAddr>, new: IpAddr) -> Fields {
+        let registered = self.state.progress(|progress| progress.registered.as_ref().map(|known| known.id.clone()));
+        Fields {
+            address_old: old.map(|old| old.to_string()),
+            address_new: Some(new.to_string()),
+            customer_gateway_id: registered,
+            ..self.fields()
+        }
+    }
+
+    fn address_text(&self) -> Option<String> {
+        self.address.settled().map(IpAddr::to_string)
+    }
+
+    fn asn_text(&self) -> Option<String> {
+        self.asn.settled().copied().flatten().map(|asn| asn.to_string())
+    }
+
+    /// A record that only informs: losing it is told, and stops nothing but cloud writes.
+    pub(super) fn journal(&mut self, record: Record) {
+        let State::Writable(journal) = &self.state else { return };
+        let appended = journal.borrow_mut().append(self.clock.now(), record);
+        if let Err(error) = appended {
+            tracing::debug!(error = with_causes(&error), "the journal cannot be written");
+            self.state = State::WatchOnly { why: with_causes(&error), journal: Rc::clone(journal) };
+        }
+    }
+
+    fn journal_region(&mut self, selector: &str, region: &str) {
+        let known = self.state.progress(|progress| progress.regions.get(selector).cloned());
+        if known.as_deref() != Some(region) {
+            self.journal(Record::RegionFound { selector: selector.to_owned(), region: region.to_owned() });
+        }
+    }
+}
+
+/// Full jitter below an exponentially growing step, and never at once.
+fn backoff(failures: u32, random: f64) -> Duration {
+    let step = RETRY_FIRST.saturating_mul(1 << failures.min(6)).min(RETRY_MOST);
+    RETRY_FIRST + (step - RETRY_FIRST).mul_f64(random)
+}
+
+fn waits_until<T>(change: &Change<T>) -> Option<Duration> {
+    match change {
+        Change::Noticed { until, .. } | Change::Waiting { until } => Some(*until),
+        Change::Unchanged | Change::Settled { .. } | Change::Reverted { .. } => None,
+    }
+}
+
+/// The decision as it stands, for status and words.
+pub(super) fn decision_of(report: Option<&CloudReport>) -> Option<DecisionKind> {
+    match &report?.result {
+        Ok(Some(registration)) => Some(registration.decision.kind),
+        Ok(None) => Some(DecisionKind::Blocked),
+        Err(_) => None,
+    }
+}

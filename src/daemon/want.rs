@@ -1,0 +1,53 @@
+//! From what this device is to what the cloud should say. Pure.
+
+use crate::execute::Want;
+use crate::model::{Asn, Finding, Settings};
+use crate::plan::{Desired, Gate, Owner};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What is to be registered, before the region is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub ip: Ipv4Addr,
+    pub asn: Option<Asn>,
+    pub findings: Vec<Finding>,
+    pub gates: Vec<Gate>,
+}
+
+/// `None` where a finding of severity error forbids registering, or where there is no IPv4 address.
+pub fn wanted(address: Option<IpAddr>, source: &str, asn: Option<Asn>, findings: &[Finding]) -> Option<Wanted> {
+    if findings.iter().any(Finding::is_error) {
+        return None;
+    }
+    let Some(IpAddr::V4(ip)) = address else { return None };
+    let gates = vec![Gate::passed("observation", format!("{ip} from {source}")), Gate::passed("validation", "no rule forbids it")];
+    Some(Wanted { ip, asn, findings: findings.to_vec(), gates })
+}
+
+/// Why nothing may be registered, as gates.
+pub fn refused_gates(findings: &[Finding]) -> Vec<Gate> {
+    findings.iter().filter(|finding| finding.is_error()).map(|finding| Gate::refused("validation", finding.message.clone())).collect()
+}
+
+impl Wanted {
+    pub fn in_region(&self, settings: &Settings, owner: &Owner, region: &str, evidence: &str) -> Want {
+        let mut gates = self.gates.clone();
+        gates.push(Gate::passed("location", evidence.to_owned()));
+        let gateway = &settings.gateway;
+        Want {
+            desired: Desired {
+                owner: owner.clone(),
+                region: region.to_owned(),
+                ip: self.ip,
+                asn: self.asn,
+                name: gateway.name.clone(),
+                description: gateway.description.clone(),
+                resource_group: gateway.resource_group.clone(),
+                tags: gateway.tags.clone(),
+            },
+            findings: self.findings.clone(),
+            gates,
+            policy: settings.registration,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Carries out what the plan names, one step at a time: intent on disk, the call, the outcome on disk, then look again.
+//!
+//! Nothing is decided here. After each step the plan is made anew from a fresh reading; a crash at any point leaves a
+//! journal from which the same loop goes on.
+
+mod call;
+pub mod locate;
+mod look;
+mod outcome;
+
+use self::call::Order;
+use crate::cloud::client::Client;
+use crate::cloud::error::CloudError;
+use crate::journal::{Journal, JournalError, Record};
+use crate::model::{CustomerGateway, Finding, Inventory, RegistrationPolicy, Secret, Timestamp};
+use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Owner, Situation, Step, StepAction};
+use crate::system::clock::Clock;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub use outcome::Outcome;
+
+/// More rounds than any sound course takes; a plan that goes in circles is reported, not followed for ever.
+const MAX_ROUNDS: u32 = 40;
+/// The cloud says that an address exists which no reading shows: so many readings, with growing pauses, before giving up.
+const HIDDEN_LOOKS: u32 = 7;
+/// Attempts without a trustworthy answer before the caller is told; the write stays open in the journal.
+const UNCONFIRMED_TRIES: u32 = 6;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the cloud says that a customer gateway with {ip} exists, and shows none")]
+    Hidden { ip: String, refusal: CloudError },
+    #[error("could not confirm {action} for {target}: {why}")]
+    Unconfirmed { action: &'static str, target: String, why: String },
+    #[error("the BGP authentication key in {path} cannot be used: {why}")]
+    AuthKey { path: std::path::PathBuf, why: String },
+    #[error("{0} is not part of this version")]
+    NotInThisVersion(&'static str),
+    #[error("the plan did not come to an end after {MAX_ROUNDS} rounds")]
+    Endless,
+}
+
+/// Everything that acting on the cloud needs.
+#[derive(Clone)]
+pub struct Executor {
+    pub client: Rc<Client>,
+    /// Borrowed for single appends, never across a call.
+    pub journal: Rc<RefCell<Journal>>,
+    pub clock: Clock,
+    /// BGP authentication key of a customer gateway that we create.
+    pub auth_key: Option<Secret>,
+}
+
+/// What is wanted, and what was found out before the cloud was asked.
+#[derive(Clone, Debug)]
+pub struct Want {
+    pub desired: Desired,
+    pub findings: Vec<Finding>,
+    pub gates: Vec<Gate>,
+    pub policy: RegistrationPolicy,
+}
+
+/// How a registration ended.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    pub decision: Decision,
+    /// The cloud writes that were done, in order.
+    pub done: Vec<Step>,
+    pub customer_gateway: Option<CustomerGateway>,
+    /// Why it is not finished, where it has to wait longer than the caller does.
+    pub held: Option<Hold>,
+}
+
+impl Want {
+    fn situation<'a>(&'a self, inventory: &'a Inventory) -> Situation<'a> {
+        Situation { desired: Some(&self.desired), findings: &self.findings, gates: &self.gates, policy: self.policy, inventory }
+    }
+}
+
+impl Executor {
+    /// What would be done, without doing it and without a record. `connections` asks for the outline of a replacement.
+    pub async fn preview(&self, want: &Want) -> Result<Decision, ExecuteError> {
+        let inventory = self.look(&want.desired.region, false).await?;
+        let decision = self.decide(want, &inventory);
+        if decision.kind != DecisionKind::Replace {
+            return Ok(decision);
+        }
+        let inventory = self.look(&want.desired.region, true).await?;
+        Ok(self.decide(want, &inventory))
+    }
+
+    /// Creates or adopts until the decision is `in_sync`, or names what is in the way. Never replaces.
+    /// Waits for the cloud at most `patience` at a time.
+    pub async fn register(&self, want: &Want, patience: Duration) -> Result<Registration, ExecuteError> {
+        let mut done = Vec::new();
+        let mut hidden = 0;
+        let mut unconfirmed = 0;
+        for _ in 0..MAX_ROUNDS {
+            let inventory = self.look(&want.desired.region, false).await?;
+            self.remember_absences(&inventory);
+            let decision = self.decide(want, &inventory);
+            let decision = match &decision.concluded {
+                Some(concluded) => {
+                    self.conclude(concluded)?;
+                    self.decide(want, &inventory)
+                }
+                None => decision,
+            };
+            match decision.next.clone() {
+                Next::Nothing => return self.settled(want, decision, done).await,
+                Next::Wait(hold) => {
+                    let wait = self.time_until(hold.until);
+                    if wait > patience {
+                        let customer_gateway = decision.customer_gateway.clone();
+                        return Ok(Registration { decision, done, customer_gateway, held: Some(hold) });
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+                Next::Do(step) => match self.perform(&step, Order { region: &want.desired.region, desired: Some(&want.desired) }).await? {
+                    Outcome::Done => done.push(step),
+                    Outcome::Unconfirmed(why) => {
+                        unconfirmed += 1;
+                        tracing::info!(action = step.action.name(), why, "could not confirm a cloud write; looking");
+                        if unconfirmed > UNCONFIRMED_TRIES {
+                            return Err(ExecuteError::Unconfirmed { action: step.action.name(), target: step.target, why });
+                        }
+                        tokio::time::sleep(Duration::from_secs(1 << unconfirmed.min(5))).await;
+                    }
+                    Outcome::Refused(error) if error.is_already_exist() => {
+                        hidden += 1;
+                        if hidden > HIDDEN_LOOKS {
+                            return Err(ExecuteError::Hidden { ip: step.target, refusal: error });
+                        }
+                        tokio::time::sleep(Duration::from_secs(1 << (hidden - 1).min(5))).await;
+                    }
+                    Outcome::Refused(error) => return Err(error.into()),
+                },
+            }
+        }
+        Err(ExecuteError::Endless)
+    }
+
+    /// Performs the steps of a removal, each proved by a later reading. Returns those done.
+    pub async fn deregister(&self, owner: &Owner, region: &str, steps: &[Step]) -> Result<Vec<Step>, ExecuteError> {
+        let mut done = Vec::new();
+        for step in steps {
+            self.perform_until_known(owner, region, step).await?;
+            self.release(step)?;
+            done.push(step.clone());
+        }
+        Ok(done)
+    }
+
+    /// After a removal the registered gateway is no longer ours, also where somebody else had removed it before.
+    pub fn forget_registered(&self, before: &Inventory) -> Result<(), JournalError> {
+        let known = self.journal.borrow().progress().registered.clone().filter(|known| known.region == before.region);
+        let Some(known) = known else { return Ok(()) };
+        self.append(Record::GatewayReleased { id: known.id, why: "let go".to_owned() }).map(drop)
+    }
+
+    fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
+        plan::plan(&want.situation(inventory), self.journal.borrow().progress(), self.clock.now())
+    }
+
+    async fn settled(&self, want: &Want, decision: Decision, done: Vec<Step>) -> Result<Registration, ExecuteError> {
+        if decision.kind == DecisionKind::InSync
+            && let Some(gateway) = &decision.customer_gateway
+        {
+            self.note_registered(gateway, &want.desired.region, &done)?;
+        }
+        let decision = match decision.kind {
+            DecisionKind::Replace => self.decide(want, &self.look(&want.desired.region, true).await?),
+            _ => decision,
+        };
+        let customer_gateway = decision.customer_gateway.clone();
+        Ok(Registration { decision, done, customer_gateway, held: None })
+    }
+
+    /// Journals which customer gateway is ours, where that is news.
+    fn note_registered(&self, gateway: &CustomerGateway, region: &str, done: &[Step]) -> Result<(), JournalError> {
+        let known =
+            self.journal.borrow().progress().registered.as_ref().is_some_and(|known| {
+                known.id == gateway.id && known.ip == gateway.ip && known.asn == gateway.asn && known.region == region
+            });
+        if known {
+            return Ok(());
+        }
+        let how = match done.last().map(|step| step.action) {
+            Some(StepAction::CreateCustomerGateway) => "created",
+            Some(_) => "adopted",
+            None => "found",
+        };
+        let record = Record::GatewayRegistered {
+            id: gateway.id.clone(),
+            ip: gateway.ip.into(),
+            asn: gateway.asn,
+            region: region.to_owned(),
+            how: how.to_owned(),
+        };
+        self.append(record).map(drop)
+    }
+
+    fn release(&self, step: &Step) -> Result<(), JournalError> {
+        let why = match step.action {
+            StepAction::DeleteCustomerGateway => "deleted",
+            _ => "mark removed",
+        };
+        self.append(Record::GatewayReleased { id: step.target.clone(), why: why.to_owned() }).map(drop)
+    }
+
+    fn append(&self, record: Record) -> Result<i64, JournalError> {
+        self.journal.borrow_mut().append(self.clock.now(), record)
+    }
+
+    fn time_until(&self, until: Timestamp) -> Duration {
+        Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default().max(Duration::from_millis(200))
+    }
+}

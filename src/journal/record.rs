@@ -1,0 +1,132 @@
+//! The records of the journal, format 1. They are stored as JSON; fields are only ever added, as optional ones.
+
+use crate::model::{Asn, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A record with its place and time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub seq: i64,
+    pub at: Timestamp,
+    pub record: Record,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// An address was seen that is not the settled one.
+    AddressNoticed {
+        value: IpAddr,
+        source: String,
+        previous: Option<IpAddr>,
+    },
+    /// A reading held for the configured time.
+    AddressSettled {
+        value: IpAddr,
+        source: String,
+        previous: Option<IpAddr>,
+    },
+    AsnSettled {
+        value: Option<u32>,
+        source: String,
+        previous: Option<u32>,
+    },
+    /// Where a configured resource was found.
+    RegionFound {
+        selector: String,
+        region: String,
+    },
+    DecisionChanged {
+        decision: String,
+        summary: String,
+    },
+
+    /// A cloud write is about to be sent.
+    WriteIntended {
+        action: String,
+        /// The object's id, or the address of a customer gateway that does not exist yet.
+        target: String,
+        region: String,
+        client_token: String,
+        generation: u32,
+        /// SHA-256 over action and parameters.
+        request_hash: String,
+    },
+    /// The same write goes out once more, under the same token.
+    WriteResent {
+        intent: i64,
+    },
+    WriteDone {
+        intent: i64,
+        request_id: Option<String>,
+        result: Option<String>,
+    },
+    /// The cloud refused it: it did not happen.
+    WriteRefused {
+        intent: i64,
+        request_id: Option<String>,
+        code: String,
+        message: String,
+    },
+    /// No trustworthy answer: it may have happened. `poisoned`: its token cannot be used again.
+    WriteUnconfirmed {
+        intent: i64,
+        request_id: Option<String>,
+        code: String,
+        message: String,
+        poisoned: bool,
+    },
+    /// Found out by looking.
+    WriteConcluded {
+        intent: i64,
+        found: Option<String>,
+    },
+
+    /// This customer gateway is this device's.
+    GatewayRegistered {
+        id: String,
+        ip: IpAddr,
+        asn: Option<Asn>,
+        region: String,
+        how: String,
+    },
+    /// It is no longer.
+    GatewayReleased {
+        id: String,
+        why: String,
+    },
+
+    AlertRaised {
+        alert: AlertText,
+    },
+    AlertReminded {
+        code: String,
+        key: String,
+    },
+    AlertCleared {
+        code: String,
+        key: String,
+    },
+    /// Something that happened once.
+    AlertOccurred {
+        alert: AlertText,
+    },
+
+    /// The daemon stopped in good order.
+    Stopped {
+        last_cloud_contact: Option<Timestamp>,
+    },
+}
+
+/// An alert as it was told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertText {
+    pub code: String,
+    pub key: String,
+    pub message: String,
+    pub remedy: String,
+    /// Field names without the `CGWD_` prefix, in lower case.
+    #[serde(default)]
+    pub fields: std::collections::BTreeMap<String, String>,
+}

@@ -1,0 +1,317 @@
+//! The durable edge of the journal: SQLite in WAL mode with `synchronous=FULL`, so that a record that was appended survives
+//! a power cut (reliability.md 1). After the first storage error nothing more is appended by this process: what the disk
+//! holds is then unknown, and the next start finds out by reading.
+
+use super::record::{Entry, Record};
+use super::replay::{Corrupt, Progress, replay};
+use crate::model::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Format of the tables and records. A journal with a larger number was written by a newer cgwd.
+pub const SCHEMA: i64 = 1;
+/// File name below the state directory.
+pub const FILE: &str = "journal.db";
+/// Observations and alerts beyond so many records are dropped at the start, oldest first; writes are kept for ever.
+const KEEP: i64 = 10_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("the journal {path} cannot be opened")]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("the state directory {path} cannot be made")]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error("the journal cannot be read")]
+    Read(#[source] rusqlite::Error),
+    #[error("the journal cannot be written")]
+    Write(#[source] rusqlite::Error),
+    #[error("an earlier write to the journal failed; nothing more is written until the next start")]
+    Broken,
+    #[error("the journal {path} has format {found}, this cgwd knows {SCHEMA}")]
+    Newer { path: PathBuf, found: i64 },
+    #[error("the journal {path} is damaged: {why}")]
+    Damaged { path: PathBuf, why: String },
+    #[error("the journal contradicts itself")]
+    Corrupt(#[from] Corrupt),
+    #[error("the device identity is missing from the journal and no random number can be had")]
+    Identity,
+}
+
+impl JournalError {
+    /// Whether the disk refused, rather than the content: the daemon may then go on watching.
+    pub fn is_storage(&self) -> bool {
+        matches!(self, JournalError::Directory { .. } | JournalError::Write(_) | JournalError::Broken)
+            || matches!(self, JournalError::Open { source, .. } | JournalError::Read(source) if is_disk(source))
+    }
+
+    /// What an operator can do.
+    pub fn remedy(&self) -> String {
+        match self {
+            JournalError::Newer { path, .. } => {
+                format!(
+                    "install the newer cgwd again, or move {} away to begin a new journal (cgwd then finds its customer gateway by its tags)",
+                    path.display()
+                )
+            }
+            JournalError::Damaged { path, .. } | JournalError::Open { path, .. } if !self.is_storage() => format!(
+                "keep a copy of {0}, then move it away: cgwd begins a new journal and finds its customer gateway by its tags. `sqlite3 {0} .recover` shows what can be read",
+                path.display()
+            ),
+            JournalError::Corrupt(_) => {
+                "keep a copy of the journal and move it away: cgwd begins a new one and finds its customer gateway by its tags".into()
+            }
+            _ => "check that the state directory is writable and the disk is not full, then restart cgwd".into(),
+        }
+    }
+}
+
+fn is_disk(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | DiskFull | PermissionDenied | ReadOnly | SystemIoFailure))
+}
+
+/// Records on disk and what they add up to.
+pub struct Journal {
+    backing: Backing,
+    progress: Progress,
+    device_id: String,
+    epoch: u32,
+    broken: bool,
+}
+
+enum Backing {
+    Disk(Connection),
+    Memory(Memory),
+}
+
+/// Records that live as long as the value, for tests and rehearsals; clones share them, so that a "restart" finds them.
+#[derive(Clone, Default)]
+pub struct Memory {
+    entries: Rc<RefCell<Vec<Entry>>>,
+    /// The append after so many successful ones fails, as on a full disk.
+    pub fails_after: Rc<RefCell<Option<usize>>>,
+}
+
+impl Memory {
+    pub fn entries(&self) -> Vec<Entry> {
+        self.entries.borrow().clone()
+    }
+}
+
+impl Journal {
+    /// Opens the journal below `directory` and makes it where there is none. `machine_identity` becomes the device's id in a
+    /// new journal; without one it is random.
+    pub fn open(directory: &Path, machine_identity: Option<String>) -> Result<Journal, JournalError> {
+        make_private_directory(directory)?;
+        let path = directory.join(FILE);
+        let open = |source| JournalError::Open { path: path.clone(), source };
+        let connection = Connection::open(&path).map_err(open)?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| damaged(&path, error))?;
+        if found > SCHEMA {
+            return Err(JournalError::Newer { path, found });
+        }
+        connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(open)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(open)?;
+        check_integrity(&connection, &path)?;
+        if found == 0 {
+            create(&connection, machine_identity)?;
+        }
+        prune(&connection)?;
+        Journal::load(connection)
+    }
+
+    /// For looking only, also while a daemon writes. `None` where there is no journal yet.
+    pub fn open_to_read(directory: &Path) -> Result<Option<Journal>, JournalError> {
+        let path = directory.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let open = |source| JournalError::Open { path: path.clone(), source };
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
+        connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(open)?;
+        let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        let (connection, found) = match version {
+            Ok(found) => (connection, found),
+            // A read-only file system lets nobody make the shared-memory file that WAL needs; then nobody writes either.
+            Err(error) if is_disk(&error) => read_unshared(&path)?,
+            Err(error) => return Err(damaged(&path, error)),
+        };
+        match found {
+            0 => Ok(None),
+            found if found > SCHEMA => Err(JournalError::Newer { path, found }),
+            _ => Journal::load(connection).map(Some),
+        }
+    }
+
+    pub fn in_memory(memory: Memory, device_id: &str) -> Result<Journal, JournalError> {
+        let progress = replay("memory", memory.entries.borrow().iter())?;
+        Ok(Journal { backing: Backing::Memory(memory), progress, device_id: device_id.to_owned(), epoch: 1, broken: false })
+    }
+
+    fn load(connection: Connection) -> Result<Journal, JournalError> {
+        let meta = |key: &str| -> Result<Option<String>, JournalError> {
+            connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional().map_err(JournalError::Read)
+        };
+        let journal_id = meta("journal_id")?.ok_or(JournalError::Identity)?;
+        let device_id = meta("device_id")?.ok_or(JournalError::Identity)?;
+        let epoch = meta("epoch")?.and_then(|epoch| epoch.parse().ok()).ok_or(JournalError::Identity)?;
+        let entries = read_entries(&connection)?;
+        let progress = replay(&journal_id, &entries)?;
+        Ok(Journal { backing: Backing::Disk(connection), progress, device_id, epoch, broken: false })
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// For what is remembered without being journaled.
+    pub fn progress_mut(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    pub fn device_id(&self) -> &str {
+        &self.device_id
+    }
+
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Whether a write failed earlier.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Returns the record's sequence number once it is on disk.
+    pub fn append(&mut self, at: Timestamp, record: Record) -> Result<i64, JournalError> {
+        if self.broken {
+            return Err(JournalError::Broken);
+        }
+        let appended = match &mut self.backing {
+            Backing::Disk(connection) => append_to_disk(connection, &mut self.progress, at, record),
+            Backing::Memory(memory) => append_to_memory(memory, &mut self.progress, at, record),
+        };
+        if appended.is_err() {
+            self.broken = true;
+        }
+        appended
+    }
+
+    pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        match &self.backing {
+            Backing::Disk(connection) => read_entries(connection),
+            Backing::Memory(memory) => Ok(memory.entries()),
+        }
+    }
+}
+
+fn append_to_disk(connection: &mut Connection, progress: &mut Progress, at: Timestamp, record: Record) -> Result<i64, JournalError> {
+    let transaction = connection.transaction().map_err(JournalError::Write)?;
+    let body =
+        serde_json::to_string(&record).map_err(|error| JournalError::Write(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+    transaction.execute("INSERT INTO record (at, body) VALUES (?1, ?2)", params![at.to_string(), body]).map_err(JournalError::Write)?;
+    let seq = transaction.last_insert_rowid();
+    progress.apply(&Entry { seq, at, record })?;
+    transaction.commit().map_err(JournalError::Write)?;
+    Ok(seq)
+}
+
+fn append_to_memory(memory: &Memory, progress: &mut Progress, at: Timestamp, record: Record) -> Result<i64, JournalError> {
+    let mut entries = memory.entries.borrow_mut();
+    if memory.fails_after.borrow().is_some_and(|limit| entries.len() >= limit) {
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        return Err(JournalError::Write(rusqlite::Error::SqliteFailure(full, None)));
+    }
+    let seq = entries.len() as i64 + 1;
+    let entry = Entry { seq, at, record };
+    progress.apply(&entry)?;
+    entries.push(entry);
+    Ok(seq)
+}
+
+fn read_entries(connection: &Connection) -> Result<Vec<Entry>, JournalError> {
+    let mut statement = connection.prepare("SELECT seq, at, body FROM record ORDER BY seq").map_err(JournalError::Read)?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+        .map_err(JournalError::Read)?;
+    rows.map(|row| {
+        let (seq, at, body) = row.map_err(JournalError::Read)?;
+        let unreadable = |why: String| JournalError::Corrupt(Corrupt { seq, why });
+        let at = at.parse().map_err(|error| unreadable(format!("its time is unreadable: {error}")))?;
+        let record = serde_json::from_str(&body).map_err(|error| unreadable(format!("its body is unreadable: {error}")))?;
+        Ok(Entry { seq, at, record })
+    })
+    .collect()
+}
+
+fn create(connection: &Connection, machine_identity: Option<String>) -> Result<(), JournalError> {
+    let journal_id = random_id()?;
+    let device_id = match machine_identity {
+        Some(identity) => identity,
+        None => random_id()?,
+    };
+    connection
+        .execute_batch(&format!(
+            "BEGIN;
+             CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+             CREATE TABLE record (seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+             INSERT INTO meta VALUES ('journal_id', '{journal_id}'), ('device_id', '{device_id}'), ('epoch', '1');
+             PRAGMA user_version = {SCHEMA};
+             COMMIT;"
+        ))
+        .map_err(JournalError::Write)
+}
+
+fn prune(connection: &Connection) -> Result<(), JournalError> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM record", [], |row| row.get(0)).map_err(JournalError::Read)?;
+    if count <= KEEP {
+        return Ok(());
+    }
+    // Only what replay does not need: single events. Settled values and standing alerts are few.
+    connection
+        .execute(
+            "DELETE FROM record WHERE seq <= (SELECT max(seq) FROM record) - ?1
+             AND json_extract(body, '$.kind') IN ('address_noticed', 'alert_occurred')",
+            [KEEP / 2],
+        )
+        .map(drop)
+        .map_err(JournalError::Write)
+}
+
+fn check_integrity(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(|error| damaged(path, error))?;
+    if verdict == "ok" { Ok(()) } else { Err(JournalError::Damaged { path: path.to_owned(), why: verdict }) }
+}
+
+fn damaged(path: &Path, error: rusqlite::Error) -> JournalError {
+    if is_disk(&error) {
+        return JournalError::Open { path: path.to_owned(), source: error };
+    }
+    JournalError::Damaged { path: path.to_owned(), why: error.to_string() }
+}
+
+fn read_unshared(path: &Path) -> Result<(Connection, i64), JournalError> {
+    let open = |source| JournalError::Open { path: path.to_owned(), source };
+    let uri = format!("file:{}?immutable=1", path.display());
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags).map_err(open)?;
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;
+    Ok((connection, found))
+}
+
+fn random_id() -> Result<String, JournalError> {
+    let mut bytes = [0u8; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| JournalError::Identity)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Only root and the service's own user look inside.
+fn make_private_directory(directory: &Path) -> Result<(), JournalError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|source| JournalError::Directory { path: directory.to_owned(), source })
+}

@@ -1,0 +1,53 @@
+//! DeleteVpnConnection and DeleteVpnAttachment.
+
+use super::{NOT_FOUND, begin};
+use crate::model::Timestamp;
+use crate::simulator::objects::{Carrier, Connection, Pending, Then};
+use crate::simulator::region::Region;
+use crate::simulator::request::Request;
+use crate::simulator::response::{ApiError, Reply};
+use serde_json::json;
+
+/// Asynchronous; keeps its VPN gateway `updating` meanwhile.
+pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
+    let connection = named(region, request)?;
+    let Carrier::VpnGateway(carrier) = connection.carrier.clone() else {
+        return Err(ApiError::illegal("VpnConnectionId"));
+    };
+    if region.objects().vpn_gateway(&carrier).is_some_and(|gateway| gateway.is_busy(now)) {
+        return Err(ApiError::new(400, "VpnGateway.Configuring", "The specified service is configuring."));
+    }
+    let until = now + region.switches.gateway_change();
+    let id = connection.id.clone();
+    let objects = region.change(now);
+    for connection in objects.connections.iter_mut().filter(|connection| connection.id == id) {
+        begin(connection, "updating", "deleting", Pending { until, then: Then::Gone });
+    }
+    objects.vpn_gateways.iter_mut().filter(|own| own.id == carrier).for_each(|own| own.busy_until = Some(until));
+    Ok(json!({}))
+}
+
+/// At once, but only where no transit router holds it.
+pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
+    let connection = named(region, request)?;
+    match connection.carrier {
+        Carrier::VpnGateway(_) => return Err(ApiError::illegal("VpnConnectionId")),
+        Carrier::TransitRouter(_) => {
+            let message = "The IPsec connection is attached to a transit router.";
+            return Err(ApiError::new(400, "DependencyViolation.TransitRouter", message));
+        }
+        Carrier::Unbound => {}
+    }
+    let id = connection.id.clone();
+    region.change(now).connections.retain(|connection| connection.id != id);
+    Ok(json!({"Code": "200", "Success": true, "Message": "successful"}))
+}
+
+fn named<'a>(region: &'a Region, request: &Request) -> Result<&'a Connection, ApiError> {
+    let id = request.required("VpnConnectionId")?;
+    let connection = region.objects().connection(id).ok_or_else(|| ApiError::not_found(NOT_FOUND))?;
+    if connection.pending.is_some() {
+        return Err(ApiError::new(400, "VpnConnection.Configuring", "The specified service is configuring."));
+    }
+    Ok(connection)
+}

@@ -1,0 +1,187 @@
+//! One region: its objects, their past (for stale reads), its memory of tokens, and the calls it answers.
+
+use super::check;
+use super::objects::{Objects, Pending, Then};
+use super::random::Random;
+use super::request::Request;
+use super::response::{ApiError, Reply, Response};
+use super::switches::{Quota, Switches};
+use super::tokens::Tokens;
+use super::{api, connection, customer_gateway, fault::Lag, tags, transit_router, vpn_gateway};
+use crate::model::Timestamp;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// How many changes a stale read can look back over.
+const PAST: usize = 64;
+
+#[derive(Clone)]
+pub struct Region {
+    pub id: String,
+    pub local_name: String,
+    pub endpoint: String,
+    pub quota: Quota,
+    pub(super) switches: Switches,
+    pub(super) account: String,
+    pub(super) random: Random,
+    objects: Rc<Objects>,
+    past: VecDeque<Past>,
+    reads: u64,
+    changes: u64,
+    tokens: Tokens,
+}
+
+/// The state before a change, and when the change was.
+#[derive(Clone)]
+struct Past {
+    at: Timestamp,
+    reads: u64,
+    before: Rc<Objects>,
+}
+
+impl Region {
+    pub fn new(id: &str, switches: Switches, account: &str, random: &Random) -> Region {
+        Region {
+            id: id.to_owned(),
+            local_name: id.to_owned(),
+            endpoint: super::regions::endpoint(id),
+            quota: Quota::default(),
+            switches,
+            account: account.to_owned(),
+            random: random.fork(id),
+            objects: Rc::default(),
+            past: VecDeque::new(),
+            reads: 0,
+            changes: 0,
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// Answers one call of the VPC or the CBN API, with what is under way at `now` brought to its end first.
+    pub fn handle(&mut self, request: &Request, now: Timestamp) -> Response {
+        self.answer(request, now, None)
+    }
+
+    pub(super) fn answer(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Response {
+        self.settle(now);
+        let reply = if api::is_write(&request.action) { self.write_once(request, now) } else { self.read(request, now, stale) };
+        let request_id = self.random.request_id();
+        match reply {
+            Ok(fields) => Response::success(&request_id, fields),
+            Err(error) => {
+                let host = request.headers.get("host").unwrap_or(&self.endpoint);
+                Response::failure(&request_id, host, &error)
+            }
+        }
+    }
+
+    /// The present state.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// To change anything the way an operator would, behind the caller's back. Stale reads take note of it.
+    pub fn change(&mut self, now: Timestamp) -> &mut Objects {
+        self.changes += 1;
+        if self.past.len() == PAST {
+            self.past.pop_front();
+        }
+        self.past.push_back(Past { at: now, reads: self.reads, before: self.objects.clone() });
+        Rc::make_mut(&mut self.objects)
+    }
+
+    /// Grows with every change.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Puts objects in place without a past, as a seed does.
+    pub(super) fn place(&mut self, objects: Objects) {
+        self.objects = Rc::new(objects);
+    }
+
+    /// Ends what is due.
+    pub fn settle(&mut self, now: Timestamp) {
+        let due = |pending: &Option<Pending>| pending.as_ref().is_some_and(|pending| pending.until <= now);
+        let connections = self.objects.connections.iter().any(|connection| due(&connection.pending));
+        let attachments = self.objects.attachments.iter().any(|attachment| due(&attachment.pending));
+        if !connections && !attachments {
+            return;
+        }
+        let counted = self.changes;
+        let objects = self.change(now);
+        objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
+        objects.attachments.retain_mut(|attachment| {
+            if !due(&attachment.pending) {
+                return true;
+            }
+            let then = attachment.pending.take().map(|pending| pending.then);
+            if let Some(Then::State(status)) = &then {
+                attachment.status = status.clone();
+            }
+            then != Some(Then::Gone)
+        });
+        // The end of an earlier call's work is no effect of the call that happens to come by.
+        self.changes = counted;
+    }
+
+    fn read(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Reply {
+        self.reads += 1;
+        let seen = self.seen(now, stale);
+        match request.action.as_str() {
+            "DescribeCustomerGateway" => customer_gateway::describe(&seen, request),
+            "DescribeCustomerGateways" => customer_gateway::list(&seen, request),
+            "DescribeVpnGateway" => vpn_gateway::describe(&seen, request, now),
+            "DescribeVpnGateways" => vpn_gateway::list(&seen, request, now),
+            "DescribeVpnConnection" => connection::describe::one(&seen, request),
+            "DescribeVpnConnections" => connection::describe::list(&seen, request, self.switches.filter_matches_tunnels),
+            "DescribeVpnAttachments" => connection::describe::attachments(&seen, request),
+            "ListTagResources" => tags::list(&seen, request),
+            "ListTransitRouterVpnAttachments" => transit_router::list_attachments(&seen, request, &self.id, &self.account),
+            "ListTransitRouterRouteTables" => transit_router::list_route_tables(&seen, request, &self.id),
+            action => Err(ApiError::no_such_api(action)),
+        }
+    }
+
+    /// The state that a read sees: before the oldest change that is still invisible to it.
+    fn seen(&self, now: Timestamp, stale: Option<Lag>) -> Rc<Objects> {
+        let invisible = |past: &&Past| match stale {
+            None => false,
+            Some(Lag::Time(lag)) => now.duration_since(past.at) < jiff::SignedDuration::try_from(lag).unwrap_or(jiff::SignedDuration::MAX),
+            Some(Lag::Reads(reads)) => self.reads - past.reads <= reads,
+        };
+        self.past.iter().find(invisible).map_or_else(|| self.objects.clone(), |past| past.before.clone())
+    }
+
+    fn write_once(&mut self, request: &Request, now: Timestamp) -> Reply {
+        check::client_token(request)?;
+        if let Some(first) = self.tokens.recall(request, now, self.switches.client_tokens) {
+            return first;
+        }
+        let reply = self.write(request, now);
+        let dry_run = reply.as_ref().is_err_and(|error| error.code == "DryRunOperation");
+        if reply.is_ok() || (self.switches.remember_errors && !dry_run) {
+            self.tokens.remember(request, now, &reply);
+        }
+        reply
+    }
+
+    fn write(&mut self, request: &Request, now: Timestamp) -> Result<Value, ApiError> {
+        match request.action.as_str() {
+            "CreateCustomerGateway" => customer_gateway::create(self, request, now),
+            "ModifyCustomerGatewayAttribute" => customer_gateway::modify(self, request, now),
+            "DeleteCustomerGateway" => customer_gateway::delete(self, request, now),
+            "CreateVpnConnection" => connection::create::on_vpn_gateway(self, request, now),
+            "CreateVpnAttachment" => connection::create::attachment(self, request, now),
+            "DeleteVpnConnection" => connection::delete::on_vpn_gateway(self, request, now),
+            "DeleteVpnAttachment" => connection::delete::attachment(self, request, now),
+            "TagResources" => tags::tag(self, request, now),
+            "UnTagResources" => tags::untag(self, request, now),
+            "MoveVpnResourceGroup" => tags::move_resource_group(self, request, now),
+            "CreateTransitRouterVpnAttachment" => transit_router::attach(self, request, now),
+            "DeleteTransitRouterVpnAttachment" => transit_router::detach(self, request, now),
+            action => Err(ApiError::no_such_api(action)),
+        }
+    }
+}

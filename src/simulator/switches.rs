@@ -1,0 +1,72 @@
+//! What differs between clouds, or is not documented, or a test wants otherwise.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct Switches {
+    /// How long a ClientToken is remembered. Its life is not documented (cloud/api.md 1.4).
+    pub client_tokens: TokenMemory,
+    /// Whether a failed call is remembered under its token too, and fails for ever after.
+    pub remember_errors: bool,
+    pub check_signatures: bool,
+    /// Take V3 parameters from wherever they come. The SDK puts each in its one place, and nothing proves that
+    /// the cloud looks in the other (cloud/api.md 5.1, 10), so a misplaced one normally counts as not sent.
+    pub any_position: bool,
+    /// Whether the CustomerGatewayId filter of DescribeVpnConnections looks at tunnels (not documented, cloud/api.md 10).
+    pub filter_matches_tunnels: bool,
+    /// How long a change of a connection keeps its VPN gateway `updating`.
+    pub gateway_change_ms: u64,
+    /// How long binding to a transit router, or unbinding, takes.
+    pub attach_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenMemory {
+    #[serde(rename = "none")]
+    None,
+    #[serde(rename = "24h")]
+    Day,
+    #[default]
+    #[serde(rename = "forever")]
+    Forever,
+}
+
+impl Default for Switches {
+    fn default() -> Switches {
+        Switches {
+            client_tokens: TokenMemory::Forever,
+            remember_errors: false,
+            check_signatures: true,
+            any_position: false,
+            filter_matches_tunnels: false,
+            gateway_change_ms: 1_000,
+            attach_ms: 2_000,
+        }
+    }
+}
+
+impl Switches {
+    pub fn gateway_change(&self) -> Duration {
+        Duration::from_millis(self.gateway_change_ms)
+    }
+
+    pub fn attach(&self) -> Duration {
+        Duration::from_millis(self.attach_ms)
+    }
+}
+
+/// Limits per region (cloud/api.md 1.3, 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct Quota {
+    pub customer_gateways: usize,
+    pub connections_per_vpn_gateway: usize,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        Quota { customer_gateways: 100, connections_per_vpn_gateway: 10 }
+    }
+}

@@ -1,0 +1,128 @@
+//! One cgwd for each state directory.
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, ftruncate, open};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Held while it lives; the kernel takes it back when the process dies, however it dies. The file stays: removing it would
+/// let two processes lock two files of one name.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it; `None` where it has not written its id yet.
+    #[error("another cgwd{} uses {}", in_words(*.pid), directory.display())]
+    Held { pid: Option<u32>, directory: PathBuf },
+    /// The directory can be read but not written.
+    #[error("{} can't be written", directory.display())]
+    NotWritable { directory: PathBuf, source: io::Error },
+    #[error("could not lock {}", directory.display())]
+    Io { directory: PathBuf, source: io::Error },
+}
+
+impl Lock {
+    /// Locks `directory/lock`, which is made where it is missing. Does not wait.
+    pub fn take(directory: &Path) -> Result<Lock, LockError> {
+        let failed = |source| classify(directory, source);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mut file = File::from(open(directory.join("lock"), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?);
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Err(LockError::Held { pid: holder(&mut file), directory: directory.to_owned() }),
+            other => other.map_err(failed)?,
+        }
+        ftruncate(&file, 0).map_err(failed)?;
+        let written = writeln!(file, "{}", std::process::id());
+        written.map_err(|source| classify_io(directory, source))?;
+        Ok(Lock { _file: file })
+    }
+}
+
+impl LockError {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            LockError::Held { .. } => "use `cgwd status` to see the running one, or stop it with `systemctl stop cgwd`",
+            LockError::NotWritable { .. } => "make the state directory writable for the user that cgwd runs as",
+            LockError::Io { .. } => "see that the state directory exists and its file system is sound",
+        }
+    }
+}
+
+/// The process that holds the lock wrote its id there.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn classify(directory: &Path, errno: Errno) -> LockError {
+    classify_io(directory, errno.into())
+}
+
+fn classify_io(directory: &Path, source: io::Error) -> LockError {
+    let directory = directory.to_owned();
+    match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull => {
+            LockError::NotWritable { directory, source }
+        }
+        _ => LockError::Io { directory, source },
+    }
+}
+
+fn in_words(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    #[test]
+    fn the_second_is_refused_and_told_who_holds_it() {
+        let scratch = Scratch::new();
+        let first = Lock::take(scratch.path()).unwrap();
+        let refused = Lock::take(scratch.path()).unwrap_err();
+        assert!(matches!(refused, LockError::Held { pid: Some(pid), .. } if pid == std::process::id()));
+        let words = format!("another cgwd (process {}) uses {}", std::process::id(), scratch.path().display());
+        assert_eq!(refused.to_string(), words);
+        drop(first);
+        Lock::take(scratch.path()).unwrap();
+    }
+
+    #[test]
+    fn what_a_dead_process_left_does_not_lock() {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.join("lock"), "4294967295999 a longer text than a process id").unwrap();
+        let _held = Lock::take(scratch.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(scratch.join("lock")).unwrap(), format!("{}\n", std::process::id()));
+    }
+
+    #[test]
+    fn a_holder_that_has_not_written_its_id_is_still_a_holder() {
+        let scratch = Scratch::new();
+        let _held = Lock::take(scratch.path()).unwrap();
+        std::fs::write(scratch.join("lock"), "").unwrap();
+        let refused = Lock::take(scratch.path()).unwrap_err();
+        assert!(matches!(refused, LockError::Held { pid: None, .. }));
+        assert!(refused.to_string().starts_with("another cgwd uses "));
+    }
+
+    #[test]
+    fn a_directory_that_can_not_be_written_is_told_from_one_that_is_missing() {
+        let missing = Lock::take(Path::new("/nonexistent")).unwrap_err();
+        assert!(matches!(missing, LockError::Io { .. }));
+        // Nobody, not even root, makes a file there.
+        let refused = Lock::take(Path::new("/sys")).unwrap_err();
+        assert!(matches!(refused, LockError::NotWritable { .. }), "{refused:?}");
+        assert_eq!(refused.to_string(), "/sys can't be written");
+        let directory = Path::new("/x");
+        for errno in [Errno::ROFS, Errno::ACCESS, Errno::NOSPC] {
+            assert!(matches!(classify(directory, errno), LockError::NotWritable { .. }), "{errno}");
+        }
+    }
+}
