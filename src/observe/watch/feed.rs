@@ -54,6 +54,11 @@ impl<A: Announcements> Feed<A> {
         Feed { announcements, state }
     }
 
+    /// Whether it should announce something and can't.
+    pub fn is_silent(&self) -> bool {
+        self.announcements.is_some() && matches!(self.state, State::Broken { .. })
+    }
+
     /// Cancel-safe: nothing is taken from the descriptor before the last await.
     pub async fn next(&mut self) -> Wake {
         let Some(announcements) = &mut self.announcements else { return std::future::pending().await };
@@ -194,7 +199,9 @@ mod tests {
         let started = Instant::now();
         assert_eq!(feed.next().await, Wake::Poll);
         assert_eq!(feed.next().await, Wake::Poll);
+        assert!(feed.is_silent());
         assert_eq!(feed.next().await, Wake::Restored);
+        assert!(!feed.is_silent());
         assert_eq!(started.elapsed().as_secs(), 1 + 2 + 4);
         write(&their_again, b"c").unwrap();
         assert_eq!(feed.next().await, Wake::Changed);
@@ -216,6 +223,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn with_nothing_to_listen_to_it_is_quiet_for_ever() {
         let mut feed: Feed<Scripted> = Feed::new(None);
+        assert!(!feed.is_silent());
         assert!(tokio::time::timeout(Duration::from_secs(1_000_000), feed.next()).await.is_err());
     }
 }
