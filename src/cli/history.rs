@@ -69,8 +69,8 @@ fn begins(entry: &Entry) -> Option<Value> {
         Record::AlertOccurred { alert } => told(&at, "occurred", alert),
         Record::AlertReminded { code, key } => json!({"at": at, "kind": "alert", "phase": "reminded", "code": code, "key": key}),
         Record::AlertCleared { code, key } => json!({"at": at, "kind": "alert", "phase": "cleared", "code": code, "key": key}),
-        Record::Stopped { .. } => json!({"at": at, "kind": "stopped"}),
-        Record::WriteResent { .. }
+        Record::CloudContact { .. }
+        | Record::WriteResent { .. }
         | Record::WriteDone { .. }
         | Record::WriteRefused { .. }
         | Record::WriteUnconfirmed { .. }

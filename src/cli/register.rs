@@ -9,10 +9,10 @@ use super::survey::Survey;
 use crate::daemon::control::{self, AskError};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
-use crate::execute::{Executor, Registration};
+use crate::execute::{ExecuteError, Executor, Registration, Want};
 use crate::journal::Journal;
 use crate::model::Settings;
-use crate::plan::Decision;
+use crate::plan::{Decision, DecisionKind};
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
 use crate::system::signals::Signals;
@@ -60,7 +60,7 @@ async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Ex
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
     let mut signals = Signals::listen().map_err(Failure::system)?;
     let registration = tokio::select! {
-        registration = executor.register(&want, PATIENCE) => registration?,
+        registration = register(&executor, &want, survey) => registration?,
         _ = signals.next() => return Err(Failure::new(
             Exit::Interrupted,
             "interrupted; what was sent is in the journal",
@@ -68,6 +68,17 @@ async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Ex
         )),
     };
     Ok(conclude(context, survey, &registration, region))
+}
+
+/// The person's word settles the address: they see it and act on it.
+async fn register(executor: &Executor, want: &Want, survey: &Survey) -> Result<Registration, ExecuteError> {
+    let registration = executor.register(want, PATIENCE).await?;
+    let ours = registration.decision.kind == DecisionKind::InSync;
+    if let Some(address) = survey.examined.address.as_ref().filter(|_| ours) {
+        executor.note_settled(address.value, &address.source, survey.examined.asn.as_ref().map(|asn| (asn.asn, asn.source.as_str())))?;
+    }
+    executor.note_decision(&registration)?;
+    Ok(registration)
 }
 
 fn conclude(context: &Context, survey: &Survey, registration: &Registration, region: &str) -> Exit {

@@ -326,7 +326,7 @@ impl Daemon {
         if let State::Writable(journal) = &self.state {
             let mut journal = journal.borrow_mut();
             if journal.progress().last_cloud_contact != last_cloud_contact
-                && let Err(error) = journal.append(self.clock.now(), Record::Stopped { last_cloud_contact })
+                && let Err(error) = journal.append(self.clock.now(), Record::CloudContact { last_cloud_contact })
             {
                 tracing::warn!(error = with_causes(&error), "the time of the last contact with the cloud could not be kept");
             }

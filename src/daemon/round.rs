@@ -218,11 +218,15 @@ impl Daemon {
                 Fields { customer_gateway_id: Some(id.clone()), address_new: self.address_text(), asn: self.asn_text(), ..self.fields() };
             self.occur(code, &id, format!("customer gateway {id} was {verb}: {}", step.reason), fields);
         }
-        let decision = registration.decision.kind.name();
+        let decision = registration.decision.kind;
+        let summary = registration.decision.errors().next().map(|finding| finding.message.clone());
+        self.note_decision(decision, summary.unwrap_or_default());
+    }
+
+    pub(super) fn note_decision(&mut self, decision: DecisionKind, summary: String) {
         let known = self.state.progress(|progress| progress.decision.clone());
-        if known.as_deref() != Some(decision) {
-            let summary = registration.decision.errors().next().map(|finding| finding.message.clone()).unwrap_or_default();
-            self.journal(Record::DecisionChanged { decision: decision.to_owned(), summary });
+        if known.as_deref() != Some(decision.name()) {
+            self.journal(Record::DecisionChanged { decision: decision.name().to_owned(), summary });
         }
     }
 

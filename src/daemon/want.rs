@@ -32,7 +32,7 @@ pub fn refused_gates(findings: &[Finding]) -> Vec<Gate> {
 impl Wanted {
     pub fn in_region(&self, settings: &Settings, owner: &Owner, region: &str, evidence: &str) -> Want {
         let mut gates = self.gates.clone();
-        gates.push(Gate::passed("location", evidence.to_owned()));
+        gates.push(Gate::passed("region", evidence.to_owned()));
         let gateway = &settings.gateway;
         Want {
             desired: Desired {

@@ -6,6 +6,7 @@
 mod call;
 pub mod locate;
 mod look;
+mod note;
 mod outcome;
 
 use self::call::Order;

@@ -113,8 +113,8 @@ pub enum Record {
         alert: AlertText,
     },
 
-    /// The daemon stopped in good order.
-    Stopped {
+    /// When the cloud was last heard of, kept as a process ends.
+    CloudContact {
         last_cloud_contact: Option<Timestamp>,
     },
 }

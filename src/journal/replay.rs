@@ -172,7 +172,7 @@ impl Progress {
                 let standing = self.alerts.remove(&(code.clone(), key.clone()));
                 standing.ok_or_else(|| corrupt(format!("end of alert {code} {key}, which does not stand")))?;
             }
-            Record::Stopped { last_cloud_contact } => self.last_cloud_contact = *last_cloud_contact,
+            Record::CloudContact { last_cloud_contact } => self.last_cloud_contact = *last_cloud_contact,
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Asks the configured sources.
 pub struct Observer {

@@ -128,7 +128,7 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     let inventory = situation.inventory;
     let mut findings = situation.findings.to_vec();
     let mut gates = situation.gates.to_vec();
-    gates.push(Gate::passed("region", format!("{} customer gateways read in {}", inventory.customer_gateways.len(), inventory.region)));
+    gates.push(Gate::passed("inventory", format!("{} customer gateways read in {}", inventory.customer_gateways.len(), inventory.region)));
     if findings.iter().any(Finding::is_error) || gates.iter().any(|gate| !gate.passed) {
         return Decision::blocked(findings, gates);
     }

@@ -26,5 +26,7 @@ impl Clock {
 /// For the time of a log line, which comes from wherever something is logged.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
 pub(super) fn wall_time() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    // Milliseconds are what people and records need.
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }

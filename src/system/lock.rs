@@ -2,8 +2,9 @@
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, ftruncate, open};
 use rustix::io::Errno;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Held while it lives; the kernel takes it back when the process dies, however it dies. The file stays: removing it would
@@ -26,9 +27,12 @@ pub enum LockError {
 }
 
 impl Lock {
-    /// Locks `directory/lock`, which is made where it is missing. Does not wait.
+    /// Locks `directory/lock`, which is made where it is missing, as is the directory: only root and the own user look
+    /// inside. Does not wait.
     pub fn take(directory: &Path) -> Result<Lock, LockError> {
         let failed = |source| classify(directory, source);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(|source| classify_io(directory, source))?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mut file = File::from(open(directory.join("lock"), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?);
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

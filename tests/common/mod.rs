@@ -20,3 +20,8 @@ pub fn python() -> Option<std::path::PathBuf> {
     let python = std::env::var_os("CGWD_TEST_PYTHON").map_or_else(|| made.into(), std::path::PathBuf::from);
     python.exists().then_some(python)
 }
+
+/// A measurement for the reader of the log; nothing is asserted on the clock of a shared machine.
+pub fn measured(what: &str, took: std::time::Duration) {
+    let _ = writeln!(std::io::stderr(), "MEASURED: {what}: {took:?}");
+}

@@ -1,0 +1,40 @@
+//! What a person's own command leaves in the journal, so that `status` and the next start know it.
+
+use super::{Executor, Registration};
+use crate::journal::{JournalError, Record};
+use crate::model::Asn;
+use std::net::IpAddr;
+
+impl Executor {
+    pub fn note_settled(&self, address: IpAddr, source: &str, asn: Option<(Asn, &str)>) -> Result<(), JournalError> {
+        let (known_address, known_asn) = {
+            let journal = self.journal.borrow();
+            let progress = journal.progress();
+            (progress.address.as_ref().map(|settled| settled.value), progress.asn.as_ref().map(|settled| settled.value))
+        };
+        if known_address != Some(address) {
+            let source = source.to_owned();
+            self.append(Record::AddressSettled { value: address, source, previous: known_address })?;
+        }
+        let value = asn.map(|(asn, _)| asn.number());
+        if known_asn != Some(value) {
+            let source = asn.map(|(_, source)| source.to_owned()).unwrap_or_default();
+            self.append(Record::AsnSettled { value, source, previous: known_asn.flatten() })?;
+        }
+        Ok(())
+    }
+
+    /// Also when the cloud was last heard of, where anything else is written at all.
+    pub fn note_decision(&self, registration: &Registration) -> Result<(), JournalError> {
+        let decision = registration.decision.kind.name();
+        let known = self.journal.borrow().progress().decision.as_deref() == Some(decision);
+        if !known || !registration.done.is_empty() {
+            self.append(Record::CloudContact { last_cloud_contact: self.client.last_contact() })?;
+        }
+        if known {
+            return Ok(());
+        }
+        let summary = registration.decision.errors().next().map(|finding| finding.message.clone()).unwrap_or_default();
+        self.append(Record::DecisionChanged { decision: decision.to_owned(), summary }).map(drop)
+    }
+}
