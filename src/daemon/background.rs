@@ -67,7 +67,14 @@ impl Background {
             None => Client::connect(&settings.cloud, clock.clone(), environment)?,
             Some(transport) => Client::connect_through(Rc::clone(transport), &settings.cloud, clock.clone(), environment)?,
         };
-        Ok(Background { client: Rc::new(client), transport, journal: Rc::clone(journal), clock: clock.clone(), observing: None, cloud: None })
+        Ok(Background {
+            client: Rc::new(client),
+            transport,
+            journal: Rc::clone(journal),
+            clock: clock.clone(),
+            observing: None,
+            cloud: None,
+        })
     }
 
     pub fn transport(&self) -> Option<Rc<dyn Transport>> {

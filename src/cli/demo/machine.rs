@@ -2,9 +2,7 @@
 //! would say of them. Reads only; no packet is sent.
 
 use crate::daemon::with_causes;
-use crate::model::{
-    AddressSettings, AddressSource, Agreement, Asn, BgpSource, Finding, Network, Observation, Reading, RouteTarget,
-};
+use crate::model::{AddressSettings, AddressSource, Agreement, Asn, BgpSource, Finding, Network, Observation, Reading, RouteTarget};
 use crate::observe::interface::{Assigned, Role, roles, snapshot};
 use crate::observe::{EchoOptions, Observer, bgp};
 use crate::validate;
@@ -46,9 +44,14 @@ pub struct Identity {
 }
 
 pub enum Bgp {
-    Source { source: BgpSource, asn: Asn },
+    Source {
+        source: BgpSource,
+        asn: Asn,
+    },
     /// No daemon gives one that the cloud would take.
-    StandIn { asn: &'static str },
+    StandIn {
+        asn: &'static str,
+    },
 }
 
 impl Machine {

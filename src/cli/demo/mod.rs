@@ -4,6 +4,7 @@
 mod machine;
 mod scenes;
 mod stage;
+mod words;
 mod world;
 
 use super::Context;

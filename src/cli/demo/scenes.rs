@@ -2,7 +2,10 @@
 
 use super::machine::{Bgp, Identity, Machine, Verdict};
 use super::stage::Stage;
-use super::world::{DUAL_TUNNEL, Place, REGION, Running, SETTLE, SINGLE_TUNNEL, Sky, TRANSIT_ROUTER, Told, context};
+use super::words::{
+    after, alert_json, counted, filled, hint, machine_json, program, role_name, shortened, signature, tables, unread, word,
+};
+use super::world::{DUAL_TUNNEL, Place, REGION, Running, SETTLE, SINGLE_TUNNEL, Sky, TRANSIT_ROUTER, context};
 use crate::alert::journald;
 use crate::cli::Context;
 use crate::cli::exit::Failure;
@@ -10,10 +13,11 @@ use crate::cli::history::{history, line};
 use crate::cli::output::Tone;
 use crate::cli::plan::decide;
 use crate::journal::Journal;
-use crate::model::{Finding, Network, Observation};
+use crate::model::{Finding, Observation};
 use crate::observe::interface::Role;
 use crate::simulator::CallRecord;
-use serde_json::{Map, Value, json};
+use crate::validate;
+use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use tokio::time::Instant;
 
@@ -52,7 +56,7 @@ async fn this_machine(machine: &Machine, stage: &mut Stage<'_>) -> Result<Identi
     }
     let stand_in = match &identity.bgp {
         Bgp::Source { .. } => "",
-        Bgp::StandIn { asn } => &format!(" It takes ASN {asn}, since no BGP daemon gives one here."),
+        Bgp::StandIn { asn } => &format!(" It takes ASN {asn}, since no BGP daemon here gives one that the cloud takes."),
     };
     let goes_on = match identity.borrowed {
         false => format!("with {} on a {} network.", identity.address, identity.network.name()),
@@ -81,27 +85,34 @@ fn show_machine(machine: &Machine, stage: &Stage<'_>) {
     };
     stage.line("route", &route);
     let daemons = machine.bgp.iter().map(|(source, observation)| match observation {
-        Observation::Known(asn) => format!("{source}: ASN {asn}"),
+        Observation::Known(asn) => {
+            let findings = validate::asn_text(asn).1.into_iter().map(|finding| format!("\n{}: {}", finding.code, finding.message));
+            format!("{source}: ASN {asn}{}", findings.collect::<String>())
+        }
         other => format!("{source}: {}", unread(other)),
     });
     stage.line("BGP", &daemons.collect::<Vec<_>>().join("\n"));
 }
 
 fn show_verdict(verdict: &Verdict, stage: &Stage<'_>) {
-    for (network, findings) in [("public", &verdict.public), ("private", &verdict.private)] {
+    let on = |network: &str, findings: &[Finding]| {
         let word = match findings.iter().any(Finding::is_error) {
             true => stage.output.paint(Tone::Bad, "refused"),
             false => stage.output.paint(Tone::Good, "accepted"),
         };
         let findings = findings.iter().map(|finding| format!("\n{}: {}", finding.code, finding.message));
-        let text = format!("as customer gateway {} would be {word}{}", verdict.address, findings.collect::<String>());
-        stage.line(network, &text);
+        stage.line(network, &format!("{word}: {} as a customer gateway{}", verdict.address, findings.collect::<String>()));
+    };
+    if verdict.public == verdict.private {
+        return on("any network", &verdict.public);
     }
+    on("public", &verdict.public);
+    on("private", &verdict.private);
 }
 
 async fn register(config: &str, place: &Place, sky: &Sky, daemon: &mut Running, stage: &mut Stage<'_>) -> Result<String, Failure> {
     stage.scene("The daemon starts, and registers the device").await?;
-    stage.line("configured", &format!("in {}, and nowhere else:\n{config}", place.config.display()));
+    stage.line("configured", &format!("{}\n{}", place.config.display(), tables(config)));
     let created = daemon.told("registration.created").await?;
     let gateway = created.notice.alert.fields.customer_gateway_id.clone().unwrap_or_default();
     let calls = sky.cloud.borrow().calls().to_vec();
@@ -109,13 +120,16 @@ async fn register(config: &str, place: &Place, sky: &Sky, daemon: &mut Running, 
     let create = create.ok_or_else(|| Failure::failed("the simulated cloud saw no CreateCustomerGateway"))?;
     let journaled = written(place, &create.action)?;
 
-    let before: Vec<&str> = calls.iter().take_while(|call| call.number < create.number).map(|call| call.action.as_str()).collect();
-    stage.line("located", &format!("{DUAL_TUNNEL} is in {REGION}: {}", counted(&before)));
+    let look = "DescribeCustomerGateways";
+    let searched: Vec<&str> = calls.iter().map(|call| call.action.as_str()).take_while(|action| *action != look).collect();
+    let others = sky.cloud.borrow().region(REGION).map_or(0, |region| region.objects().customer_gateways.len()).saturating_sub(1);
+    stage.line("located", &format!("{DUAL_TUNNEL} is in {REGION} ({})", counted(&searched)));
+    stage.line("looked", &format!("none of its {others} customer gateways is this device's ({look})"));
     stage.line("sent", &request_text(create, sky));
     stage.line("answered", &format!("{}  CustomerGatewayId {gateway}  RequestId {}", create.status, create.request_id));
     stage.line(
         "journaled",
-        &format!("intent and ClientToken before the call, {} and RequestId after it: a crash between makes no second one", word(&journaled["outcome"])),
+        &format!("the intent and its ClientToken before the call, `{}` after it: a crash makes no second one", word(&journaled["outcome"])),
     );
     stage.note(
         "registration",
@@ -137,29 +151,8 @@ fn request_text(create: &CallRecord, sky: &Sky) -> String {
         None => format!("POST {}/", sky.endpoint),
         Some(_) => "through memory, since this machine's loopback interface is down".to_owned(),
     };
-    let parameters = create.parameters.iter().map(|(name, value)| format!("\n{name}={value}"));
-    format!("{} {way}{}\nsigned: {}", create.action, parameters.collect::<String>(), signature(create))
-}
-
-/// The algorithm and the first digits.
-fn signature(call: &CallRecord) -> String {
-    let header = call.authorization.as_deref().unwrap_or_default();
-    let algorithm = header.split(' ').next().unwrap_or_default();
-    let digits: String = header.rsplit("Signature=").next().unwrap_or_default().chars().take(8).collect();
-    format!("{algorithm} Signature={digits}…")
-}
-
-/// `DescribeRegions, DescribeVpnGateway ×3`.
-fn counted(actions: &[&str]) -> String {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for action in actions {
-        match counts.iter_mut().find(|(name, _)| name == action) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((action, 1)),
-        }
-    }
-    let words = counts.iter().map(|(name, count)| if *count == 1 { (*name).to_owned() } else { format!("{name} ×{count}") });
-    words.collect::<Vec<_>>().join(", ")
+    let parameters = create.parameters.iter().map(|(name, value)| format!("{name}={value}"));
+    format!("{} {way}\n{}\nsigned {}", create.action, filled(parameters), signature(create))
 }
 
 async fn in_use(gateway: &str, sky: &Sky, stage: &mut Stage<'_>) -> Result<(), Failure> {
@@ -192,25 +185,26 @@ async fn in_use(gateway: &str, sky: &Sky, stage: &mut Stage<'_>) -> Result<(), F
     Ok(())
 }
 
-async fn address_changes(
-    from: Ipv4Addr,
-    to: Ipv4Addr,
-    place: &Place,
-    daemon: &mut Running,
-    stage: &mut Stage<'_>,
-) -> Result<(), Failure> {
+async fn address_changes(from: Ipv4Addr, to: Ipv4Addr, place: &Place, daemon: &mut Running, stage: &mut Stage<'_>) -> Result<(), Failure> {
     stage.scene("The address changes").await?;
     let changed = Instant::now();
     place.write_address(to)?;
     let noticed = daemon.told("address.changed").await?;
     stage.line("changed", &format!("{} now says {to} (was {from})", place.address.display()));
-    stage.line("alerted", &format!("{} later; the journal gets:", stage.output.paint(Tone::Strong, &after(changed, &noticed))));
+    stage.line(
+        "alerted",
+        &format!(
+            "{} later; a device's journal gets (the demo leaves this machine's alone):",
+            stage.output.paint(Tone::Strong, &after(changed, &noticed))
+        ),
+    );
     stage.quote(&journald::export_form(&noticed.notice));
     let settled = daemon.told("address.settled").await?;
-    stage.line("settled", &format!("{} after the change, having held for {} s", after(changed, &settled), SETTLE.as_secs()));
+    stage.line("settled", &format!("{} after the change: it has held for {} s", after(changed, &settled), SETTLE.as_secs()));
     let needed = daemon.told("replacement.needed").await?;
-    stage.line("compared", &format!("{} after the change; the journal gets:", after(changed, &needed)));
-    stage.quote(&journald::export_form(&needed.notice));
+    let alert = &needed.notice.alert;
+    let code = stage.output.paint(Tone::Bad, alert.event.code);
+    stage.line("compared", &format!("{} after the change, alert {code}:\n{}", after(changed, &needed), alert.message));
     let alerts = [&noticed, &settled, &needed].map(|told| alert_json(changed, told));
     stage.note("change", json!({"from": from, "to": to, "alerts": alerts}));
     Ok(())
@@ -229,15 +223,17 @@ async fn plan(context: &Context, stage: &mut Stage<'_>) -> Result<(), Failure> {
 
 async fn what_was_written(place: &Place, stage: &mut Stage<'_>) -> Result<(), Failure> {
     stage.scene("What was written, and where").await?;
+    // Opened as the next start would, which leaves the journal in one file.
+    let entries = history(&Journal::open(&place.state, None)?.entries()?);
     let files = place.files()?;
     for (path, bytes) in &files {
-        stage.line(&format!("{bytes} bytes"), &path.display().to_string());
+        stage.line("file", &format!("{} ({bytes} bytes)", path.display()));
     }
-    let entries = entries(place)?;
-    stage.print("\n");
-    stage.quote(&entries.iter().map(line).collect::<String>());
-    stage.print("\n");
-    stage.line("look again", &format!("cgwd --config {} history", place.config.display()));
+    stage.line("on a device", "/etc/cgwd/config.toml, /var/lib/cgwd/journal.db; the alerts in the system's journal");
+    let shown: Vec<String> = entries.iter().filter(|entry| entry["kind"] == "write" || entry["kind"] == "alert").map(line).collect();
+    stage.line("history", &format!("the cloud write and the alerts, {} of {} entries:", shown.len(), entries.len()));
+    stage.quote(&shown.iter().map(|line| shortened(line)).collect::<String>());
+    stage.line("look again", &format!("{} --config {} history", program(), place.config.display()));
     stage.line("remove", &format!("rm -r {}", place.directory.display()));
     let files = files.iter().map(|(path, bytes)| json!({"path": path.display().to_string(), "bytes": bytes}));
     stage.note("written", json!({"directory": place.directory.display().to_string(), "files": files.collect::<Vec<_>>()}));
@@ -247,110 +243,30 @@ async fn what_was_written(place: &Place, stage: &mut Stage<'_>) -> Result<(), Fa
 
 async fn on_a_device(machine: &Machine, identity: &Identity, stage: &mut Stage<'_>) -> Result<(), Failure> {
     stage.scene("On a real device").await?;
+    let (program, hint) = (program(), hint(machine, identity));
+    // Called by its bare name it is installed already.
+    let install = program.contains('/').then(|| format!("sudo install -D -m 755 {program} /usr/bin/cgwd"));
     let steps = [
-        ("sudo install -D -m 755 cgwd /usr/bin/cgwd", "or the package"),
         ("cgwd config example | sudo install -D -m 640 /dev/stdin /etc/cgwd/config.toml", ""),
-        ("sudoedit /etc/cgwd/config.toml", &hint(machine, identity)),
+        ("sudoedit /etc/cgwd/config.toml", &hint),
         ("sudo cgwd check", "what this device is, and whether the cloud would take it"),
-        ("sudo cgwd plan", "what would be done, and why; writes nothing"),
+        ("sudo cgwd plan", "what would be done, and why: asks the cloud with the keys of [cloud.credentials], writes nothing"),
         ("sudo systemctl enable --now cgwd", ""),
         ("journalctl -u cgwd -f", ""),
     ];
-    for (command, why) in steps {
+    let steps: Vec<(&str, &str)> = install.iter().map(|install| (install.as_str(), "or the package")).chain(steps).collect();
+    for (command, why) in &steps {
         let why = if why.is_empty() { String::new() } else { stage.output.paint(Tone::Quiet, &format!("   # {why}")) };
         stage.print(&format!("   {command}{why}\n"));
     }
-    stage.note("next", Value::from(steps.map(|(command, _)| command).to_vec()));
+    stage.note("next", Value::from(steps.iter().map(|(command, _)| *command).collect::<Vec<_>>()));
     Ok(())
 }
 
-/// What this machine would write into its `[address]` table.
-fn hint(machine: &Machine, identity: &Identity) -> String {
-    let holder = machine.interface_of(identity.address).filter(|_| !identity.borrowed);
-    let source = holder.map_or_else(|| "the interface that the tunnels leave from".to_owned(), |name| format!("sources = [\"interface:{name}\"]"));
-    match identity.network {
-        Network::Public => format!("network = \"public\", {source}"),
-        Network::Private => format!("network = \"private\", {source}; behind NAT: \"public\" and an https: source"),
-    }
-}
-
-/// The journal's own account of a write.
+/// The journal's own account of a write, read while the daemon goes on writing.
 fn written(place: &Place, action: &str) -> Result<Value, Failure> {
-    let write = entries(place)?.into_iter().find(|entry| entry["kind"] == "write" && entry["action"] == action);
-    write.ok_or_else(|| Failure::failed(format!("the journal has no {action}")))
-}
-
-fn entries(place: &Place) -> Result<Vec<Value>, Failure> {
     let journal = Journal::open_to_read(&place.state)?;
-    Ok(history(&journal.as_ref().map(Journal::entries).transpose()?.unwrap_or_default()))
-}
-
-/// From the change of the file to the alert.
-fn after(changed: Instant, told: &Told) -> String {
-    format!("{:.1} ms", told.at.duration_since(changed).as_secs_f64() * 1000.0)
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn unread<T: std::fmt::Display>(observation: &Observation<T>) -> String {
-    match observation {
-        Observation::Known(value) => value.to_string(),
-        Observation::Unknown(why) => why.clone(),
-        Observation::Conflicting(values) => format!("several: {}", values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")),
-    }
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Primary => "primary",
-        Role::Secondary => "secondary",
-        Role::Virtual => "virtual",
-        Role::Labelled => "labelled",
-        Role::Local => "local",
-    }
-}
-
-fn alert_json(changed: Instant, told: &Told) -> Value {
-    let form = journald::export_form(&told.notice);
-    let fields: Map<String, Value> =
-        form.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    json!({
-        "code": told.notice.alert.event.code,
-        "millis": told.at.duration_since(changed).as_secs_f64() * 1000.0,
-        "journal": fields,
-    })
-}
-
-fn machine_json(machine: &Machine, verdict: Option<&Verdict>, identity: &Identity) -> Value {
-    let read = |known: Option<String>, why: String| json!({"value": known, "error": known.is_none().then_some(why)});
-    let addresses = machine.addresses.as_ref().map(|all| {
-        let shown = all.iter().map(|(assigned, role)| {
-            json!({"interface": assigned.label, "address": assigned.address, "length": assigned.length, "role": role_name(*role)})
-        });
-        shown.collect::<Vec<_>>()
-    });
-    let mut route = read(machine.route.value.known().map(ToString::to_string), unread(&machine.route.value));
-    route["source"] = json!(machine.route.source);
-    let bgp = machine.bgp.iter().map(|(source, observation)| {
-        let mut shown = read(observation.known().cloned(), unread(observation));
-        shown["source"] = json!(source.to_string());
-        shown
-    });
-    let (asn, asn_source) = match &identity.bgp {
-        Bgp::Source { source, asn } => (asn.to_string(), source.to_string()),
-        Bgp::StandIn { asn } => ((*asn).to_owned(), "the demo".to_owned()),
-    };
-    json!({
-        "addresses": addresses.as_ref().ok(),
-        "error": addresses.as_ref().err(),
-        "route": route,
-        "bgp": bgp.collect::<Vec<_>>(),
-        "verdict": verdict.map(|verdict| json!({"address": verdict.address, "public": verdict.public, "private": verdict.private})),
-        "goes_on_with": {
-            "address": identity.address, "network": identity.network.name(), "of_this_machine": !identity.borrowed,
-            "asn": asn, "asn_source": asn_source,
-        },
-    })
+    let entries = history(&journal.as_ref().map(Journal::entries).transpose()?.unwrap_or_default());
+    let write = entries.into_iter().find(|entry| entry["kind"] == "write" && entry["action"] == action);
+    write.ok_or_else(|| Failure::failed(format!("the journal has no {action}")))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 /// Width of the words at the beginning of a line.
-const LABEL: usize = 12;
+const LABEL: usize = 13;
 
 pub struct Stage<'a> {
     pub output: &'a Output,
@@ -48,7 +48,7 @@ impl<'a> Stage<'a> {
 
     /// Text of another command, set in.
     pub fn quote(&self, text: &str) {
-        let lines = text.trim_end().lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("     {line}\n") });
+        let lines = text.trim_end().lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("      {line}\n") });
         self.print(&lines.collect::<String>());
     }
 

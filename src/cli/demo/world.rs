@@ -2,9 +2,9 @@
 
 use super::machine::{Bgp, Identity};
 use crate::alert::raise::Notice;
+use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
-use crate::cli::Context;
 use crate::cloud::entropy::Entropy;
 use crate::cloud::transport::Transport;
 use crate::daemon::{Daemon, DaemonError, Start, with_causes};
@@ -170,7 +170,9 @@ impl Sky {
         let response = self.cloud.borrow_mut().handle(&Request::of(action, parameters), self.clock.now());
         match response.is_success() {
             true => Ok(response.body),
-            false => Err(Failure::failed(format!("the simulated cloud refused {action}: {} {}", response.code(), response.body["Message"]))),
+            false => {
+                Err(Failure::failed(format!("the simulated cloud refused {action}: {} {}", response.code(), response.body["Message"])))
+            }
         }
     }
 }
@@ -268,8 +270,7 @@ async fn is_reached(address: SocketAddr) -> bool {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    atomic_file::replace(path, text.as_bytes(), 0o600)
-        .map_err(|error| Failure::new(Exit::Failed, with_causes(&error), error.remedy()))
+    atomic_file::replace(path, text.as_bytes(), 0o600).map_err(|error| Failure::new(Exit::Failed, with_causes(&error), error.remedy()))
 }
 
 /// JSON's and TOML's basic strings agree on what a path can hold.
