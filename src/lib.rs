@@ -13,6 +13,7 @@
 //! ```
 
 pub mod alert;
+pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod facts;
