@@ -4,7 +4,9 @@
 
 use cgwd::cloud::client::Client;
 use cgwd::cloud::credentials::Credentials;
-use cgwd::cloud::customer_gateways::{NewCustomerGateway, create_customer_gateway, created_id, delete_customer_gateway, tag_customer_gateway};
+use cgwd::cloud::customer_gateways::{
+    NewCustomerGateway, create_customer_gateway, created_id, delete_customer_gateway, tag_customer_gateway,
+};
 use cgwd::cloud::endpoint::Endpoints;
 use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::error::{Certainty, CloudError, Retry};
@@ -219,7 +221,8 @@ async fn a_read_waits_as_long_as_the_cloud_says_and_no_less() {
 #[tokio::test(start_paused = true)]
 async fn a_read_outlives_passing_trouble_within_bounds() {
     let garbage = || Ok(RawResponse { status: 200, headers: Vec::new(), body: b"<html>portal".to_vec() });
-    let (client, script) = client([not_sent(), no_answer(), refusal(503, "ServiceUnavailable"), garbage(), refusal(400, "TaskConflict"), page(0, [])]);
+    let (client, script) =
+        client([not_sent(), no_answer(), refusal(503, "ServiceUnavailable"), garbage(), refusal(400, "TaskConflict"), page(0, [])]);
     client.customer_gateways("cn-shanghai").await.unwrap();
     assert_eq!(script.sent(), 6);
     let nonces: std::collections::BTreeSet<String> = (0..6).map(|index| script.header(index, "x-acs-signature-nonce")).collect();
@@ -234,7 +237,13 @@ async fn a_read_outlives_passing_trouble_within_bounds() {
 
 #[tokio::test(start_paused = true)]
 async fn final_refusals_are_sent_once() {
-    for (status, code) in [(403, "Forbidden.RAM"), (403, "NoPermission"), (404, "InvalidAccessKeyId.NotFound"), (400, "InvalidParameter.X"), (400, "NeverHeardOf")] {
+    for (status, code) in [
+        (403, "Forbidden.RAM"),
+        (403, "NoPermission"),
+        (404, "InvalidAccessKeyId.NotFound"),
+        (400, "InvalidParameter.X"),
+        (400, "NeverHeardOf"),
+    ] {
         let (client, script) = client([refusal(status, code)]);
         let error = client.customer_gateways("cn-shanghai").await.unwrap_err();
         assert_eq!((error.retry, error.code.as_str(), script.sent()), (Retry::Never, code, 1));
@@ -405,7 +414,8 @@ async fn connections_are_read_in_all_their_forms() {
     assert_eq!((connection.attachment, connection.bgp_enabled), (Attachment::Unbound, true));
 
     let mut bare = dual();
-    bare["TunnelOptionsSpecification"] = json!([tunnel(2, "slave"), {"TunnelId": "tun-1", "TunnelIndex": "1", "CustomerGatewayId": "cgw-2", "TunnelIkeConfig": {}}]);
+    bare["TunnelOptionsSpecification"] =
+        json!([tunnel(2, "slave"), {"TunnelId": "tun-1", "TunnelIndex": "1", "CustomerGatewayId": "cgw-2", "TunnelIkeConfig": {}}]);
     let connection = read_connection(bare).await.unwrap();
     assert_eq!((connection.tunnels[1].role, connection.tunnels[1].customer_gateway_id.as_str()), (TunnelRole::Active, "cgw-2"));
 }
@@ -419,7 +429,10 @@ async fn connections_that_cannot_be_told_are_errors() {
     let odd = [
         (change(dual(), "/TunnelOptionsSpecification/TunnelOptions", json!([tunnel(1, "master")])), "TunnelOptionsSpecification"),
         (change(dual(), "/TunnelOptionsSpecification/TunnelOptions/0/Role", json!("boss")), "Role"),
-        (change(dual(), "/TunnelOptionsSpecification/TunnelOptions/0/CustomerGatewayId", Value::Null), "TunnelOptions[0].CustomerGatewayId"),
+        (
+            change(dual(), "/TunnelOptionsSpecification/TunnelOptions/0/CustomerGatewayId", Value::Null),
+            "TunnelOptions[0].CustomerGatewayId",
+        ),
         (change(dual(), "/EnableTunnelsBgp", json!("maybe")), "EnableTunnelsBgp"),
         (change(dual(), "/State", Value::Null), "State"),
         (change(single(), "/CustomerGatewayId", json!("")), "CustomerGatewayId"),
@@ -435,7 +448,9 @@ async fn connections_that_cannot_be_told_are_errors() {
 #[tokio::test(start_paused = true)]
 async fn gateways_regions_and_transit_routers() {
     let (client, script) = client([
-        ok(json!({"VpnGatewayId": "vpn-1", "Status": "active", "NetworkType": "public", "InternetIp": "198.51.100.1", "DisasterRecoveryInternetIp": "198.51.100.2"})),
+        ok(
+            json!({"VpnGatewayId": "vpn-1", "Status": "active", "NetworkType": "public", "InternetIp": "198.51.100.1", "DisasterRecoveryInternetIp": "198.51.100.2"}),
+        ),
         refusal(404, "InvalidVpnGatewayInstanceId.NotFound"),
         ok(json!({"Regions": {"Region": [{"RegionId": "cn-hangzhou", "RegionEndpoint": "vpc.aliyuncs.com"}, {"RegionId": "cn-x"}]}})),
         ok(json!({"TransitRouterRouteTables": [{"TransitRouterId": "tr-1", "RegionId": "cn-beijing"}]})),

@@ -129,7 +129,8 @@ async fn a_request_goes_out_exactly_as_it_was_signed() {
 
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
-    let address = server(|stream, _| stream.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").unwrap());
+    let address =
+        server(|stream, _| stream.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").unwrap());
     assert_eq!(send(&format!("http://{address}")).await.unwrap().status, 302);
 }
 
