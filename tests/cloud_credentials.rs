@@ -425,7 +425,7 @@ async fn where_nobody_has_any_everybody_is_named() {
 fn cli(home: &Directory, current: &str) {
     let keys = json!({"access_key_id": "id", "access_key_secret": "canary-secret"});
     let profile = |name: &str, mode: &str, more: serde_json::Value| {
-        let mut profile = json!({"name": name, "mode": mode, "language": "en", "site": "", "expired_seconds": 0, "ram_session_name": ""});
+        let mut profile = json!({"name": name, "mode": mode, "language": "en", "site": "", "expired_seconds": 0, "ram_session_name": "", "sts_token": null});
         for fields in [&keys, &more] {
             for (field, value) in fields.as_object().unwrap() {
                 profile[field] = value.clone();
@@ -652,6 +652,35 @@ async fn a_refused_session_is_renewed_once_in_the_middle_of_a_call() {
         assert_eq!(client.customer_gateways("cn-shanghai").await, Ok(Vec::new()));
         assert_eq!(calls.get(), 2);
         assert!(client.last_contact().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_error_of_sts_teaches_the_offset_and_trouble_is_told_as_passing() {
+    local(async {
+        let ahead = Timestamp::now() + SignedDuration::from_hours(2);
+        let server = Server::start(move |seen| {
+            let date = format!("date: {}\r\n", ahead.strftime("%a, %d %b %Y %H:%M:%S GMT"));
+            let signed: Timestamp = seen.query["Timestamp"].parse().unwrap();
+            if ahead.duration_since(signed) > SignedDuration::from_mins(15) {
+                return (400, date, json!({"RequestId": "R", "Code": "InvalidTimeStamp.Expired", "Message": "m"}).to_string());
+            }
+            (200, date, json!({"RequestId": "R", "Credentials": session("STS.LATE")}).to_string())
+        })
+        .await;
+        let keys = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "canary-secret")];
+        let role = CredentialSettings { role_arn: Some("r".into()), ..CredentialSettings::default() };
+        assert_eq!(bench(&server, &keys).chain_with(&role).current().await.unwrap().access_key_id, "STS.LATE");
+        assert_eq!(server.seen().len(), 2);
+
+        let down = Server::start(|_| status(503)).await;
+        let bench = bench(&down, &keys);
+        let Surroundings { transport, endpoints, time, entropy, .. } = bench.surroundings.clone();
+        let client = Client::with_chain(transport, bench.chain_with(&role), endpoints, time, entropy);
+        let error = client.customer_gateways("cn-shanghai").await.unwrap_err();
+        assert_eq!((error.retry, error.certainty), (Retry::Transient, Certainty::DidNotHappen));
+        assert_eq!(down.seen().len(), 3, "tried by the provider, not again by the call");
     })
     .await;
 }

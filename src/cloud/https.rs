@@ -20,8 +20,8 @@ use std::time::Duration;
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Kept connections are closed soon: after an address change they are dead anyway.
 const IDLE: Duration = Duration::from_secs(15);
-/// The official libraries wait this long for the metadata service (cloud/api.md 7).
-const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// The official libraries wait a second for the connection and a second for the answer (cloud/api.md 7).
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
