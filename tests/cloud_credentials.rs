@@ -5,13 +5,14 @@
 use cgwd::cloud::client::Client;
 use cgwd::cloud::cloud_time::CloudTime;
 use cgwd::cloud::credentials::{CredentialChain, Credentials, Surroundings};
+use cgwd::cloud::customer_gateways::{CustomerGatewayChange, modify_customer_gateway_attribute};
 use cgwd::cloud::endpoint::Endpoints;
 use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::error::{Certainty, Retry};
 use cgwd::cloud::https::Https;
 use cgwd::cloud::signature::signature_v1;
 use cgwd::cloud::wire::{Parameters, decoded_pairs};
-use cgwd::model::{CloudSettings, CredentialSettings, Timestamp};
+use cgwd::model::{CloudSettings, CredentialSettings, Secret, Timestamp};
 use cgwd::system::clock::Clock;
 use cgwd::system::environment::Environment;
 use jiff::SignedDuration;
@@ -683,6 +684,48 @@ async fn a_clock_error_of_sts_teaches_the_offset_and_trouble_is_told_as_passing(
         assert_eq!(down.seen().len(), 3, "tried by the provider, not again by the call");
     })
     .await;
+}
+
+/// Everything that is logged, also by the libraries.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nothing_secret_is_logged_at_any_level() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    local(async {
+        let server = Server::start(|seen| match seen.query.contains_key("Action") {
+            true => sts(seen, "id", "canary-secret"),
+            false => (400, String::new(), json!({"RequestId": "R-LOG", "Code": "InvalidName", "Message": "m"}).to_string()),
+        })
+        .await;
+        let keys = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "canary-secret")];
+        let role = CredentialSettings { role_arn: Some("r".into()), ..CredentialSettings::default() };
+        let bench = bench(&server, &keys);
+        let Surroundings { transport, endpoints, time, entropy, .. } = bench.surroundings.clone();
+        let client = Client::with_chain(transport, bench.chain_with(&role), endpoints, time, entropy);
+        let change =
+            CustomerGatewayChange { name: Some("canary-name".into()), auth_key: Some(Secret::new("canary-key")), description: None };
+        client.write(&modify_customer_gateway_attribute("cn-shanghai", "cgw-canary", &change, "canary-token")).await.unwrap_err();
+    })
+    .await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("R-LOG") && text.contains("ModifyCustomerGatewayAttribute") && text.contains("InvalidName"), "{text}");
+    no_canary(&text);
 }
 
 #[tokio::test]
