@@ -423,7 +423,7 @@ async fn where_nobody_has_any_everybody_is_named() {
     .await;
 }
 
-fn cli(home: &Directory, current: &str) {
+fn cli(home: &Directory, current: &str, server: &str) {
     let keys = json!({"access_key_id": "id", "access_key_secret": "canary-secret"});
     let profile = |name: &str, mode: &str, more: serde_json::Value| {
         let mut profile = json!({"name": name, "mode": mode, "language": "en", "site": "", "expired_seconds": 0, "ram_session_name": "", "sts_token": null});
@@ -446,6 +446,9 @@ fn cli(home: &Directory, current: &str) {
         profile("oidc", "OIDC", json!({"ram_role_arn": "r", "oidc_provider_arn": "p", "oidc_token_file": token_file})),
         profile("chain", "ChainableRamRoleArn", json!({"source_profile": "ak", "ram_role_arn": "r"})),
         profile("loop", "ChainableRamRoleArn", json!({"source_profile": "loop", "ram_role_arn": "r"})),
+        profile("ecs-role", "RamRoleArnWithRoleName", json!({"ram_role_name": "named", "ram_role_arn": "r"})),
+        profile("uri", "CredentialsURI", json!({"credentials_uri": format!("{server}/uri")})),
+        profile("anonymous", "Anonymous", json!({})),
         profile("program", "External", json!({"process_command": program})),
         profile("sso", "CloudSSO", json!({})),
         profile("oauth", "OAuth", json!({})),
@@ -459,7 +462,9 @@ fn cli(home: &Directory, current: &str) {
 async fn every_mode_of_the_cli_s_profiles() {
     local(async {
         let server = Server::start(|seen| match seen.path.as_str() {
+            "/" if seen.query.get("AccessKeyId").is_some_and(|id| id.starts_with("STS.")) => sts(seen, "STS.ECS", "canary-session-secret"),
             "/" => sts(seen, "id", "canary-secret"),
+            "/uri" => ok(with_code("STS.URI")),
             path if path == format!("{ROLE}named") => ok(with_code("STS.ECS")),
             _ => status(404),
         })
@@ -472,7 +477,10 @@ async fn every_mode_of_the_cli_s_profiles() {
             ("ecs", Ok("STS.ECS")),
             ("oidc", Ok("STS.OIDC")),
             ("chain", Ok("STS.ROLE")),
+            ("ecs-role", Ok("STS.ROLE")),
+            ("uri", Ok("STS.URI")),
             ("program", Ok("ext-id")),
+            ("anonymous", Err("mode Anonymous cannot sign")),
             ("sts-half", Err("profile `sts-half` has no sts_token")),
             ("loop", Err("has no end")),
             ("sso", Err("mode CloudSSO needs a person")),
@@ -481,9 +489,9 @@ async fn every_mode_of_the_cli_s_profiles() {
             ("odd", Err("mode UnheardOf is not known")),
             ("missing", Err("there is no profile `missing`")),
         ] {
-            cli(&home, name);
+            cli(&home, name, &server.base_url);
             let by_current = bench(&server, &[("HOME", &home.text())]).chain().current().await;
-            cli(&home, "missing");
+            cli(&home, "missing", &server.base_url);
             let by_name = bench(&server, &[("HOME", &home.text()), ("ALIBABA_CLOUD_PROFILE", name)]).chain().current().await;
             for result in [by_current, by_name] {
                 match (result, expected) {
@@ -613,7 +621,7 @@ async fn the_provider_that_worked_is_the_only_one_asked_again() {
         })
         .await;
         let home = Directory::new();
-        cli(&home, "ak");
+        cli(&home, "ak", &server.base_url);
         let chain = bench(&server, &[("HOME", &home.text()), ("ALIBABA_CLOUD_ECS_METADATA", "named")]).chain();
         let found = chain.current().await.unwrap();
         assert_eq!(found.access_key_id, "id");
