@@ -1,5 +1,7 @@
 //! Whom we trust: the system's store, what is compiled in where that store is empty, and `ca_file` on top.
 
+use super::https_issuer::Telling;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -37,14 +39,17 @@ pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsErr
 /// costs a megabyte for a moment.
 ///
 /// # Errors
-/// Where rustls finds its provider without a protocol version: not with the one compiled in.
+/// Where rustls cannot work with its provider or the roots: not with those compiled in.
 pub fn client_config(extra: &[CertificateDer<'static>], plain: bool) -> Result<ClientConfig, rustls::Error> {
-    let roots = if plain { RootCertStore::empty() } else { roots(extra) };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    if plain {
+        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(extra)), provider)
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(Telling(verifier))).with_no_client_auth())
 }
 
 fn roots(extra: &[CertificateDer<'static>]) -> RootCertStore {
