@@ -10,7 +10,7 @@ use super::retry::{READ, Tries, WRITE, delay};
 use super::signature::{Signable, sha256_hex};
 use super::transport::{SignedRequest, Transport};
 use super::wire::{FieldError, Parameters};
-use super::write_call::{WriteCall, Written};
+use super::write_call::{WriteCall, Written, is_secret};
 use crate::facts::endpoints::Product;
 use crate::model::{CloudSettings, Secret, Timestamp};
 use crate::system::clock::Clock;
@@ -261,7 +261,6 @@ pub(super) fn readable<T>(action: &str, accepted: &Accepted, value: Result<T, Fi
 
 /// Values that the cloud's messages must not repeat into our logs.
 fn secrets_of(call: &Call<'_>, credentials: &Credentials) -> Vec<Secret> {
-    let is_secret = |name: &str| name.ends_with("Psk") || name.ends_with("AuthKey") || name.ends_with("Config");
     let parameters = call.query.pairs().chain(call.body.pairs()).filter(|(name, _)| is_secret(name)).map(|(_, value)| Secret::new(value));
     parameters.chain([credentials.access_key_secret.clone()]).chain(credentials.security_token.clone()).collect()
 }

@@ -4,12 +4,13 @@
 //! only its reasons, never its URL.
 
 use super::endpoint::{EndpointError, authority_of, checked_base_url, host_of, is_loopback};
-use super::https_issuer::UntrustedIssuer;
-use super::https_roots::{RootsError, client_config, extra_roots};
+
 use super::resolve::RememberingResolver;
 use super::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
 use crate::facts::endpoints::METADATA_BASE_URL;
 use crate::model::CloudSettings;
+use crate::system::trust::{TrustError, client_config, extra_roots};
+use crate::system::trust_issuer::UntrustedIssuer;
 use rustls::pki_types::CertificateDer;
 use std::cell::OnceCell;
 use std::error::Error;
@@ -27,7 +28,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
     #[error("[cloud] ca_file {}: {source}", path.display())]
-    CaFile { path: PathBuf, source: RootsError },
+    CaFile { path: PathBuf, source: TrustError },
     /// Without the text: a proxy's URL can hold a password.
     #[error("[cloud] proxy is not a proxy's URL")]
     Proxy,

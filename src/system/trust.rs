@@ -1,6 +1,6 @@
 //! Whom we trust: the system's store, what is compiled in where that store is empty, and `ca_file` on top.
 
-use super::https_issuer::Telling;
+use super::trust_issuer::Telling;
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
-pub enum RootsError {
+pub enum TrustError {
     #[error("cannot be read as PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
     #[error("holds no certificate")]
@@ -22,15 +22,15 @@ pub enum RootsError {
 ///
 /// # Errors
 /// Where the file cannot be read, holds none, or holds one that cannot be a root.
-pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
+pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let certificates: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(RootsError::Pem)?;
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(TrustError::Pem)?;
     if certificates.is_empty() {
-        return Err(RootsError::Empty);
+        return Err(TrustError::Empty);
     }
     let mut store = RootCertStore::empty();
     for certificate in &certificates {
-        store.add(certificate.clone()).map_err(RootsError::NotARoot)?;
+        store.add(certificate.clone()).map_err(TrustError::NotARoot)?;
     }
     Ok(certificates)
 }
