@@ -30,8 +30,8 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     } else {
         single(region.objects(), request, &carrier, &mut connection)?;
     }
-    unique_tunnel_cidrs(region.objects(), &connection)?;
     allowed_on(region, &carrier, &connection, now)?;
+    unique_tunnel_cidrs(region.objects(), &connection)?;
     refuse_dry_run(request)?;
 
     let until = now + region.switches.gateway_change();
