@@ -64,17 +64,34 @@ async fn a_truncated_body_is_shorter_than_announced() {
     assert_eq!(body.len(), announced / 2, "{answer}");
 }
 
-#[tokio::test]
-async fn form_parameters_in_the_query_count_as_not_sent() {
-    let query = "RegionId=cn-hangzhou";
-    let body = "IpAddress=203.0.113.1";
-    let request = format!(
-        "POST /?{query} HTTP/1.1\r\nHost: h\r\nx-acs-action: CreateCustomerGateway\r\nx-acs-version: 2016-04-28\r\nConnection: close\r\n\
+/// A POST with these parameters in the query and those in a form.
+fn call_with_form(action: &str, query: &str, body: &str) -> String {
+    format!(
+        "POST /?{query} HTTP/1.1\r\nHost: h\r\nx-acs-action: {action}\r\nx-acs-version: 2016-04-28\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    );
-    let (answer, _) = exchange(None, &request).await;
+    )
+}
+
+#[tokio::test]
+async fn a_misplaced_parameter_counts_as_not_sent() {
+    let (answer, _) = exchange(None, &call_with_form("CreateCustomerGateway", "RegionId=cn-hangzhou", "IpAddress=203.0.113.1")).await;
     assert!(answer.contains("MissingParameter") && answer.contains("IpAddress"), "{answer}");
+    let tunnels = "TunnelOptionsSpecification.1.CustomerGatewayId=cgw-1&TunnelOptionsSpecification.2.CustomerGatewayId=cgw-1";
+    let rest = "RegionId=cn-hangzhou&LocalSubnet=0.0.0.0/0&RemoteSubnet=0.0.0.0/0";
+    let (in_query, _) = exchange(None, &call_with_form("CreateVpnAttachment", &format!("{rest}&{tunnels}"), "")).await;
+    assert!(in_query.contains("VpnConnection.InvalidCreateTunnelOptions"), "{in_query}");
+    let (in_body, _) = exchange(None, &call_with_form("CreateVpnAttachment", rest, tunnels)).await;
+    assert!(in_body.contains("InvalidCustomerGatewayInstanceId.NotFound"), "{in_body}");
+}
+
+#[test]
+fn the_switch_takes_parameters_from_anywhere() {
+    let mut cloud = cloud_with(r#""CheckSignatures": false, "AnyPosition": true"#, "");
+    let mut request = raw("CreateCustomerGateway", &[("RegionId", REGION)]);
+    request.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+    request.body = b"IpAddress=203.0.113.1".to_vec();
+    assert_eq!(code(cloud.receive(&request, start())), "");
 }
 
 #[tokio::test]

@@ -78,3 +78,13 @@ fn a_gateway_moves_with_its_connections() {
     assert_eq!(ask(&mut cloud, start(), "MoveVpnResourceGroup", &to("VpnConnection", "vco-dual")).code(), "IllegalParam.ResourceType");
     assert_eq!(ask(&mut cloud, start(), "MoveVpnResourceGroup", &to("CustomerGateway", "cgw-x")).code(), "InvalidInstanceId.NotFound");
 }
+
+#[test]
+fn writing_the_same_again_is_no_effect() {
+    let mut cloud = cloud(crate::connections::ALL);
+    let tag = [("ResourceType", "CUSTOMERGATEWAY"), ("ResourceId.1", "cgw-1"), ("Tag.1.Key", "a"), ("Tag.1.Value", "1")];
+    for _ in 0..2 {
+        assert_eq!(code(call(&mut cloud, start(), "TagResources", &tag)), "");
+    }
+    assert_eq!((cloud.count("TagResources"), cloud.effects("TagResources")), (2, 1));
+}

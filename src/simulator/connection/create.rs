@@ -206,7 +206,7 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
         gateways(other) == gateways(connection)
             && (&other.local_subnet, &other.remote_subnet) == (&connection.local_subnet, &connection.remote_subnet)
     };
-    if beside.iter().any(|other| same(other)) {
+    if beside.iter().any(same) {
         return refuse("InvalidVpnConnection.AlreadyExists", "Specified VPN connection already exists.");
     }
     if beside.len() >= region.quota.connections_per_vpn_gateway {
