@@ -3,6 +3,8 @@
 //! Needs a Python with the packages of tests/sdk/requirements.txt: `CGWD_TEST_PYTHON`, else target/test-venv.
 //! Without one the tests say so and pass, or fail where `CGWD_REQUIRE_ALL=1`.
 
+#![allow(clippy::disallowed_methods, reason = "a test program starts processes and reads the environment as it likes")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,12 +1,14 @@
 """Who may come in: what the SDK is told for wrong keys, dates, nonces and parameters, and temporary keys."""
 
 import os
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
 from unittest import mock
 
-from alibabacloud_credentials.provider import ram_role_arn
+from Tea.core import TeaCore
+from alibabacloud_credentials.provider import oidc, ram_role_arn
 from alibabacloud_tea_openapi import client as core
 from alibabacloud_vpc20160428 import models as vpc
 from common import REGION, client, create, refused
@@ -69,14 +71,7 @@ class Door(unittest.TestCase):
             role_session_name="sdk-test",
             sts_endpoint=os.environ["CGWD_TEST_ENDPOINT"],
         )
-        send = ram_role_arn.TeaCore.do_action
-
-        def over_http(request, options):
-            request.protocol = "http"
-            return send(request, options)
-
-        with mock.patch.object(ram_role_arn.TeaCore, "do_action", over_http):
-            temporary = provider.get_credentials()
+        temporary = over_http(provider)
         self.assertTrue(temporary.get_access_key_id().startswith("STS."))
         cloud = client(
             access_key_id=temporary.get_access_key_id(),
@@ -89,6 +84,37 @@ class Door(unittest.TestCase):
         )
         with refused(self, "MissingSecurityToken", 400):
             regions(without_token)
+
+    def test_web_identity(self):
+        with tempfile.NamedTemporaryFile("w") as token:
+            token.write("header.payload.signature")
+            token.flush()
+            provider = oidc.OIDCRoleArnCredentialsProvider(
+                role_arn="acs:ram::1234567890123456:role/cgwd",
+                oidc_provider_arn="acs:ram::1234567890123456:oidc-provider/test",
+                oidc_token_file_path=token.name,
+                role_session_name="sdk-test",
+                sts_endpoint=os.environ["CGWD_TEST_ENDPOINT"],
+            )
+            temporary = over_http(provider)
+        cloud = client(
+            access_key_id=temporary.get_access_key_id(),
+            access_key_secret=temporary.get_access_key_secret(),
+            security_token=temporary.get_security_token(),
+        )
+        self.assertTrue(regions(cloud))
+
+
+def over_http(provider):
+    """Its credentials; the library would insist on TLS."""
+    send = TeaCore.do_action
+
+    def plainly(request, options):
+        request.protocol = "http"
+        return send(request, options)
+
+    with mock.patch.object(TeaCore, "do_action", plainly):
+        return provider.get_credentials()
 
 
 if __name__ == "__main__":
