@@ -1,6 +1,6 @@
 //! The simulated cloud answers the official Python SDK: its signatures, its wire form, its typed models.
 //!
-//! Needs a Python with the packages of tests/sdk/requirements.txt: `CGWD_TEST_PYTHON`, else target/test-venv.
+//! Needs a Python with the packages of tests/requirements.txt: `CGWD_TEST_PYTHON`, else target/test-venv.
 //! Without one the tests say so and pass, or fail where `CGWD_REQUIRE_ALL=1`.
 
 #![allow(clippy::disallowed_methods, reason = "a test program starts processes and reads the environment as it likes")]
@@ -61,7 +61,7 @@ fn run(script: &str) {
     let python = match python() {
         Ok(python) => python,
         Err(why) => {
-            let remedy = "python3 -m venv target/test-venv && target/test-venv/bin/pip install -r tests/sdk/requirements.txt";
+            let remedy = "python3 -m venv target/test-venv && target/test-venv/bin/pip install -r tests/requirements.txt";
             assert!(std::env::var("CGWD_REQUIRE_ALL").as_deref() != Ok("1"), "{why}\nmake one: {remedy}");
             // Straight to the file: the harness hides what a passing test prints.
             writeln!(std::io::stderr().lock(), "\nNOT RUN: tests/sdk/{script}: {why}\n  make one: {remedy}\n").expect("stderr is open");
