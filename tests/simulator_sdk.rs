@@ -5,8 +5,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test program starts processes and reads the environment as it likes")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The simulator as its users start it; ended when dropped.
@@ -44,29 +46,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A Python that has the SDK, or why there is none.
-fn python() -> Result<PathBuf, String> {
-    let named = std::env::var_os("CGWD_TEST_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| root().join("target/test-venv/bin/python3"));
-    let asked =
-        Command::new(&python).args(["-c", "import alibabacloud_vpc20160428, alibabacloud_cbn20170912, alibabacloud_credentials"]).output();
-    match asked {
-        Ok(answer) if answer.status.success() => Ok(python),
-        Ok(answer) => Err(format!("{} has not the SDK: {}", python.display(), String::from_utf8_lossy(&answer.stderr))),
-        Err(error) => Err(format!("{} does not start: {error}", python.display())),
-    }
-}
-
 fn run(script: &str) {
-    let python = match python() {
-        Ok(python) => python,
-        Err(why) => {
-            let remedy = "python3 -m venv target/test-venv && target/test-venv/bin/pip install -r tests/requirements.txt";
-            assert!(std::env::var("CGWD_REQUIRE_ALL").as_deref() != Ok("1"), "{why}\nmake one: {remedy}");
-            // Straight to the file: the harness hides what a passing test prints.
-            writeln!(std::io::stderr().lock(), "\nNOT RUN: tests/sdk/{script}: {why}\n  make one: {remedy}\n").expect("stderr is open");
-            return;
-        }
+    let Some(python) = common::python() else {
+        let remedy = "python3 -m venv target/test-venv && target/test-venv/bin/pip install -r tests/requirements.txt";
+        return common::missing(&format!("tests/sdk/{script}"), &format!("there is no Python with the cloud's SDK; make one: {remedy}"));
     };
     let simulator = Simulator::start();
     let ran = Command::new(python)
