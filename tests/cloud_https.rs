@@ -178,7 +178,7 @@ async fn a_certificate_must_be_good_and_the_clock_is_named_where_it_is_the_likel
     }
     let without_authority = CloudSettings { ca_file: None, ..settings(Duration::from_secs(10)) };
     let (maybe, reason) = reason(Https::for_cloud(&without_authority).unwrap().send(request(&format!("https://{good}"))).await);
-    assert!(!maybe && reason.contains("ca_file"), "{reason}");
+    assert!(!maybe && reason.contains("signed by \"cgwd test authority\"") && reason.contains("ca_file"), "{reason}");
 }
 
 #[tokio::test]
