@@ -31,15 +31,16 @@ impl Temporary {
         Temporary(path)
     }
 
-    /// The demo's environment has this directory and a search path in it, and keys that it must not take.
+    /// The demo's environment has this directory in it, also at the head of the search path, and keys that it must not take.
     fn demo(&self, program: &Path, before: &[&str], arguments: &[&str]) -> Output {
+        let path = std::env::var("PATH").unwrap();
         let mut words = before.to_vec();
         words.push(program.to_str().unwrap());
         words.extend(arguments);
         Command::new(words[0])
             .args(&words[1..])
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", format!("{}:{path}", self.0.display()))
             .env("TMPDIR", &self.0)
             .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "key-of-the-user")
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret-of-the-user")
@@ -267,4 +268,20 @@ fn anybody_can_run_it_from_anywhere() {
     let output = temporary.demo(&binary, &["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c", script], &["demo"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("7. On a real device"));
+}
+
+#[test]
+fn the_asn_of_this_machines_bgp_daemon_is_registered() {
+    let temporary = Temporary::new("bgp");
+    // As FRR's own vtysh answers: a BGP instance without neighbours is in the configuration alone.
+    let vtysh = "#!/bin/sh\ncase \"$*\" in *running-config*) echo 'router bgp 4200000001' ;; *) echo '{}' ;; esac\n";
+    let path = temporary.0.join("vtysh");
+    std::fs::write(&path, vtysh).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let output = temporary.demo(cgwd(), &[], &["--json", "demo"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["registration"]["config"].as_str().unwrap().contains("source = \"frr\""));
+    assert_eq!(document["registration"]["request"]["parameters"]["Asn"], "4200000001");
+    assert_eq!(document["plan"]["asn"]["source"], "frr");
 }
