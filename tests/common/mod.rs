@@ -2,7 +2,10 @@
 
 #![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its own part of it")]
 
+pub mod daemon;
+pub mod device;
 pub mod journal;
+pub mod simulated;
 
 use std::io::Write;
 
