@@ -5,7 +5,7 @@
 mod common;
 
 use common::daemon::{Daemon, count};
-use common::device::{ADDRESS, Device, Output, alerts, plan_shape, shape, writes};
+use common::device::{ADDRESS, Device, alerts, plan_shape, shape, writes};
 use common::simulated::{REGION, Sim, free_port, tag};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -248,6 +248,7 @@ fn it_ends_on_sigterm_at_any_moment() {
     let mut daemon = Daemon::start(&device);
     daemon.wait_heard("READY=1");
     daemon.stop();
+    drop(daemon);
     // While a source hangs.
     let hangs = device.program("hangs", "#!/bin/sh\nsleep 1000\n");
     let device = device.with(|device| device.address = format!("sources = [\"command:{}\"]", hangs.display()));
@@ -406,13 +407,13 @@ fn status_and_history_for_a_person() {
 fn status_can_be_watched() {
     let sim = Sim::empty();
     let device = Device::new(&sim);
-    let mut watch = device.command(&["status", "--watch"]).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let shown = device.dir.join("shown");
+    let mut watch = device.command(&["status", "--watch"]).stdout(std::fs::File::create(&shown).unwrap()).spawn().unwrap();
+    let read = || std::fs::read_to_string(&shown).unwrap();
+    common::journal::wait_for("the first status", || read().contains("stopped"));
     let daemon = Daemon::start(&device);
-    daemon.wait_decision("in_sync");
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    daemon.wait("the status as it changes", || read().contains("in_sync"));
     watch.kill().unwrap();
-    let seen = Output::of(watch).stdout;
-    let (stopped, running) = (seen.find("stopped"), seen.rfind("in_sync"));
-    assert!(stopped.is_some() && stopped < running, "{seen}");
+    watch.wait().unwrap();
+    assert!(read().find("stopped") < read().find("in_sync"), "{}", read());
 }
