@@ -2,12 +2,9 @@
 //!
 //! Pure. Guessing is worse than not knowing: an address is decided only where the configured agreement is met.
 
+use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT, ADDRESS_MISSING};
 use crate::model::{AddressSettings, Agreement, Finding, Observation, Reading};
 use std::net::IpAddr;
-
-const MISSING: &str = "address.missing";
-const DISAGREEMENT: &str = "address.disagreement";
-const AMBIGUOUS: &str = "address.ambiguous";
 
 /// An address and who says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +190,7 @@ fn ambiguity(vote: &Vote<'_>) -> Option<Finding> {
 
 fn ambiguous(source: &str, addresses: &[IpAddr]) -> Finding {
     Finding::error(
-        AMBIGUOUS,
+        ADDRESS_AMBIGUOUS,
         format!("{source} has several addresses ({}) and nothing says which one counts", list(addresses)),
         "set `[address] prefer` to a prefix that holds the right one alone, or take a source that names one address",
     )
@@ -201,7 +198,7 @@ fn ambiguous(source: &str, addresses: &[IpAddr]) -> Finding {
 
 fn differs(source: &str, address: IpAddr, differing: &[String]) -> Finding {
     Finding::warning(
-        DISAGREEMENT,
+        ADDRESS_DISAGREEMENT,
         format!("{address} counts, by {source}; but {}", differing.join(", ")),
         "find out which is right: a NAT, a second uplink or a proxy stands between them; remove the source that can't know",
     )
@@ -210,7 +207,7 @@ fn differs(source: &str, address: IpAddr, differing: &[String]) -> Finding {
 fn disagree(rule: &str, groups: &[Group<'_>]) -> Finding {
     let sides: Vec<String> = groups.iter().map(|group| format!("{} ({})", group.address, group.sources.join(", "))).collect();
     Finding::error(
-        DISAGREEMENT,
+        ADDRESS_DISAGREEMENT,
         format!("{rule}, and they give {}", sides.join(" and ")),
         "find out which is right: a NAT, a second uplink or a proxy stands between them; remove the source that can't know, or change `[address] agreement`",
     )
@@ -226,7 +223,7 @@ fn missing(rule: &str, votes: &[Vote<'_>]) -> Finding {
         .collect();
     let message = if reasons.is_empty() { rule.to_owned() } else { format!("{rule}; {}", reasons.join("; ")) };
     Finding::error(
-        MISSING,
+        ADDRESS_MISSING,
         message,
         "repair the source, or add another one to `[address] sources`; until then nothing is changed in the cloud",
     )

@@ -154,7 +154,7 @@ fn exists(name: &str) -> bool {
 /// The addresses that the kernel marks as temporary. They matter only where there is no IPv4 address, so a list that
 /// can't be read is an empty one.
 fn temporary_addresses() -> Vec<Ipv6Addr> {
-    std::fs::read_to_string("/proc/self/net/if_inet6").map(|table| temporary_in(&table)).unwrap_or_default()
+    std::fs::read_to_string("/proc/thread-self/net/if_inet6").map(|table| temporary_in(&table)).unwrap_or_default()
 }
 
 /// Lines such as `20010db8000000000000000000000001 02 40 00 80 eth0`: address, index, length, scope, flags, name.
@@ -178,6 +178,7 @@ fn is_local(address: Ipv4Addr) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -14,7 +14,6 @@ mod route;
 mod run;
 pub mod settle;
 mod static_;
-mod tls;
 pub mod watch;
 
 pub use agree::{Agreed, Attested, agree};
@@ -28,7 +27,7 @@ use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Asks the configured sources.
 pub struct Observer {

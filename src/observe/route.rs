@@ -56,6 +56,7 @@ fn reason(target: Ipv4Addr, error: &io::Error) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -102,6 +102,7 @@ impl<T: Clone + PartialEq> Settle<T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

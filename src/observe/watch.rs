@@ -25,7 +25,7 @@ pub enum Wake {
     Degraded(String),
     /// Announcements could not be had again: look anyway.
     Poll,
-    /// Announcements come again. What happened in between was not announced: read everything afresh.
+    /// Everything is announced again. What happened in between was not: read everything afresh.
     Restored,
 }
 
@@ -53,9 +53,14 @@ impl Watch {
     ///
     /// Cancel-safe: dropping the future loses no wake.
     pub async fn changed(&mut self) -> Wake {
-        tokio::select! {
+        let wake = tokio::select! {
             wake = self.kernel.next() => wake,
             wake = self.files.next() => wake,
+        };
+        match wake {
+            // One came back while the other is still silent.
+            Wake::Restored if self.kernel.is_silent() || self.files.is_silent() => Wake::Poll,
+            wake => wake,
         }
     }
 }

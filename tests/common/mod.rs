@@ -57,3 +57,8 @@ pub fn ip(words: &str) {
     let status = std::process::Command::new("ip").args(words.split_whitespace()).status().expect("ip is installed");
     assert!(status.success(), "ip {words}");
 }
+
+/// A measurement for the reader of the log; nothing is asserted on the clock of a shared machine.
+pub fn measured(what: &str, took: std::time::Duration) {
+    let _ = writeln!(std::io::stderr(), "MEASURED: {what}: {took:?}");
+}

@@ -1,4 +1,7 @@
 //! `bird`: BIRD 2 and 3, asked through `birdc`.
+//!
+//! Inside a confederation, BIRD shows each protocol's member AS and nowhere the confederation's (seen with 2.0.12), so
+//! there this source can't know what outside peers see: `[bgp] asn` alone has to say it.
 
 use super::session::{Session, observation, seen_outside};
 use crate::model::Observation;
@@ -62,6 +65,7 @@ fn sessions(text: &str) -> Vec<Session> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -165,6 +165,7 @@ fn configured(configuration: &str) -> Vec<Configured> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -20,6 +20,7 @@ fn one_word(bytes: &[u8]) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::one_word;
 

@@ -1,10 +1,7 @@
 //! Which AS number the outside sees, out of a daemon's BGP sessions.
 
+use crate::facts::asn::CLOUD;
 use crate::model::{Asn, Observation};
-
-/// The AS that the cloud's side of a connection uses unless it was set otherwise (cloud/api.md, BgpConfig `LocalAsn`,
-/// default 45104).
-const CLOUD: u32 = 45104;
 
 /// The two ends of one BGP session, configured or established, as the daemon writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +15,7 @@ pub struct Session {
 /// confederation's identifier.
 ///
 /// The rule: sessions inside the AS don't count; nor, in a confederation, those that show the member AS (`own`), for
-/// they lead to other members. Of the rest, sessions with AS 45104 are the cloud's and decide alone; without one, all
+/// they lead to other members. Of the rest, sessions with the cloud's AS (its default, `LocalAsn` in cloud/api.md 2.7) are the cloud's and decide alone; without one, all
 /// count. Without any external session it is the confederation's identifier, or else `own`, or else (BIRD has no AS of
 /// its own) the local end of the internal ones. Several answers remain several.
 pub fn seen_outside(own: Option<&str>, confederation: Option<&str>, sessions: &[Session]) -> Vec<String> {

@@ -116,3 +116,70 @@ fn concerns_route(message: &[u8], targets: &[RouteTarget]) -> bool {
         RouteTarget::VpnGateway => true,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let length = 16 + payload.len();
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&u32::try_from(length).unwrap().to_ne_bytes());
+        bytes.extend_from_slice(&kind.to_ne_bytes());
+        bytes.resize(16, 0);
+        bytes.extend_from_slice(payload);
+        bytes.resize(length.next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn route(destination: Option<Ipv4Addr>, length: u8) -> Vec<u8> {
+        let mut payload = vec![0; 12];
+        payload[1] = length;
+        // RTA_TABLE first, as the kernel writes it.
+        payload.extend([8, 0, 15, 0].map(|byte: u8| byte));
+        payload.extend([254, 0, 0, 0]);
+        if let Some(destination) = destination {
+            payload.extend(8u16.to_ne_bytes());
+            payload.extend(1u16.to_ne_bytes());
+            payload.extend(destination.octets());
+        }
+        message(NEW_ROUTE, &payload)
+    }
+
+    #[test]
+    fn addresses_links_and_rules_concern_us() {
+        for kind in [16, 17, 20, 21, 32, 33] {
+            assert!(concerns(&message(kind, &[0; 8]), &[]), "{kind}");
+        }
+        for kind in [1, 2, 3] {
+            assert!(!concerns(&message(kind, &[0; 8]), &[]), "{kind}");
+        }
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn a_route_concerns_us_if_it_covers_a_target() {
+        let target = RouteTarget::Address(Ipv4Addr::new(198, 51, 100, 9));
+        let covering = route(Some(Ipv4Addr::new(198, 51, 100, 0)), 24);
+        let other = route(Some(Ipv4Addr::new(10, 1, 0, 0)), 16);
+        let default = route(None, 0);
+        let targets = std::slice::from_ref(&target);
+        assert!(concerns(&covering, targets) && concerns(&default, targets) && !concerns(&other, targets));
+        assert!(concerns(&other, &[RouteTarget::VpnGateway]));
+        assert!(!concerns(&default, &[]));
+        assert!(concerns(&[other, covering].concat(), targets), "the second message of a datagram counts too");
+    }
+
+    #[test]
+    fn what_is_cut_or_garbled_concerns_us() {
+        let target = [RouteTarget::VpnGateway];
+        assert!(concerns(&message(NEW_ROUTE, &[0; 4]), &target));
+        let mut cut = message(20, &[0; 40]);
+        cut.truncate(30);
+        assert!(concerns(&cut, &[]));
+        let mut none = message(20, &[0; 8]);
+        none[..4].copy_from_slice(&0u32.to_ne_bytes());
+        assert!(concerns(&none, &[]));
+    }
+}
