@@ -87,7 +87,10 @@ pub struct Context {
 pub fn main() -> std::process::ExitCode {
     let environment = Environment::of_this_process();
     crate::system::logging::abort_on_panic(&environment);
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return not_run(&answer, &environment),
+    };
     let mut context = Context::new(&arguments, environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -102,6 +105,19 @@ pub fn main() -> std::process::ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => context.fail(failure),
     }
+}
+
+/// Help and version, or a mistake on the command line; a script that asked for JSON gets the mistake as a document too.
+fn not_run(answer: &clap::Error, environment: &Environment) -> std::process::ExitCode {
+    let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if answer.use_stderr() && wants_json {
+        let text = answer.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(true, environment).failure_document(&Failure::new(Exit::Usage, message, "`cgwd --help` shows what there is"));
+    }
+    // Where stdout or stderr is gone there is nobody left to tell.
+    let _gone = answer.print();
+    if answer.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
 }
 
 async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {

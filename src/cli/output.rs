@@ -62,15 +62,19 @@ impl Output {
 
     pub fn failure(&self, failure: &Failure) {
         if self.json {
-            self.document(&json!({
-                "schema": 1,
-                "error": {"message": failure.message, "remedy": failure.remedy, "code": failure.code, "request_id": failure.request_id},
-            }));
+            self.failure_document(failure);
         }
         eprintln!("cgwd: {}", failure.message);
         if !failure.remedy.is_empty() {
             eprintln!("      what to do: {}", failure.remedy);
         }
+    }
+
+    pub fn failure_document(&self, failure: &Failure) {
+        self.document(&json!({
+            "schema": 1,
+            "error": {"message": failure.message, "remedy": failure.remedy, "code": failure.code, "request_id": failure.request_id},
+        }));
     }
 
     pub fn paint(&self, tone: Tone, text: &str) -> String {

@@ -58,6 +58,7 @@ async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Ex
     let want = wanted.in_region(settings, &owner, region, &located.evidence);
     let journal = Rc::new(RefCell::new(journal));
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+    executor.note_regions(&located)?;
     let mut signals = Signals::listen().map_err(Failure::system)?;
     let registration = tokio::select! {
         registration = register(&executor, &want, survey) => registration?,

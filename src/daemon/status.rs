@@ -22,7 +22,7 @@ impl Status {
     }
 
     /// As the journal has it; the daemon does not run.
-    pub fn of_journal(device: &str, progress: Option<&Progress>) -> Status {
+    pub fn of_journal(settings: &Settings, progress: Option<&Progress>) -> Status {
         let registered = progress.and_then(|progress| progress.registered.as_ref());
         let address = progress.and_then(|progress| progress.address.as_ref());
         let asn = progress.and_then(|progress| progress.asn.as_ref());
@@ -37,9 +37,9 @@ impl Status {
         Status(json!({
             "schema": 1,
             "daemon": "stopped",
-            "device": device,
+            "device": settings.device,
             "decision": progress.and_then(|progress| progress.decision.clone()),
-            "address": address.map(|settled| json!({"value": settled.value, "source": settled.source, "settled": true})),
+            "address": address.map(|settled| address_json(settled.value, &settled.source, settings.address.network.name(), true)),
             "asn": asn.and_then(|settled| Some(asn_json(Asn::new(settled.value?)?, &settled.source))),
             "customer_gateway": registered.map(|known| json!({
                 "id": known.id, "ip": known.ip, "asn": known.asn.map(Asn::number), "name": null, "created": null, "region": known.region,

@@ -57,6 +57,10 @@ pub enum Pending {
 pub fn settle_pending(pending: &PendingWrite, owner: &Owner, token: Option<&str>, inventory: &Inventory, now: Timestamp) -> Pending {
     let found = |id: &str| Pending::Concluded(Concluded { intent: pending.intent, found: Some(id.to_owned()) });
     let absent = || Pending::Concluded(Concluded { intent: pending.intent, found: None });
+    if pending.region != inventory.region {
+        // What another region shows says nothing about it.
+        return Pending::Wait((pending.last_sent + LATE_EFFECT).max(now + ABSENT_TWICE));
+    }
     let by_id = inventory.customer_gateways.iter().find(|gateway| gateway.id == pending.target);
     match pending.action.as_str() {
         "CreateCustomerGateway" => {
