@@ -37,7 +37,8 @@ pub struct Background {
 /// One visit to the cloud: where we are, and how the registration stands.
 #[derive(Debug)]
 pub struct CloudReport {
-    pub wanted: Wanted,
+    /// `None`: only the region was asked for.
+    pub wanted: Option<Wanted>,
     pub located: Located,
     pub result: Result<Option<Registration>, ExecuteError>,
     pub last_contact: Option<Timestamp>,
@@ -48,7 +49,8 @@ pub struct CloudReport {
 #[derive(Clone, Debug)]
 pub struct CloudTask {
     pub settings: Settings,
-    pub wanted: Wanted,
+    /// `None`: find out the region alone.
+    pub wanted: Option<Wanted>,
     /// `None`: ask again where we are.
     pub located: Option<Located>,
     /// Look, and write nothing.
@@ -164,9 +166,11 @@ async fn visit(client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, 
     let (located, result) = match located {
         Err(error) => (Located::default(), Err(error.into())),
         Ok(located) => {
-            let result = match &located.region {
-                None => Ok(None),
-                Some(region) => registration(&client, journal, clock, &task, region, &located.evidence).await.map(Some),
+            let result = match (&located.region, &task.wanted) {
+                (Some(region), Some(wanted)) => {
+                    registration(&client, journal, clock, &task, wanted, region, &located.evidence).await.map(Some)
+                }
+                _ => Ok(None),
             };
             (located, result)
         }
@@ -179,11 +183,12 @@ async fn registration(
     journal: Rc<RefCell<Journal>>,
     clock: Clock,
     task: &CloudTask,
+    wanted: &Wanted,
     region: &str,
     evidence: &str,
 ) -> Result<Registration, ExecuteError> {
     let owner = owner(&task.settings, &journal.borrow());
-    let want = task.wanted.in_region(&task.settings, &owner, region, evidence);
+    let want = wanted.in_region(&task.settings, &owner, region, evidence);
     let executor = Executor { client: Rc::clone(client), journal, clock, auth_key: auth_key(&task.settings)? };
     if !task.watch_only {
         return executor.register(&want, PATIENCE).await;

@@ -1,6 +1,7 @@
 //! From what is known to what is worth an alert. Pure.
 
 use super::background::{CloudReport, cloud_error};
+use super::want::Wanted;
 use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
 use crate::alert::raise::{Alert, Fields, Standing};
@@ -123,7 +124,7 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
 
 fn of_decision(decision: &Decision, report: &CloudReport, fields: &Fields) -> Vec<Alert> {
     match decision.kind {
-        DecisionKind::Replace => vec![replacement_needed(decision, report, fields)],
+        DecisionKind::Replace => replacement_needed(decision, report, fields).into_iter().collect(),
         DecisionKind::Blocked => {
             let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
             decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
@@ -137,8 +138,8 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
     alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
 }
 
-fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Alert {
-    let (ip, asn) = (report.wanted.ip, report.wanted.asn);
+fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Option<Alert> {
+    let Some(Wanted { ip, asn, .. }) = report.wanted.clone() else { return None };
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
     let what = match old {
@@ -159,7 +160,7 @@ fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields
         ..fields.clone()
     };
     let key = format!("{ip}/{}", asn.map_or("-".into(), |asn| asn.to_string()));
-    alert("replacement.needed", &key, message, None, &fields)
+    Some(alert("replacement.needed", &key, message, None, &fields))
 }
 
 fn of_failure(error: &ExecuteError, fields: &Fields) -> Alert {

@@ -9,7 +9,7 @@ use crate::alert::journald;
 use crate::alert::raise::{Alert, Fields, Notice, Phase, Round};
 use crate::execute::Registration;
 use crate::journal::record::{AlertText, Record};
-use crate::model::{Asn, Timestamp};
+use crate::model::{AddressSource, Asn, RouteTarget, Timestamp};
 use crate::observe::Change;
 use crate::plan::DecisionKind;
 use crate::system::wake::{Jump, since_boot};
@@ -33,7 +33,8 @@ impl Daemon {
         self.settle(&examined);
         let wanted = self.wanted(&examined);
         self.visit_cloud(&examined, wanted.as_ref());
-        self.cloud.wake = self.cloud.next.filter(|_| wanted.is_some() && !self.background.cloud_is_busy());
+        let something_to_look_for = wanted.is_some() || self.cloud_addresses().is_empty();
+        self.cloud.wake = self.cloud.next.filter(|_| something_to_look_for && !self.background.cloud_is_busy());
         self.tell(&examined, now);
         self.answer_refreshes();
         self.publish(&examined, now);
@@ -160,6 +161,7 @@ impl Daemon {
     /// Looks at the cloud when it is time, and when what is wanted has changed.
     fn visit_cloud(&mut self, examined: &Examined, wanted: Option<&Wanted>) {
         let Some(wanted) = wanted else {
+            self.ask_for_cloud_addresses();
             if examined.findings.iter().any(crate::model::Finding::is_error) && examined.address.is_some() {
                 self.cloud.looked_for = None;
             }
@@ -174,10 +176,20 @@ impl Daemon {
         self.cloud.looked_for = Some(wanted.clone());
         self.background.visit_cloud(CloudTask {
             settings: self.settings.clone(),
-            wanted: wanted.clone(),
+            wanted: Some(wanted.clone()),
             located,
             watch_only: self.watch_only().is_some(),
         });
+    }
+
+    /// `route:vpn-gateway` has no answer until the cloud has told its own addresses.
+    fn ask_for_cloud_addresses(&mut self) {
+        let towards_the_cloud = self.settings.address.sources.contains(&AddressSource::Route(RouteTarget::VpnGateway));
+        let due = self.cloud.next.is_none_or(|next| next <= since_boot());
+        if towards_the_cloud && due && self.cloud_addresses().is_empty() && !self.background.cloud_is_busy() {
+            let settings = self.settings.clone();
+            self.background.visit_cloud(CloudTask { settings, wanted: None, located: None, watch_only: self.watch_only().is_some() });
+        }
     }
 
     /// Takes in what a visit to the cloud found.
@@ -209,6 +221,7 @@ impl Daemon {
         let located = if keep { self.cloud.report.take().map(|before| before.located) } else { None };
         let located = located.unwrap_or_else(|| report.located.clone());
         self.cloud.report = Some(CloudReport { located, ..report });
+        self.read_local();
     }
 
     fn note_registration(&mut self, registration: &Registration) {
