@@ -139,7 +139,7 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
 }
 
 fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Option<Alert> {
-    let Some(Wanted { ip, asn, .. }) = report.wanted.clone() else { return None };
+    let Wanted { ip, asn, .. } = report.wanted.clone()?;
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
     let what = match old {
