@@ -37,7 +37,9 @@ pub struct Background {
 /// One visit to the cloud: where we are, and how the registration stands.
 #[derive(Debug)]
 pub struct CloudReport {
-    /// `None`: only the region was asked for.
+    /// Of which configuration it is.
+    pub generation: u32,
+    /// `None`: only where we are was asked.
     pub wanted: Option<Wanted>,
     pub located: Located,
     pub result: Result<Option<Registration>, ExecuteError>,
@@ -49,7 +51,9 @@ pub struct CloudReport {
 #[derive(Clone, Debug)]
 pub struct CloudTask {
     pub settings: Settings,
-    /// `None`: find out the region alone.
+    /// Counts the configurations of this process.
+    pub generation: u32,
+    /// `None`: ask only where we are.
     pub wanted: Option<Wanted>,
     /// `None`: ask again where we are.
     pub located: Option<Located>,
@@ -115,9 +119,15 @@ impl Background {
         }
     }
 
-    /// Takes over a new configuration's client. A visit that is under way goes on to its end with the old one.
+    /// Takes over a new configuration's client. A visit that is under way is broken off, unless a write of it has no outcome
+    /// yet: then it goes on to its end with the old one.
     pub fn replace(&mut self, new: Background) {
         self.forget_observation();
+        if self.journal.borrow().progress().pending.is_none()
+            && let Some(visit) = self.cloud.take()
+        {
+            visit.abort();
+        }
         self.client = new.client;
     }
 
@@ -175,7 +185,14 @@ async fn visit(client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, 
             (located, result)
         }
     };
-    CloudReport { wanted: task.wanted, located, result, last_contact: client.last_contact(), clock_offset: client.clock_offset() }
+    CloudReport {
+        generation: task.generation,
+        wanted: task.wanted,
+        located,
+        result,
+        last_contact: client.last_contact(),
+        clock_offset: client.clock_offset(),
+    }
 }
 
 async fn registration(

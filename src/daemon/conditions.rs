@@ -63,6 +63,8 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
                 ));
             }
             match &report.result {
+                // Only where we are was asked.
+                Ok(None) if report.located.region.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
                 Err(error) => {
                     not_evaluated.extend(OF_THE_CLOUD.iter().copied());
@@ -124,7 +126,7 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
 
 fn of_decision(decision: &Decision, report: &CloudReport, fields: &Fields) -> Vec<Alert> {
     match decision.kind {
-        DecisionKind::Replace => replacement_needed(decision, report, fields).into_iter().collect(),
+        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, fields)).collect(),
         DecisionKind::Blocked => {
             let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
             decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
@@ -138,8 +140,8 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
     alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
 }
 
-fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Option<Alert> {
-    let Wanted { ip, asn, .. } = report.wanted.clone()?;
+fn replacement_needed(decision: &Decision, wanted: &Wanted, fields: &Fields) -> Alert {
+    let (ip, asn) = (wanted.ip, wanted.asn);
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
     let what = match old {
@@ -160,7 +162,7 @@ fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields
         ..fields.clone()
     };
     let key = format!("{ip}/{}", asn.map_or("-".into(), |asn| asn.to_string()));
-    Some(alert("replacement.needed", &key, message, None, &fields))
+    alert("replacement.needed", &key, message, None, &fields)
 }
 
 fn of_failure(error: &ExecuteError, fields: &Fields) -> Alert {

@@ -97,6 +97,8 @@ pub struct Daemon {
     occurrences: Vec<Alert>,
     config_problem: Option<String>,
     refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
+    /// A person asked for the registration: their word settles what is read now.
+    settle_now: bool,
     status: Rc<RefCell<Status>>,
     status_words: String,
     started: Timestamp,
@@ -115,6 +117,8 @@ enum State {
 /// What is known of the cloud.
 #[derive(Default)]
 struct CloudView {
+    /// Counts the configurations of this process: what a visit for an earlier one found is no news.
+    generation: u32,
     report: Option<CloudReport>,
     /// When to look again, in time since boot; `None`: now.
     next: Option<Duration>,
@@ -166,6 +170,7 @@ impl Daemon {
             occurrences: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
+            settle_now: false,
             status: Rc::new(RefCell::new(status)),
             status_words: String::new(),
             started,
@@ -221,9 +226,14 @@ impl Daemon {
                     // What answers at once may have changed while the slow sources were asked.
                     self.read_local();
                 }
-                Event::Cloud(report) => self.take_report(*report),
+                Event::Cloud(report) => {
+                    self.take_report(*report);
+                    // `route:vpn-gateway` asks for the way to where the cloud is.
+                    self.read_local();
+                }
                 Event::Request(Request::Refresh(reply)) => {
                     self.look_again();
+                    self.settle_now = true;
                     self.refreshes.push(reply);
                 }
                 Event::Request(Request::Status(reply)) => {
@@ -327,6 +337,7 @@ impl Daemon {
             && let Ok(report) = tokio::time::timeout(STOP_PATIENCE, self.background.cloud_report()).await
         {
             self.take_report(report);
+            self.tell_of_the_end();
         }
         let last_cloud_contact = self.cloud.last_contact;
         if let State::Writable(journal) = &self.state {

@@ -45,6 +45,7 @@ impl Daemon {
             self.asn = Settle::restored(self.asn.settled().copied());
         }
         self.settings = settings;
+        self.cloud.generation += 1;
         self.background.observe(&self.observer, &[]);
         self.next_poll = since_boot() + self.settings.address.poll;
         self.look_again();

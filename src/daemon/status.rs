@@ -1,9 +1,10 @@
 //! What the daemon knows, as one document: from its socket while it runs, from the journal when it is down.
 
-use super::round::decision_of;
+use super::background::cloud_error;
 use super::{Daemon, Examined};
+use crate::execute::ExecuteError;
 use crate::journal::replay::Progress;
-use crate::model::{Asn, CustomerGateway, Finding, Settings, Timestamp};
+use crate::model::{Asn, CustomerGateway, Settings, Timestamp};
 use crate::plan::DecisionKind;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -81,8 +82,7 @@ impl Status {
 
 impl Daemon {
     pub(super) fn publish(&mut self, examined: &Examined, now: Timestamp) {
-        let refused = examined.findings.iter().any(Finding::is_error) && examined.address.is_some() && self.cloud.looked_for.is_none();
-        let decision = if refused { Some(DecisionKind::Blocked) } else { decision_of(self.cloud.report.as_ref()) };
+        let decision = self.decision(examined).map(|(decision, _)| decision);
         let earlier = self.status.borrow().json();
         let registration = self.cloud.report.as_ref().and_then(|report| report.result.as_ref().ok()).and_then(Option::as_ref);
         let gateway = match registration {
@@ -139,11 +139,26 @@ impl Daemon {
             _ => 0,
         };
         let error = match self.cloud.report.as_ref().map(|report| &report.result) {
-            Some(Err(error)) => Some(super::with_causes(error)),
+            Some(Err(error)) => Some(error_json(error)),
             _ => None,
         };
-        json!({"done": done, "error": error, "status": self.status.borrow().json()})
+        let held = match self.cloud.report.as_ref().map(|report| &report.result) {
+            Some(Ok(Some(registration))) => registration.held.as_ref().map(|hold| hold.until.to_string()),
+            _ => None,
+        };
+        json!({"done": done, "error": error, "held_until": held, "status": self.status.borrow().json()})
     }
+}
+
+fn error_json(error: &ExecuteError) -> Value {
+    let cloud = cloud_error(error);
+    json!({
+        "message": super::with_causes(error),
+        "remedy": cloud.map(|error| &error.remedy),
+        "code": cloud.map(|error| &error.code).filter(|code| !code.is_empty()),
+        "request_id": cloud.and_then(|error| error.request_id.as_ref()),
+        "resumable": matches!(error, ExecuteError::Unconfirmed { .. }),
+    })
 }
 
 /// A customer gateway as every document shows it.

@@ -88,6 +88,8 @@ impl Device {
     /// Writes the configuration as the fields have it.
     pub fn configure(&self) {
         self.dir.write("config.toml", &self.config_text());
+        // What a test looks with, also while it has spoilt the other.
+        self.dir.write("looking.toml", &self.config_text());
     }
 
     /// Changes and writes.
@@ -138,15 +140,18 @@ impl Device {
     }
 
     pub fn history(&self) -> Vec<Value> {
-        let output = self.cgwd(&["history"]);
-        output.expect(0);
-        output.json()["entries"].as_array().unwrap().clone()
+        self.look("history")["entries"].as_array().unwrap().clone()
     }
 
     pub fn status(&self) -> Value {
-        let output = self.cgwd(&["status"]);
-        output.expect(0);
-        output.json()
+        self.look("status")
+    }
+
+    fn look(&self, command: &str) -> Value {
+        let mut looking = Command::new(CGWD);
+        looking.arg("--config").arg(self.dir.join("looking.toml")).args([command, "--json"]);
+        self.surround(&mut looking);
+        Output::of(looking.spawn().unwrap()).expect(0).json()
     }
 
     /// Everything that is in the state directory, by name.
