@@ -273,6 +273,12 @@ async fn with_a_clock_far_off_there_are_reads_and_no_writes() {
     assert_eq!(script.header(1, "x-acs-date"), "2031-01-02T03:04:05Z");
     let error = client.write(&create_customer_gateway(&new_gateway(), "token")).await.unwrap_err();
     assert_eq!((error.retry, error.certainty, script.sent()), (Retry::Clock, Certainty::DidNotHappen, 2));
+
+    let far = with_header(refusal(400, "InvalidTimeStamp.Expired"), "date", "Thu, 02 Jan 2031 03:04:05 GMT");
+    let (client, script) = self::client([far]);
+    let error = client.write(&create_customer_gateway(&new_gateway(), "token")).await.unwrap_err();
+    assert!(error.message.contains("clock is off"), "{error}");
+    assert_eq!((error.retry, script.sent()), (Retry::Clock, 1));
 }
 
 #[tokio::test(start_paused = true)]

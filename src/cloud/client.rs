@@ -4,19 +4,20 @@ use super::cloud_time::{CloudTime, wire_time};
 use super::credentials::{CredentialChain, Credentials, Surroundings};
 use super::endpoint::{EndpointError, Endpoints, authority_of};
 use super::entropy::{Entropy, NoEntropy};
-use super::error::{Accepted, CallContext, Certainty, CloudError, Retry};
+use super::error::{Accepted, CallContext, Certainty, CloudError, NO_CREDENTIALS, Retry};
 use super::https::{Https, HttpsError};
-use super::retry::{READ, Tries, WRITE};
+use super::retry::{READ, Tries, WRITE, delay};
 use super::signature::{Signable, sha256_hex};
 use super::transport::{SignedRequest, Transport};
 use super::wire::{FieldError, Parameters};
-use super::write_call::{WriteCall, Written};
+use super::write_call::{WriteCall, Written, is_secret};
 use crate::facts::endpoints::Product;
 use crate::model::{CloudSettings, Secret, Timestamp};
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use jiff::SignedDuration;
 use std::rc::Rc;
+use std::time::Duration;
 use tracing::debug;
 
 /// Why no client could be made. Nothing was sent.
@@ -133,22 +134,13 @@ impl Client {
     /// `certainty` is [`Certainty::MayHaveHappened`] where any of the tries may have had its effect; then look before
     /// anything else is done. A busy object is the caller's to wait for.
     pub async fn write(&self, call: &WriteCall) -> Result<Written, CloudError> {
-        let context = CallContext { action: call.action, secrets: &[] };
-        if self.0.time.too_far_off_to_write() {
-            return Err(context.error(
-                "",
-                format!("this device's clock is off by {:#}", self.clock_offset()),
-                0,
-                Certainty::DidNotHappen,
-                Retry::Clock,
-                "set this device's clock (NTP); nothing is written while it is more than a day off",
-            ));
-        }
         let query = call.query();
         let request = Call { action: call.action, product: call.product, region: &call.region, query: &query, body: &call.body };
         let mut tries = Tries::new(WRITE);
+        let started = tokio::time::Instant::now();
         let mut certainty = Certainty::DidNotHappen;
         loop {
+            self.may_write(call.action, certainty)?;
             let error = match self.attempt(&request).await {
                 Ok(Accepted { request_id, body }) => return Ok(Written { request_id, body }),
                 Err(error) => error,
@@ -156,7 +148,7 @@ impl Client {
             if error.certainty == Certainty::MayHaveHappened {
                 certainty = Certainty::MayHaveHappened;
             }
-            match tries.after(error.retry, false, self.0.entropy.fraction()) {
+            match self.wait(&mut tries, &error, false, started.elapsed()) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(CloudError { certainty, ..error }),
             }
@@ -167,17 +159,39 @@ impl Client {
     pub(super) async fn read(&self, product: Product, action: &str, region: &str, query: &Parameters) -> Result<Accepted, CloudError> {
         let request = Call { action, product, region, query, body: &Parameters::new() };
         let mut tries = Tries::new(READ);
+        let started = tokio::time::Instant::now();
         loop {
             let error = match self.attempt(&request).await {
                 Ok(accepted) => return Ok(accepted),
                 // A read changes nothing, whatever became of it.
                 Err(error) => CloudError { certainty: Certainty::DidNotHappen, ..error },
             };
-            match tries.after(error.retry, true, self.0.entropy.fraction()) {
+            match self.wait(&mut tries, &error, true, started.elapsed()) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error),
             }
         }
+    }
+
+    /// Lets whoever is changing things finish, for a moment of random length.
+    pub(super) async fn pause(&self) {
+        tokio::time::sleep(delay(Retry::Busy, 0, self.0.entropy.fraction())).await;
+    }
+
+    fn wait(&self, tries: &mut Tries, error: &CloudError, wait_busy: bool, elapsed: Duration) -> Option<Duration> {
+        // The provider has its own tries behind it.
+        let providers_gave_up = error.code == NO_CREDENTIALS;
+        if providers_gave_up { None } else { tries.after(error.retry, wait_busy, self.0.entropy.fraction(), elapsed) }
+    }
+
+    /// Asked before every try: the answer to the first can be what tells how far off we are.
+    fn may_write(&self, action: &str, certainty: Certainty) -> Result<(), CloudError> {
+        if !self.0.time.too_far_off_to_write() {
+            return Ok(());
+        }
+        let message = format!("this device's clock is off by {:#}", self.clock_offset());
+        let remedy = "set this device's clock (NTP); nothing is written while it is more than a day off";
+        Err(CallContext { action, secrets: &[] }.error("", message, 0, certainty, Retry::Clock, remedy))
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Accepted, CloudError> {
@@ -247,12 +261,11 @@ pub(super) fn readable<T>(action: &str, accepted: &Accepted, value: Result<T, Fi
 
 /// Values that the cloud's messages must not repeat into our logs.
 fn secrets_of(call: &Call<'_>, credentials: &Credentials) -> Vec<Secret> {
-    let is_secret = |name: &str| name.ends_with("Psk") || name.ends_with("AuthKey") || name.ends_with("Config");
     let parameters = call.query.pairs().chain(call.body.pairs()).filter(|(name, _)| is_secret(name)).map(|(_, value)| Secret::new(value));
     parameters.chain([credentials.access_key_secret.clone()]).chain(credentials.security_token.clone()).collect()
 }
 
-fn log(action: &str, result: &Result<Accepted, CloudError>, took: std::time::Duration) {
+fn log(action: &str, result: &Result<Accepted, CloudError>, took: Duration) {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match result {
         Ok(accepted) => debug!(action, request_id = accepted.request_id, millis, "the cloud accepted"),

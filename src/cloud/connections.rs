@@ -115,12 +115,16 @@ fn place(fields: &Fields<'_>) -> Result<(u8, TunnelRole), FieldError> {
         Some(_) => return Err(fields.error("Role", "is neither master nor slave")),
         None => None,
     };
-    match (fields.optional_number("TunnelIndex")?, role) {
-        (Some(1) | None, Some(TunnelRole::Active)) | (Some(1), None) => Ok((1, TunnelRole::Active)),
-        (Some(2) | None, Some(TunnelRole::Standby)) | (Some(2), None) => Ok((2, TunnelRole::Standby)),
-        (Some(2), Some(role)) => Ok((2, role)),
-        (Some(1), Some(role)) => Ok((1, role)),
-        (Some(_), _) => Err(fields.error("TunnelIndex", "is neither 1 nor 2")),
+    let index = match fields.optional_number("TunnelIndex")? {
+        Some(1) => Some(1),
+        Some(2) => Some(2),
+        Some(_) => return Err(fields.error("TunnelIndex", "is neither 1 nor 2")),
+        None => None,
+    };
+    match (index, role) {
+        (Some(index), Some(role)) => Ok((index, role)),
+        (Some(1), None) | (None, Some(TunnelRole::Active)) => Ok((1, TunnelRole::Active)),
+        (Some(_), None) | (None, Some(TunnelRole::Standby)) => Ok((2, TunnelRole::Standby)),
         (None, None) => Err(fields.error("Role", "is missing")),
     }
 }

@@ -58,10 +58,7 @@ impl CloudError {
 
     /// A right is missing. Says nothing about what exists.
     pub fn is_forbidden(&self) -> bool {
-        match self.meaning() {
-            Some(meaning) => meaning == Meaning::Forbidden,
-            None => self.status == 403,
-        }
+        self.meaning() == Some(Meaning::Forbidden) || (self.status == 403 && !self.is_about_credentials())
     }
 
     pub fn is_already_exist(&self) -> bool {

@@ -4,11 +4,13 @@
 //! only its reasons, never its URL.
 
 use super::endpoint::{EndpointError, authority_of, checked_base_url, host_of, is_loopback};
-use super::https_roots::{RootsError, client_config, extra_roots};
+
 use super::resolve::RememberingResolver;
 use super::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
 use crate::facts::endpoints::METADATA_BASE_URL;
 use crate::model::CloudSettings;
+use crate::system::trust::{TrustError, client_config, extra_roots};
+use crate::system::trust_issuer::UntrustedIssuer;
 use rustls::pki_types::CertificateDer;
 use std::cell::OnceCell;
 use std::error::Error;
@@ -20,13 +22,13 @@ use std::time::Duration;
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Kept connections are closed soon: after an address change they are dead anyway.
 const IDLE: Duration = Duration::from_secs(15);
-/// The official libraries wait this long for the metadata service (cloud/api.md 7).
-const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// The official libraries wait a second for the connection and a second for the answer (cloud/api.md 7).
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
     #[error("[cloud] ca_file {}: {source}", path.display())]
-    CaFile { path: PathBuf, source: RootsError },
+    CaFile { path: PathBuf, source: TrustError },
     /// Without the text: a proxy's URL can hold a password.
     #[error("[cloud] proxy is not a proxy's URL")]
     Proxy,
@@ -203,9 +205,10 @@ fn tls_reason(error: &rustls::Error) -> String {
         Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
             "its certificate is not yet valid; check this device's clock".to_owned()
         }
-        Certificate::UnknownIssuer => {
-            "its certificate is signed by an authority this device does not trust; behind a proxy that opens TLS, add its authority as [cloud] ca_file".to_owned()
-        }
+        Certificate::Other(other) => match other.0.downcast_ref::<UntrustedIssuer>() {
+            Some(untrusted) => untrusted.to_string(),
+            None => format!("its certificate is refused: {}", other.0),
+        },
         Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
             "its certificate is for another name; something answers in its place".to_owned()
         }

@@ -14,7 +14,6 @@ pub mod entropy;
 pub mod error;
 pub mod gateways;
 pub mod https;
-mod https_roots;
 mod pages;
 mod reply;
 mod resolve;

@@ -47,7 +47,7 @@ impl Client {
             match self.every_page(list, &row, &id).await {
                 Ok(rows) => return Ok(rows),
                 Err(PageError::Cloud(error)) => return Err(error),
-                Err(PageError::Inconsistent { .. }) if tries_left > 0 => {}
+                Err(PageError::Inconsistent { .. }) if tries_left > 0 => self.pause().await,
                 Err(PageError::Inconsistent { problem, request_id }) => return Err(inconsistent(list.action, problem, request_id)),
             }
         }

@@ -151,3 +151,78 @@ impl<'a> Fields<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "canary.{0,8}".prop_map(Value::from),
+            "[0-9]{0,25}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            let named = prop::collection::btree_map("(a|Tag|Key|Value)", inner.clone(), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                named.prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn native_and_text_read_the_same(number: u64, boolean: bool) {
+            let native = json!({"n": number, "b": boolean});
+            let text = json!({"n": number.to_string(), "b": boolean.to_string().to_uppercase()});
+            for value in [native, text] {
+                let fields = Fields::root(&value).expect("an object");
+                prop_assert_eq!(fields.number("n"), Ok(number));
+                prop_assert_eq!(fields.text("n"), Ok(number.to_string()));
+                prop_assert_eq!(fields.optional_boolean("b"), Ok(Some(boolean)));
+            }
+        }
+
+        #[test]
+        fn lists_read_the_same_bare_and_wrapped(keys in prop::collection::btree_set("[a-z]{1,5}", 0..5)) {
+            let items: Vec<Value> = keys.iter().map(|key| json!({"Key": key, "Value": ""})).collect();
+            for value in [json!({"Tags": items}), json!({"Tags": {"Tag": items}})] {
+                let tags = Fields::root(&value).expect("an object").tags("Tags").expect("tags");
+                prop_assert!(tags.keys().eq(keys.iter()));
+            }
+        }
+
+        #[test]
+        fn whatever_comes_nothing_panics_nothing_is_made_up_and_no_value_gets_into_an_error(value in any_json()) {
+            let root = json!({"x": value});
+            let fields = Fields::root(&root).expect("an object");
+            let absent = value.is_null();
+            let empty = absent || value == "";
+            let errors = [
+                fields.text("x").err(),
+                fields.optional_text("x").err(),
+                fields.optional_boolean("x").err(),
+                fields.optional_number("x").err(),
+                fields.optional_address("x").err(),
+                fields.optional_time("x").err(),
+                fields.object("x").err(),
+                fields.objects("x", "Tag").err(),
+                fields.tags("x").err(),
+                fields.number("x").err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!(error.field.starts_with('x') && !error.to_string().contains("canary"), "{}", error);
+            }
+            prop_assert!(!empty || fields.text("x").is_err());
+            if let Ok(None) = fields.optional_number("x") { prop_assert!(empty) }
+            if let Ok(None) = fields.optional_boolean("x") { prop_assert!(empty) }
+            if let Ok(None) = fields.objects("x", "Tag") { prop_assert!(absent) }
+        }
+    }
+}

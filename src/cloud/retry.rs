@@ -10,12 +10,14 @@ pub struct Budget {
     pub tries: u32,
     /// Sum of all waits between them.
     pub waiting: Duration,
+    /// No try begins later than this after the first.
+    pub time: Duration,
 }
 
 /// Reads change nothing, so they may take their time; a person or the loop waits behind them.
-pub const READ: Budget = Budget { tries: 6, waiting: Duration::from_secs(20) };
+pub const READ: Budget = Budget { tries: 6, waiting: Duration::from_secs(20), time: Duration::from_secs(30) };
 /// Quick tries alone: what is uncertain after them is resolved by looking, not by insisting (reliability.md 3.2).
-pub const WRITE: Budget = Budget { tries: 3, waiting: Duration::from_secs(5) };
+pub const WRITE: Budget = Budget { tries: 3, waiting: Duration::from_secs(5), time: Duration::from_secs(30) };
 
 /// Longest back-off between two tries, the cloud's own hint apart.
 const CAP: Duration = Duration::from_secs(5);
@@ -53,10 +55,10 @@ impl Tries {
         Tries { budget, made: 0, waited: Duration::ZERO, renewed: false, resigned: false }
     }
 
-    /// After a failed try: how long to wait before the next, or `None` to give up.
+    /// After a failed try, `elapsed` after the first began: how long to wait before the next, or `None` to give up.
     ///
     /// New credentials and a learnt offset help once; a busy object is the caller's to wait for when `wait_busy` is false.
-    pub fn after(&mut self, retry: Retry, wait_busy: bool, random: f64) -> Option<Duration> {
+    pub fn after(&mut self, retry: Retry, wait_busy: bool, random: f64, elapsed: Duration) -> Option<Duration> {
         self.made += 1;
         if self.made >= self.budget.tries {
             return None;
@@ -70,7 +72,7 @@ impl Tries {
         }
         let wait = delay(retry, self.made - 1, random);
         self.waited += wait;
-        (self.waited <= self.budget.waiting).then_some(wait)
+        (self.waited <= self.budget.waiting && elapsed + wait <= self.budget.time).then_some(wait)
     }
 }
 
@@ -90,22 +92,29 @@ mod tests {
     #[test]
     fn a_hint_beyond_the_budget_ends_the_tries() {
         let mut tries = Tries::new(WRITE);
-        assert_eq!(tries.after(Retry::Throttled(Some(Duration::from_secs(60))), false, 0.0), None);
+        assert_eq!(tries.after(Retry::Throttled(Some(Duration::from_secs(60))), false, 0.0, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn slow_failures_use_the_time_up() {
+        let mut tries = Tries::new(READ);
+        assert!(tries.after(Retry::Transient, true, 0.5, Duration::from_secs(20)).is_some());
+        assert_eq!(tries.after(Retry::Transient, true, 0.5, Duration::from_secs(30)), None);
     }
 
     #[test]
     fn credentials_and_clock_help_once() {
         for retry in [Retry::Credentials, Retry::Clock] {
             let mut tries = Tries::new(READ);
-            assert_eq!(tries.after(retry, true, 0.5), Some(Duration::ZERO));
-            assert_eq!(tries.after(retry, true, 0.5), None);
+            assert_eq!(tries.after(retry, true, 0.5, Duration::ZERO), Some(Duration::ZERO));
+            assert_eq!(tries.after(retry, true, 0.5, Duration::ZERO), None);
         }
     }
 
     #[test]
     fn a_write_leaves_a_busy_object_to_its_caller() {
-        assert_eq!(Tries::new(WRITE).after(Retry::Busy, false, 0.5), None);
-        assert!(Tries::new(READ).after(Retry::Busy, true, 0.5).is_some());
+        assert_eq!(Tries::new(WRITE).after(Retry::Busy, false, 0.5, Duration::ZERO), None);
+        assert!(Tries::new(READ).after(Retry::Busy, true, 0.5, Duration::ZERO).is_some());
     }
 
     proptest! {
@@ -113,7 +122,7 @@ mod tests {
         fn waits_and_tries_stay_within_the_budget(random in 0.0..1.0_f64, hint in proptest::option::of(0..5000_u64)) {
             let mut tries = Tries::new(READ);
             let (mut count, mut waited) = (1, Duration::ZERO);
-            while let Some(wait) = tries.after(Retry::Throttled(hint.map(Duration::from_millis)), true, random) {
+            while let Some(wait) = tries.after(Retry::Throttled(hint.map(Duration::from_millis)), true, random, Duration::ZERO) {
                 count += 1;
                 waited += wait;
             }

@@ -41,15 +41,26 @@ impl WriteCall {
         }
     }
 
-    /// Hex SHA-256 over the action and all parameters but the token: equal hashes are the same request.
+    /// Hex SHA-256 over the action and all parameters but the token and the secrets: it is kept on disk, where a hash
+    /// over a short secret would be as good as the secret. That a secret was changed between two tries, the cloud says
+    /// (`IdempotentParameterMismatch`).
     pub fn request_hash(&self) -> String {
-        sha256_hex(format!("{}\n{}\n{}", self.action, self.parameters.canonical(), self.body.canonical()).as_bytes())
+        let open = |parameters: &Parameters| -> String {
+            let hidden = |(name, value): (&str, &str)| (name.to_owned(), if is_secret(name) { "hidden" } else { value }.to_owned());
+            parameters.pairs().map(hidden).collect::<Parameters>().canonical()
+        };
+        sha256_hex(format!("{}\n{}\n{}", self.action, open(&self.parameters), open(&self.body)).as_bytes())
     }
 
     /// The query as it is sent, with the token.
     pub fn query(&self) -> Parameters {
         self.parameters.clone().with_some("ClientToken", self.client_token.as_deref())
     }
+}
+
+/// Parameters whose values must never be seen: keys, and the JSON texts that hold them (cloud/api.md 2.6).
+pub(super) fn is_secret(name: &str) -> bool {
+    name.ends_with("Psk") || name.ends_with("AuthKey") || name.ends_with("Config")
 }
 
 impl std::fmt::Debug for Written {

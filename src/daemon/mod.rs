@@ -39,6 +39,9 @@ use std::time::Duration;
 /// out at the next start. systemd is promised 5 s in all.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
+/// What is due and could not be done is tried again after this, so that nothing makes the loop spin.
+const SOON: Duration = Duration::from_secs(1);
+
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     #[error("signals cannot be received")]
@@ -108,6 +111,8 @@ struct CloudView {
     report: Option<CloudReport>,
     /// When to look again, in time since boot; `None`: now.
     next: Option<Duration>,
+    /// When to wake for that; `None` while a visit is under way or there is nothing to look for.
+    wake: Option<Duration>,
     /// Something asked for another look while one was under way.
     again: bool,
     failures: u32,
@@ -234,7 +239,8 @@ impl Daemon {
     fn next_wake(&self) -> Duration {
         let now = since_boot();
         let alert = self.book.wake_at().map(|at| now + Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default());
-        let cloud = if self.background.cloud_is_busy() { None } else { self.cloud.next };
+        let alert = alert.map(|at| at.max(now + SOON));
+        let cloud = self.cloud.wake.map(|at| at.max(now + SOON));
         let watchdog = self.notify.watchdog_interval().map(|interval| now + interval);
         [Some(self.next_poll), self.settles_at, alert, cloud, watchdog].into_iter().flatten().min().unwrap_or(now + Duration::from_secs(60))
     }

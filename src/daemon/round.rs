@@ -3,7 +3,7 @@
 use super::background::CloudTask;
 use super::conditions::{self, Known};
 use super::want::{Wanted, wanted};
-use super::{CloudReport, Daemon, Examined, State, examine, instants, with_causes};
+use super::{CloudReport, Daemon, Examined, SOON, State, examine, instants, with_causes};
 use crate::alert::catalogue::event;
 use crate::alert::journald;
 use crate::alert::raise::{Alert, Fields, Notice, Phase, Round};
@@ -33,6 +33,7 @@ impl Daemon {
         self.settle(&examined);
         let wanted = self.wanted(&examined);
         self.visit_cloud(&examined, wanted.as_ref());
+        self.cloud.wake = self.cloud.next.filter(|_| wanted.is_some() && !self.background.cloud_is_busy());
         self.tell(&examined, now);
         self.answer_refreshes();
         self.publish(&examined, now);
@@ -72,7 +73,10 @@ impl Daemon {
         };
         let asn_source = examined.asn.as_ref().map(|asn| asn.source.clone()).unwrap_or_default();
         let asn = self.asn.observe(asn_reading, now, hold);
-        self.settles_at = [waits_until(&address), waits_until(&asn)].into_iter().flatten().min();
+        let settles_at = [waits_until(&address), waits_until(&asn)].into_iter().flatten().min();
+        // While a source is silent the remaining time does not run down: ask again, but not without a pause.
+        let silent = examined.address.is_none() || examined.asn_unknown;
+        self.settles_at = settles_at.map(|at| if silent { at.max(now + SOON) } else { at });
         self.take_address_change(address, &source);
         self.take_asn_change(asn, &asn_source);
     }
@@ -279,7 +283,8 @@ impl Daemon {
         let words = self.status.borrow().words();
         let told = if words == self.status_words { Ok(()) } else { self.notify.status(&words) };
         self.status_words = words;
-        if let Err(error) = told.and_then(|()| self.notify.alive()) {
+        let alive = || if self.notify.watchdog_interval().is_some() { self.notify.alive() } else { Ok(()) };
+        if let Err(error) = told.and_then(|()| alive()) {
             tracing::debug!(%error, "the service manager could not be told");
         }
     }

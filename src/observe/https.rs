@@ -1,9 +1,11 @@
 //! `https:URL`: a service that says which address it was asked from.
 
-use super::{one_address, tls};
+use super::one_address;
 use crate::model::Observation;
+use crate::system::trust;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Response, Url};
+use rustls::ClientConfig;
 use std::cell::RefCell;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
@@ -62,7 +64,7 @@ impl Echo {
             return Ok(client.clone());
         }
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(self.options.ca_file.as_deref())?)
+            .tls_backend_preconfigured(self.tls()?)
             .no_proxy()
             // A customer gateway has an IPv4 address: over IPv6 the answer would be about something else.
             .local_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
@@ -76,6 +78,14 @@ impl Echo {
             .map_err(|error| format!("could not set up HTTPS: {}", root_cause(&error)))?;
         *self.client.borrow_mut() = Some(client.clone());
         Ok(client)
+    }
+
+    fn tls(&self) -> Result<ClientConfig, String> {
+        let extra = match &self.options.ca_file {
+            Some(path) => trust::extra_roots(path).map_err(|error| format!("{} {}", path.display(), root_cause(&error)))?,
+            None => Vec::new(),
+        };
+        trust::client_config(&extra, false).map_err(|error| format!("could not set up TLS: {error}"))
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, String> {

@@ -14,7 +14,6 @@ mod route;
 mod run;
 pub mod settle;
 mod static_;
-mod tls;
 pub mod watch;
 
 pub use agree::{Agreed, Attested, agree};

@@ -217,7 +217,8 @@ impl Cloud {
 
     /// A V3 parameter in the wrong place counts as not sent (see [`Switches::any_position`]).
     fn well_placed(&self, raw: &RawRequest, mut request: Request) -> Request {
-        if !self.switches.any_position && !raw.is_v1() {
+        // The credentials libraries put STS parameters into the query or the form as they like.
+        if !self.switches.any_position && !raw.is_v1() && request.version != STS {
             let Request { action, parameters, in_body, .. } = &mut request;
             parameters.retain(|name, _| api::belongs_in_body(action, name) == in_body.contains(name));
         }

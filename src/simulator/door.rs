@@ -85,7 +85,8 @@ impl Door {
 
 fn in_time(date: &str, clock: Timestamp) -> Result<(), ApiError> {
     let format = || ApiError::new(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.");
-    if date.len() != 20 || !date.ends_with('Z') {
+    // The library would also take a space for the `T`, and fractions.
+    if date.len() != 20 || date.as_bytes().get(10) != Some(&b'T') || !date.ends_with('Z') {
         return Err(format());
     }
     let date: Timestamp = date.parse().map_err(|_| format())?;

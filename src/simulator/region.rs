@@ -159,7 +159,12 @@ impl Region {
         if let Some(first) = self.tokens.recall(request, now, self.switches.client_tokens) {
             return first;
         }
+        let (before, counted) = (self.objects.clone(), self.changes);
         let reply = self.write(request, now);
+        if before == self.objects {
+            // Writing what was there already is no change.
+            self.changes = counted;
+        }
         let dry_run = reply.as_ref().is_err_and(|error| error.code == "DryRunOperation");
         if reply.is_ok() || (self.switches.remember_errors && !dry_run) {
             self.tokens.remember(request, now, &reply);

@@ -2,6 +2,7 @@
 
 use super::encoding::pairs;
 use super::response::ApiError;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -87,9 +88,9 @@ impl RawRequest {
             parameters.entry(key).or_insert(value);
         }
         for (key, value) in form.into_iter().filter(|(key, _)| !PROTOCOL.contains(&key.as_str())) {
-            if !parameters.contains_key(&key) {
-                in_body.insert(key.clone());
-                parameters.insert(key, value);
+            if let Entry::Vacant(free) = parameters.entry(key) {
+                in_body.insert(free.key().clone());
+                free.insert(value);
             }
         }
         let headers = self.headers.iter().cloned().collect();

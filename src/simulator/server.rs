@@ -104,30 +104,46 @@ fn response(plain: Plain, truncated: bool) -> Result<hyper::Response<Sent>, Cut>
     if truncated {
         bytes.truncate(bytes.len() / 2);
     }
-    builder.body(Sent { bytes: Some(bytes), length, truncated }).map_err(|_| Cut::Unwritable)
+    let end = if truncated { End::Flush } else { End::Whole };
+    builder.body(Sent { bytes: Some(bytes), length, end }).map_err(|_| Cut::Unwritable)
 }
 
 /// A body that announces its whole length and, where it is truncated, breaks off in the middle.
 struct Sent {
     bytes: Option<Bytes>,
     length: u64,
-    truncated: bool,
+    end: End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// hyper throws unsent bytes away on an error: give it a turn to send them first.
+    Flush,
+    Cut,
 }
 
 impl Body for Sent {
     type Data = Bytes;
     type Error = Cut;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match self.bytes.take() {
-            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            None if self.truncated => Poll::Ready(Some(Err(Cut::ByFault))),
-            None => Poll::Ready(None),
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(bytes) = self.bytes.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match self.end {
+            End::Whole => Poll::Ready(None),
+            End::Flush => {
+                self.end = End::Cut;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            End::Cut => Poll::Ready(Some(Err(Cut::ByFault))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none() && !self.truncated
+        self.bytes.is_none() && self.end == End::Whole
     }
 
     fn size_hint(&self) -> SizeHint {

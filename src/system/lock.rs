@@ -85,6 +85,7 @@ fn in_words(pid: Option<u32>) -> String {
 mod tests {
     use super::super::scratch::Scratch;
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_second_is_refused_and_told_who_holds_it() {
@@ -117,9 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_can_not_be_written_is_told_from_one_that_is_missing() {
-        let missing = Lock::take(Path::new("/nonexistent")).unwrap_err();
-        assert!(matches!(missing, LockError::Io { .. }));
+    fn a_missing_directory_is_made_for_its_owner_alone() {
+        let scratch = Scratch::new();
+        let missing = scratch.join("var/cgwd");
+        let _held = Lock::take(&missing).unwrap();
+        assert_eq!(std::fs::metadata(&missing).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_directory_that_can_not_be_written_is_told_from_what_is_no_directory() {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.join("file"), "").unwrap();
+        let file = Lock::take(&scratch.join("file")).unwrap_err();
+        assert!(matches!(file, LockError::Io { .. }));
         // Nobody, not even root, makes a file there.
         let refused = Lock::take(Path::new("/sys")).unwrap_err();
         assert!(matches!(refused, LockError::NotWritable { .. }), "{refused:?}");

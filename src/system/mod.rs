@@ -12,4 +12,6 @@ pub mod notify;
 mod scratch;
 pub mod signals;
 pub mod space;
+pub mod trust;
+pub mod trust_issuer;
 pub mod wake;

@@ -22,7 +22,7 @@ pub struct CredentialChain(Rc<Chain>);
 
 enum Chain {
     Fixed(Credentials),
-    Renewing(Renewing),
+    Renewing(Box<Renewing>),
 }
 
 struct Renewing {
@@ -59,13 +59,13 @@ impl CredentialChain {
     /// Our own files, systemd's credentials, then the official chain; the settings' role on top.
     pub fn new(settings: &CredentialSettings, surroundings: Surroundings) -> CredentialChain {
         let providers = Provider::in_order(settings, &surroundings.environment);
-        CredentialChain(Rc::new(Chain::Renewing(Renewing {
+        CredentialChain(Rc::new(Chain::Renewing(Box::new(Renewing {
             providers,
             role_arn: settings.role_arn.clone(),
             surroundings,
             kept: RefCell::default(),
             turn: tokio::sync::Mutex::new(()),
-        })))
+        }))))
     }
 
     /// Credentials that are good for a call now. Files are read again each time, so that a rotated key is seen;

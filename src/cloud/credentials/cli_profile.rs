@@ -5,6 +5,7 @@ use super::sts::{self, RoleRequest};
 use super::{Credentials, ProviderError, Surroundings, external, files, metadata, uri};
 use crate::model::Secret;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// More profiles in a chain than anybody has; a loop ends here.
 const LONGEST_CHAIN: usize = 8;
@@ -48,12 +49,19 @@ pub async fn credentials(surroundings: &Surroundings) -> Result<Credentials, Pro
     }
     let path = surroundings.home()?.join(".aliyun/config.json");
     let text = files::text(&path)?;
-    // serde's message could repeat what it read.
-    let config: Config =
-        serde_json::from_str(&text).map_err(|_| ProviderError::lasting(format!("{} is not the CLI's JSON", path.display())))?;
+    let config = config(&text).ok_or_else(|| ProviderError::lasting(format!("{} is not the CLI's JSON", path.display())))?;
     let wanted = surroundings.environment.var("ALIBABA_CLOUD_PROFILE").unwrap_or(&config.current);
     let chain = chain(&config, wanted)?;
     of_chain(surroundings, &chain).await
+}
+
+/// Null counts as absent. serde's own message is not kept: it could repeat what it read.
+fn config(text: &str) -> Option<Config> {
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    for profile in value.get_mut("profiles").and_then(Value::as_array_mut).into_iter().flatten() {
+        profile.as_object_mut()?.retain(|_, field| !field.is_null());
+    }
+    serde_json::from_value(value).ok()
 }
 
 /// The wanted profile, preceded by the profiles that it builds on: the innermost first.

@@ -115,6 +115,7 @@ async fn ask(
         .and_then(|endpoints| endpoints.base_url(Product::Sts, CENTRAL_REGION))
         .map_err(|error| ProviderError::lasting(error.to_string()))?;
     let mut tries = Tries::new(WRITE);
+    let started = tokio::time::Instant::now();
     loop {
         // Time, nonce and signature are new in every try; a clock error has taught us the offset by then.
         let request = SignedRequest {
@@ -136,7 +137,7 @@ async fn ask(
                 }
             }
         };
-        match tries.after(error.retry, false, surroundings.entropy.fraction()) {
+        match tries.after(error.retry, false, surroundings.entropy.fraction(), started.elapsed()) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(failure(&error)),
         }

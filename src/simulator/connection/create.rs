@@ -30,8 +30,8 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     } else {
         single(region.objects(), request, &carrier, &mut connection)?;
     }
-    unique_tunnel_cidrs(region.objects(), &connection)?;
     allowed_on(region, &carrier, &connection, now)?;
+    unique_tunnel_cidrs(region.objects(), &connection)?;
     refuse_dry_run(request)?;
 
     let until = now + region.switches.gateway_change();
@@ -206,7 +206,7 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
         gateways(other) == gateways(connection)
             && (&other.local_subnet, &other.remote_subnet) == (&connection.local_subnet, &connection.remote_subnet)
     };
-    if beside.iter().any(|other| same(other)) {
+    if beside.iter().any(same) {
         return refuse("InvalidVpnConnection.AlreadyExists", "Specified VPN connection already exists.");
     }
     if beside.len() >= region.quota.connections_per_vpn_gateway {

@@ -159,11 +159,12 @@ pub fn check_bgp(bgp: &Bgp) -> Result<(), ApiError> {
     ])
 }
 
-/// The other host of the tunnel's /30.
+/// The other host of the tunnel's /30; `None` where the tunnel has no such addresses.
 pub fn peer_bgp_ip(bgp: &Bgp) -> Option<String> {
     let block = tunnel_block(&bgp.tunnel_cidr)?;
     let own = u32::from(bgp.local_bgp_ip.parse::<Ipv4Addr>().ok()?);
-    Some(Ipv4Addr::from(2 * block + 3 - own).to_string())
+    let place = own.checked_sub(block).filter(|place| (1..=2).contains(place))?;
+    Some(Ipv4Addr::from(block + 3 - place).to_string())
 }
 
 fn tunnel_block(cidr: &str) -> Option<u32> {

@@ -1,5 +1,7 @@
 //! Whom we trust: the system's store, what is compiled in where that store is empty, and `ca_file` on top.
 
+use super::trust_issuer::Telling;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -7,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[derive(Debug, thiserror::Error)]
-pub enum RootsError {
+pub enum TrustError {
     #[error("cannot be read as PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
     #[error("holds no certificate")]
@@ -20,15 +22,15 @@ pub enum RootsError {
 ///
 /// # Errors
 /// Where the file cannot be read, holds none, or holds one that cannot be a root.
-pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
+pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let certificates: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(RootsError::Pem)?;
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(TrustError::Pem)?;
     if certificates.is_empty() {
-        return Err(RootsError::Empty);
+        return Err(TrustError::Empty);
     }
     let mut store = RootCertStore::empty();
     for certificate in &certificates {
-        store.add(certificate.clone()).map_err(RootsError::NotARoot)?;
+        store.add(certificate.clone()).map_err(TrustError::NotARoot)?;
     }
     Ok(certificates)
 }
@@ -37,14 +39,17 @@ pub fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsErr
 /// costs a megabyte for a moment.
 ///
 /// # Errors
-/// Where rustls finds its provider without a protocol version: not with the one compiled in.
+/// Where rustls cannot work with its provider or the roots: not with those compiled in.
 pub fn client_config(extra: &[CertificateDer<'static>], plain: bool) -> Result<ClientConfig, rustls::Error> {
-    let roots = if plain { RootCertStore::empty() } else { roots(extra) };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    if plain {
+        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(extra)), provider)
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(Telling(verifier))).with_no_client_auth())
 }
 
 fn roots(extra: &[CertificateDer<'static>]) -> RootCertStore {
