@@ -95,6 +95,8 @@ pub struct Daemon {
     cloud: CloudView,
     book: AlertBook,
     occurrences: Vec<Alert>,
+    /// What was noticed in this round and is not in the journal yet.
+    unwritten: Vec<Record>,
     config_problem: Option<String>,
     refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
     status: Rc<RefCell<Status>>,
@@ -161,6 +163,7 @@ impl Daemon {
             cloud: CloudView { last_contact: progress.last_cloud_contact, ..CloudView::default() },
             book: AlertBook::restore(standing),
             occurrences: Vec::new(),
+            unwritten: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
             status: Rc::new(RefCell::new(status)),

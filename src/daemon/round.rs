@@ -85,13 +85,13 @@ impl Daemon {
         match change {
             Change::Unchanged | Change::Waiting { .. } => {}
             Change::Noticed { from, to, .. } => {
-                self.journal(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
+                self.unwritten.push(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
                 if let Some(from) = from {
                     self.address_changed(from, to, source, "it counts once it has held for the settle time");
                 }
             }
             Change::Settled { from, to } => {
-                self.journal(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
+                self.unwritten.push(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
                 let Some(from) = from else { return };
                 if self.settings.address.settle.is_zero() {
                     self.address_changed(from, to, source, "it counts at once");
@@ -127,7 +127,7 @@ impl Daemon {
             Change::Noticed { from: None, .. } => {}
             Change::Settled { from, to } => {
                 let previous = from.flatten().map(Asn::number);
-                self.journal(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
+                self.unwritten.push(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
                 if let Some(from) = from.filter(|_| self.settings.address.settle.is_zero()) {
                     self.asn_changed(&words(from), &words(to), source);
                 }
@@ -234,7 +234,10 @@ impl Daemon {
         }
     }
 
+    /// Tells first and writes then: a disk can take long over a record, and a person should not wait for it. Whatever acts
+    /// on the cloud comes after both.
     fn tell(&mut self, examined: &Examined, now: Timestamp) {
+        let watched_only = self.watch_only().is_some();
         let (conditions, not_evaluated) = conditions::of(&Known {
             examined,
             settled: self.address.settled().copied(),
@@ -246,9 +249,14 @@ impl Daemon {
             fields: self.fields(),
         });
         let occurrences = std::mem::take(&mut self.occurrences);
-        for notice in self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now) {
-            journald::emit(&notice);
-            self.journal_notice(&notice);
+        let notices = self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now);
+        notices.iter().for_each(journald::emit);
+        for record in std::mem::take(&mut self.unwritten) {
+            self.journal(record);
+        }
+        notices.iter().for_each(|notice| self.journal_notice(notice));
+        if !watched_only && self.watch_only().is_some() {
+            self.tell(examined, now);
         }
     }
 
