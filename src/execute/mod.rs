@@ -104,7 +104,7 @@ impl Executor {
         let mut unconfirmed = 0;
         for _ in 0..MAX_ROUNDS {
             let inventory = self.look(&want.desired.region, false).await?;
-            self.remember_absences(&inventory);
+            self.remember_absences(&want.desired.owner, &inventory);
             let decision = self.decide(want, &inventory);
             let decision = match &decision.concluded {
                 Some(concluded) => {
