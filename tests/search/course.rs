@@ -74,6 +74,7 @@ impl Course {
         self.world.state.disarm();
         self.stays_so().await?;
         self.journal_replays()?;
+        self.world.outcomes_are_true()?;
         let records = self.world.state.entries().len();
         Ok(Report { calls, rounds: self.rounds, records: u32::try_from(records).unwrap_or(u32::MAX), journal: self.fingerprint() })
     }

@@ -11,7 +11,7 @@ use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::transport::{Answer, SignedRequest, Transport};
 use cgwd::execute::Executor;
 use cgwd::journal::store::Memory;
-use cgwd::journal::{Journal, replay};
+use cgwd::journal::{Journal, Record, replay};
 use cgwd::model::{Secret, Timestamp};
 use cgwd::simulator::objects::{Connection, CustomerGateway};
 use cgwd::simulator::{CallRecord, Cloud, Fault, InMemory, Request, Seed, Switches};
@@ -171,6 +171,41 @@ impl World {
     pub fn holds(&self, ip: std::net::Ipv4Addr) -> bool {
         let cloud = self.cloud.borrow();
         cloud.region(REGION).expect("seeded").objects().customer_gateways.iter().any(|gateway| gateway.ip == ip.to_string())
+    }
+
+    /// What the journal calls refused, or found not to have happened, never had an effect; what it calls done, had one.
+    pub fn outcomes_are_true(&self) -> Result<(), String> {
+        let cloud = self.cloud.borrow();
+        let entries = self.state.entries();
+        let token_of = |intent: i64| {
+            let intent = entries.iter().find(|entry| entry.seq == intent);
+            intent.and_then(|entry| match &entry.record {
+                Record::WriteIntended { client_token, .. } => Some(client_token.clone()),
+                _ => None,
+            })
+        };
+        let had_effect = |intent: i64| {
+            let token = token_of(intent);
+            let mut calls = cloud.calls().iter().filter(|call| call.token.is_some() && call.token == token);
+            calls.any(|call| call.effect)
+        };
+        let is_tokenless = |intent: i64| cloud.calls().iter().all(|call| call.token != token_of(intent));
+        for entry in &entries {
+            match &entry.record {
+                Record::WriteRefused { intent, .. } if had_effect(*intent) => {
+                    return Err(format!("record {} says that it was refused, and it happened", entry.seq));
+                }
+                // An operator may have undone it before anybody looked.
+                Record::WriteConcluded { intent, found: None } if had_effect(*intent) && !self.state.operator_acted.get() => {
+                    return Err(format!("record {} says that nothing happened, and it did", entry.seq));
+                }
+                Record::WriteDone { intent, .. } if !is_tokenless(*intent) && !had_effect(*intent) => {
+                    return Err(format!("record {} says that it was done, and nothing happened", entry.seq));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Lets everything that is under way in the cloud come to its end.
