@@ -44,7 +44,8 @@ fn a_good_configuration_is_said_to_be_one() {
 fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
     let device = device().with(|device| device.address += "\nsetle = \"10s\"");
     let line = line_of(&device, "setle");
-    for command in [vec!["config", "check"], vec!["config", "show"], vec!["check"], vec!["plan"], vec!["register"], vec!["run"], vec!["status"]]
+    for command in
+        [vec!["config", "check"], vec!["config", "show"], vec!["check"], vec!["plan"], vec!["register"], vec!["run"], vec!["status"]]
     {
         let output = device.cgwd(&command);
         output.expect(2);
@@ -175,7 +176,9 @@ fn json_is_one_document_whatever_happens() {
 
 #[test]
 fn usage_errors_are_2_and_on_stderr() {
-    for arguments in [&["nonsense"][..], &[], &["check", "--nonsense"], &["config"], &["simulate", "--listen", "nowhere"], &["status", "extra"]] {
+    for arguments in
+        [&["nonsense"][..], &[], &["check", "--nonsense"], &["config"], &["simulate", "--listen", "nowhere"], &["status", "extra"]]
+    {
         let output = cgwd(arguments);
         output.expect(2);
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}: {output:?}");

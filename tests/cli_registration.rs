@@ -211,7 +211,8 @@ fn a_strangers_customer_gateway_is_never_touched() {
     let foreign_name = json!({"cgwd-device": "branch-2", "cgwd-owner": "0123456789abcdef0123456789abcdef.1"});
     let foreign_owner = json!({"cgwd-device": "branch-1", "cgwd-owner": "0123456789abcdef0123456789abcdef.1"});
     for tags in [foreign_name, foreign_owner] {
-        let sim = Sim::with(json!({"CustomerGateways": [{"CustomerGatewayId": "cgw-x", "IpAddress": ADDRESS, "Asn": 65001, "Tags": tags}]}));
+        let sim =
+            Sim::with(json!({"CustomerGateways": [{"CustomerGatewayId": "cgw-x", "IpAddress": ADDRESS, "Asn": 65001, "Tags": tags}]}));
         let device = Device::new(&sim);
         let before = sim.gateways();
         for command in ["plan", "register"] {
@@ -275,7 +276,8 @@ fn resources() -> Value {
 #[test]
 fn the_region_is_found_from_what_the_configuration_names() {
     let sim = Sim::start(&resources(), "");
-    let named = ["vpn_gateway = \"vpn-s\"", "transit_router = \"tr-s\"", "connections = [\"vco-s\"]", "connections = [\"vco-a\", \"vco-s\"]"];
+    let named =
+        ["vpn_gateway = \"vpn-s\"", "transit_router = \"tr-s\"", "connections = [\"vco-s\"]", "connections = [\"vco-a\", \"vco-s\"]"];
     for cloud in named {
         let device = Device::new(&sim).with(|device| device.cloud = cloud.into());
         let plan = device.cgwd(&["plan"]).expect(4).json();
@@ -345,7 +347,8 @@ fn credentials_that_do_not_do_say_so() {
 
 #[test]
 fn forbidden_is_never_not_found() {
-    let faults = "[[fault]]\naction = \"DescribeCustomerGateways\"\nfrom = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
+    let faults =
+        "[[fault]]\naction = \"DescribeCustomerGateways\"\nfrom = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
     let sim = Sim::with_faults(faults);
     let device = Device::new(&sim);
     for command in ["plan", "register"] {

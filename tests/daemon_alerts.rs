@@ -297,7 +297,10 @@ fn alerts_are_found_in_the_journal() {
     assert_eq!((changed["CGWD_ADDRESS_OLD"].clone(), changed["CGWD_ADDRESS_NEW"].clone()), (json!(ADDRESS), json!(ELSEWHERE)));
     let needed = found("replacement.needed", "raised");
     assert_eq!(needed["MESSAGE_ID"], "203e75e3203a47a79680f6978c388efc");
-    assert_eq!((needed["PRIORITY"].clone(), needed["CGWD_DEVICE"].clone(), needed["CGWD_ASN"].clone()), (json!("3"), json!("branch-1"), json!("65001")));
+    assert_eq!(
+        (needed["PRIORITY"].clone(), needed["CGWD_DEVICE"].clone(), needed["CGWD_ASN"].clone()),
+        (json!("3"), json!("branch-1"), json!("65001"))
+    );
     assert_eq!(needed["CGWD_CUSTOMER_GATEWAY_ID"], id);
     assert!(needed["CGWD_REMEDY"].is_string());
     assert_eq!(found("replacement.needed", "cleared")["PRIORITY"], "6");

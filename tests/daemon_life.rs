@@ -36,7 +36,8 @@ fn it_registers_by_itself_and_says_how_it_is() {
     assert!(status["last_cloud_contact"].is_string());
     assert_eq!(status["pid"], daemon.pid());
     // A documentation address: the warning is shown, and no alert.
-    let words = |part: &str| daemon.heard().iter().any(|message| message.lines().any(|line| line.starts_with("STATUS=") && line.contains(part)));
+    let words =
+        |part: &str| daemon.heard().iter().any(|message| message.lines().any(|line| line.starts_with("STATUS=") && line.contains(part)));
     daemon.wait("the status in words", || words(ADDRESS));
     let beats = || daemon.heard().iter().filter(|message| message.contains("WATCHDOG=1")).count();
     let before = beats();
@@ -177,7 +178,8 @@ fn alert_text(status: &Value, code: &str) -> String {
 
 #[test]
 fn another_region_counts_at_once_also_while_the_cloud_is_slow() {
-    let faults = "[[fault]]\naction = \"DescribeCustomerGateways\"\nregion = \"cn-hangzhou\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 4000\n";
+    let faults =
+        "[[fault]]\naction = \"DescribeCustomerGateways\"\nregion = \"cn-hangzhou\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 4000\n";
     for faults in ["", faults] {
         let sim = Sim::with_faults(faults);
         let device = Device::new(&sim);
@@ -221,9 +223,10 @@ fn new_credentials_count_at_once() {
 
 #[test]
 fn it_ends_on_sigterm_while_the_cloud_is_slow_and_goes_on_next_time() {
-    for fault in ["[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 90000\n",
-        "[[fault]]\naction = \"DescribeCustomerGateways\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 90000\n"]
-    {
+    for fault in [
+        "[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 90000\n",
+        "[[fault]]\naction = \"DescribeCustomerGateways\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 90000\n",
+    ] {
         let sim = Sim::with_faults(fault);
         let device = Device::new(&sim).with(|device| device.cloud += "\ntimeout = \"100s\"");
         let mut daemon = Daemon::start(&device);
