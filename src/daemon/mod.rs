@@ -22,6 +22,7 @@ use crate::config::Loaded;
 use crate::journal::{Journal, JournalError, Progress, Record};
 use crate::model::{Asn, Settings, Timestamp};
 use crate::observe::{EchoOptions, Observed, Observer, Settle, Wake, Watch};
+use crate::system::alarm::Alarm;
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::notify::Notify;
@@ -48,6 +49,8 @@ const SOON: Duration = Duration::from_secs(1);
 pub enum DaemonError {
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
+    #[error("no timer can be had")]
+    Timer(#[source] std::io::Error),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("the cloud client cannot be made")]
@@ -88,6 +91,7 @@ pub struct Daemon {
     settles_at: Option<Duration>,
     next_poll: Duration,
     clock_watch: ClockWatch,
+    alarm: Alarm,
 
     background: Background,
     cloud: CloudView,
@@ -95,6 +99,8 @@ pub struct Daemon {
     /// Who else in this process hears every alert as it is told.
     listener: Option<Listener>,
     occurrences: Vec<Alert>,
+    /// What was noticed in this round and is not in the journal yet.
+    unwritten: Vec<Record>,
     config_problem: Option<String>,
     refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
     /// A person asked for the registration: their word settles what is read now.
@@ -163,11 +169,13 @@ impl Daemon {
             settles_at: None,
             next_poll: Duration::ZERO,
             clock_watch: ClockWatch::default(),
+            alarm: Alarm::new().map_err(DaemonError::Timer)?,
             background,
             cloud: CloudView { last_contact: progress.last_cloud_contact, ..CloudView::default() },
             book: AlertBook::restore(standing),
             listener: None,
             occurrences: Vec::new(),
+            unwritten: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
             settle_now: false,
@@ -249,7 +257,7 @@ impl Daemon {
     }
 
     async fn next_event(&mut self, signals: &mut Signals, server: Option<&mut Server>) -> Event {
-        let sleep = self.next_wake().saturating_sub(since_boot());
+        let next_wake = self.next_wake();
         tokio::select! {
             biased;
             signal = signals.next() => Event::Signal(signal),
@@ -259,7 +267,7 @@ impl Daemon {
                 Finished::Cloud(report) => Event::Cloud(report),
             },
             request = control::next_request(server) => Event::Request(request),
-            () = tokio::time::sleep(sleep) => Event::Timer,
+            () = self.alarm.until(next_wake) => Event::Timer,
         }
     }
 

@@ -98,13 +98,13 @@ impl Daemon {
         match change {
             Change::Unchanged | Change::Waiting { .. } => {}
             Change::Noticed { from, to, .. } => {
-                self.journal(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
+                self.unwritten.push(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
                 if let Some(from) = from {
                     self.address_changed(from, to, source, "it counts once it has held for the settle time");
                 }
             }
             Change::Settled { from, to } => {
-                self.journal(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
+                self.unwritten.push(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
                 let Some(from) = from else { return };
                 if told != Some(to) {
                     self.address_changed(from, to, source, "it counts at once");
@@ -140,7 +140,7 @@ impl Daemon {
             Change::Noticed { from: None, .. } => {}
             Change::Settled { from, to } => {
                 let previous = from.flatten().map(Asn::number);
-                self.journal(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
+                self.unwritten.push(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
                 if let Some(from) = from.filter(|_| told != Some(to)) {
                     self.asn_changed(&words(from), &words(to), source);
                 }
@@ -241,6 +241,8 @@ impl Daemon {
         let located = if keep { self.cloud.report.take().map(|before| before.located) } else { None };
         let located = located.unwrap_or_else(|| report.located.clone());
         self.cloud.report = Some(CloudReport { located, ..report });
+        // `route:vpn-gateway` may have learnt where the cloud is.
+        self.read_local();
     }
 
     fn note_done(&mut self, registration: &Registration) {
@@ -294,7 +296,10 @@ impl Daemon {
         }
     }
 
+    /// Tells first and writes then: a disk can take long over a record, and a person should not wait for it. Whatever acts
+    /// on the cloud comes after both.
     fn tell(&mut self, examined: &Examined, now: Timestamp) {
+        let watched_only = self.watch_only().is_some();
         let (conditions, not_evaluated) = conditions::of(&Known {
             examined,
             settled: self.address.settled().copied(),
@@ -306,12 +311,19 @@ impl Daemon {
             fields: self.fields(),
         });
         let occurrences = std::mem::take(&mut self.occurrences);
-        for notice in self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now) {
-            journald::emit(&notice);
+        let notices = self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now);
+        for notice in &notices {
+            journald::emit(notice);
             if let Some(listener) = &self.listener {
-                listener(&notice);
+                listener(notice);
             }
-            self.journal_notice(&notice);
+        }
+        for record in std::mem::take(&mut self.unwritten) {
+            self.journal(record);
+        }
+        notices.iter().for_each(|notice| self.journal_notice(notice));
+        if !watched_only && self.watch_only().is_some() {
+            self.tell(examined, now);
         }
     }
 

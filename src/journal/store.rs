@@ -97,6 +97,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// As a journal that was left with these records.
+    pub fn holding(entries: Vec<Entry>) -> Memory {
+        Memory { entries: Rc::new(RefCell::new(entries)), fails_after: Rc::default() }
+    }
+
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.borrow().clone()
     }
