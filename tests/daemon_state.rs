@@ -159,7 +159,8 @@ fn a_newer_journal_is_refused_with_the_way_on() {
 
 #[test]
 fn a_damaged_journal_is_refused_with_the_way_on() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 3] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 3] = [
         ("its head", |bytes| bytes[..100].fill(0x55)),
         ("a page", |bytes| {
             let end = bytes.len().min(4096 * 3);
