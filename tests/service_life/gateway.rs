@@ -16,7 +16,8 @@ endpoint = "http://127.0.0.1:8080"
 "#;
 
 /// The seed: an empty region, and the key that lies in /etc/credstore.
-const SEED: &str = r#"{"Credentials": [{"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"}], "Regions": {"cn-hangzhou": {}}}"#;
+const SEED: &str =
+    r#"{"Credentials": [{"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"}], "Regions": {"cn-hangzhou": {}}}"#;
 
 impl Machine {
     /// What the packages do, by hand.

@@ -50,7 +50,8 @@ fn from_a_first_start_without_configuration_to_a_watched_device() {
     let explained = machine.run("journalctl -x -u cgwd MESSAGE_ID=203e75e3203a47a79680f6978c388efc --no-pager");
     assert!(explained.contains("Subject: the customer gateway no longer matches this device"), "{explained}");
     assert!(explained.contains("What is safe: Reading with `cgwd plan`"), "{explained}");
-    let chinese = machine.run("LANG=zh_CN.UTF-8 LC_ALL=zh_CN.UTF-8 journalctl -x -u cgwd MESSAGE_ID=203e75e3203a47a79680f6978c388efc --no-pager");
+    let chinese =
+        machine.run("LANG=zh_CN.UTF-8 LC_ALL=zh_CN.UTF-8 journalctl -x -u cgwd MESSAGE_ID=203e75e3203a47a79680f6978c388efc --no-pager");
     assert!(chinese.contains("用户网关与本设备不再一致") && chinese.contains("安全的操作"), "{chinese}");
     machine.renumber("198.51.100.77", "198.51.100.10");
     machine.await_in_sync();
@@ -66,7 +67,11 @@ fn reloads(machine: &Machine) {
     machine.configure(&CONFIGURATION.replace("settle = \"1s\"", "settle = \"0s\""));
     machine.run("systemctl reload cgwd");
     machine.eventually("the reload", || {
-        machine.journal("-u cgwd").iter().any(|entry| entry["MESSAGE"].as_str().is_some_and(|text| text.contains("configuration reloaded"))).then_some(())
+        machine
+            .journal("-u cgwd")
+            .iter()
+            .any(|entry| entry["MESSAGE"].as_str().is_some_and(|text| text.contains("configuration reloaded")))
+            .then_some(())
     });
     machine.configure("[address]\nnetwork = \"publik\"\n");
     machine.run("systemctl reload cgwd");

@@ -191,11 +191,13 @@ fn unavailable() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("it needs root".to_owned());
     }
-    let missing = ["systemd-nspawn", "nsenter", "unshare", "pgrep"].into_iter().find(|tool| sh_or_nothing(&format!("command -v {tool}")).is_empty());
+    let missing =
+        ["systemd-nspawn", "nsenter", "unshare", "pgrep"].into_iter().find(|tool| sh_or_nothing(&format!("command -v {tool}")).is_empty());
     if let Some(tool) = missing {
         return Some(format!("{tool} is not installed"));
     }
-    (!Path::new(ROOT).join("etc/cgwd-test-root").exists()).then(|| "target/lab/root is not there; tests/service/root.sh makes it".to_owned())
+    (!Path::new(ROOT).join("etc/cgwd-test-root").exists())
+        .then(|| "target/lab/root is not there; tests/service/root.sh makes it".to_owned())
 }
 
 pub fn stdout(output: &Output) -> String {
