@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod credentials;
 mod gateway;
 mod life;
 mod machine;
+mod sandbox;
