@@ -5,7 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod credentials;
+mod embedded;
 mod gateway;
 mod life;
 mod machine;
 mod sandbox;
+mod sources;
