@@ -53,6 +53,8 @@ pub struct PendingWrite {
     pub client_token: String,
     pub generation: u32,
     pub request_hash: String,
+    /// Before it was sent for the first time.
+    pub intended_at: Timestamp,
     pub last_sent: Timestamp,
     /// Whether it went out more than once: a refusal of the last attempt then says nothing of the earlier ones.
     pub resent: bool,
@@ -128,6 +130,7 @@ impl Progress {
                     client_token: client_token.clone(),
                     generation: *generation,
                     request_hash: request_hash.clone(),
+                    intended_at: at,
                     last_sent: at,
                     resent: false,
                     poisoned: false,
@@ -156,6 +159,8 @@ impl Progress {
             Record::GatewayReleased { id, .. } => {
                 if self.registered.as_ref().is_some_and(|registered| registered.id == *id) {
                     self.registered = None;
+                    // It was about that customer gateway; the next look decides anew.
+                    self.decision = None;
                 }
             }
             Record::AlertRaised { alert } => {
