@@ -9,5 +9,6 @@ mod embedded;
 mod gateway;
 mod life;
 mod machine;
+mod packaged;
 mod sandbox;
 mod sources;
