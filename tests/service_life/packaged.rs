@@ -30,8 +30,8 @@ fn a_package_is_upgraded_downgraded_removed_purged_and_installed_again() {
 
 fn upgraded_while_registering(machine: &Machine) {
     machine.add_address();
-    machine.start_cloud("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 9000\n");
-    machine.configure(CONFIGURATION);
+    machine.start_cloud("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 45000\n");
+    machine.configure(&format!("{CONFIGURATION}timeout = \"60s\"\n"));
     machine.store_key();
     machine.run("systemctl enable --now cgwd");
     let before = machine.service("MainPID");
@@ -44,6 +44,8 @@ fn upgraded_while_registering(machine: &Machine) {
     assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
     assert_ne!(machine.service("MainPID"), before, "the new version runs");
     machine.await_in_sync();
+    let by_the_old = machine.alerts("registration.created").iter().any(|alert| alert["_PID"] == before);
+    assert!(!by_the_old, "the old version was to leave in the middle of the call");
     let tokens: std::collections::BTreeSet<String> = writes().iter().map(|write| write["client_token"].to_string()).collect();
     assert_eq!(tokens.len(), 1, "one intent, under one token: {:?}", writes());
     let plan = machine.cgwd("plan");
