@@ -50,7 +50,7 @@ async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Res
     let owner = owner(settings, &journal);
     let journal = Rc::new(RefCell::new(journal));
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: None };
-    if !executor.resolve_open_write(&owner, &region).await? {
+    if !executor.resolve_open_write(&owner).await? {
         return Err(Failure::new(
             Exit::Interrupted,
             "an earlier write has no confirmed outcome and can still take effect",

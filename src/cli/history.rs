@@ -114,7 +114,8 @@ fn extends_a_write(history: &mut [Value], entry: &Entry) -> bool {
     true
 }
 
-fn line(entry: &Value) -> String {
+/// One entry on a line for a person.
+pub fn line(entry: &Value) -> String {
     let word = |key: &str| match &entry[key] {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),

@@ -3,7 +3,7 @@
 mod check;
 mod completions;
 mod config;
-
+mod demo;
 mod deregister;
 mod document;
 mod exit;
@@ -14,12 +14,12 @@ mod plan;
 mod register;
 mod run;
 pub mod simulate;
-
 mod status;
 mod survey;
 
 pub use exit::{Exit, Failure};
 
+use crate::cloud::transport::Transport;
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::logging::Logging;
@@ -27,6 +27,7 @@ use crate::system::machine;
 use clap::{CommandFactory, Parser, Subcommand};
 use output::Output;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Keeps Alibaba Cloud's record of this VPN appliance true: its customer gateway.
 #[derive(Debug, Parser)]
@@ -66,6 +67,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Check, show or begin a configuration
     Config(config::ConfigArgs),
+    /// All of it on this machine against a simulated cloud: no account, no root, no configuration
+    Demo(demo::DemoArgs),
     /// The simulated cloud as a server, for tests and rehearsals
     Simulate(simulate::SimulateArgs),
     /// Print the script that completes this command line in a shell
@@ -82,13 +85,18 @@ pub struct Context {
     clock: Clock,
     verbose: u8,
     output: Output,
+    /// How the cloud is reached where not over the network.
+    transport: Option<Rc<dyn Transport>>,
 }
 
 /// Parses the process's arguments, runs the command, and gives the exit code.
 pub fn main() -> std::process::ExitCode {
     let environment = Environment::of_this_process();
     crate::system::logging::abort_on_panic(&environment);
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return not_run(&answer, &environment),
+    };
     let mut context = Context::new(&arguments, environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -105,12 +113,29 @@ pub fn main() -> std::process::ExitCode {
     }
 }
 
+/// Help and version, or a mistake on the command line; a script that asked for JSON gets the mistake as a document too.
+fn not_run(answer: &clap::Error, environment: &Environment) -> std::process::ExitCode {
+    let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if answer.use_stderr() && wants_json {
+        let text = answer.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(true, environment).failure_document(&Failure::new(Exit::Usage, message, "`cgwd --help` shows what there is"));
+    }
+    // Where stdout or stderr is gone there is nobody left to tell.
+    let _gone = answer.print();
+    if answer.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
 async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
     let logging = match command {
-        Command::Run => Logging::daemon(context.verbose),
-        _ => Logging::command(context.verbose),
+        Command::Run => Some(Logging::daemon(context.verbose)),
+        // It shows what its daemon tells; the same as log lines only where somebody asks.
+        Command::Demo(_) if context.verbose == 0 => None,
+        _ => Some(Logging::command(context.verbose)),
     };
-    logging.start(&context.environment).map_err(Failure::system)?;
+    if let Some(logging) = logging {
+        logging.start(&context.environment).map_err(Failure::system)?;
+    }
     crate::system::hardening::protect_memory().map_err(Failure::system)?;
     match command {
         Command::Run => run::run(context).await,
@@ -121,6 +146,7 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Status(arguments) => status::run(context, arguments).await,
         Command::History(arguments) => history::run(context, arguments),
         Command::Config(arguments) => config::run(context, arguments),
+        Command::Demo(arguments) => demo::run(context, &arguments).await,
         Command::Simulate(arguments) => {
             simulate::run(&arguments, &context.environment, &mut std::io::stdout(), &mut std::io::stderr()).await?;
             Ok(Exit::Done)
@@ -147,6 +173,7 @@ impl Context {
             clock: Clock::system(),
             verbose: arguments.verbose,
             output: Output::new(arguments.json, &environment),
+            transport: None,
             environment,
         }
     }

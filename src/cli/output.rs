@@ -1,5 +1,5 @@
 //! What people and scripts read: stdout for results, stderr for what went wrong.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+#![expect(clippy::print_stderr, reason = "the one place that prints")]
 
 use super::exit::Failure;
 use crate::model::{Finding, Severity};
@@ -7,6 +7,7 @@ use crate::system::environment::Environment;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stdout};
 
+#[derive(Clone)]
 pub struct Output {
     pub json: bool,
     color: bool,
@@ -61,15 +62,19 @@ impl Output {
 
     pub fn failure(&self, failure: &Failure) {
         if self.json {
-            self.document(&json!({
-                "schema": 1,
-                "error": {"message": failure.message, "remedy": failure.remedy, "code": failure.code, "request_id": failure.request_id},
-            }));
+            self.failure_document(failure);
         }
         eprintln!("cgwd: {}", failure.message);
         if !failure.remedy.is_empty() {
             eprintln!("      what to do: {}", failure.remedy);
         }
+    }
+
+    pub fn failure_document(&self, failure: &Failure) {
+        self.document(&json!({
+            "schema": 1,
+            "error": {"message": failure.message, "remedy": failure.remedy, "code": failure.code, "request_id": failure.request_id},
+        }));
     }
 
     pub fn paint(&self, tone: Tone, text: &str) -> String {

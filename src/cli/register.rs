@@ -16,7 +16,7 @@ use crate::plan::{Decision, DecisionKind};
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
 use crate::system::signals::Signals;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -58,6 +58,7 @@ async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Ex
     let want = wanted.in_region(settings, &owner, region, &located.evidence);
     let journal = Rc::new(RefCell::new(journal));
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+    executor.note_regions(&located)?;
     let mut signals = Signals::listen().map_err(Failure::system)?;
     let registration = tokio::select! {
         registration = register(&executor, &want, survey) => registration?,
@@ -85,13 +86,7 @@ fn conclude(context: &Context, survey: &Survey, registration: &Registration, reg
     let exit = show(context, survey, &registration.decision, Some(region), registration.done.len());
     match &registration.held {
         None => exit,
-        Some(hold) => {
-            context.output.progress(&format!(
-                "could not confirm an earlier call; it can take effect until {}. Run `cgwd register` again then.",
-                hold.until
-            ));
-            Exit::Interrupted
-        }
+        Some(hold) => held(context, &hold.until.to_string()),
     }
 }
 
@@ -118,15 +113,34 @@ fn summary(output: &Output, done: usize, decision: &Decision) -> String {
 async fn through_daemon(context: &Context, survey: &Survey, pid: Option<String>) -> Result<Exit, Failure> {
     context.output.progress(&format!("the daemon (pid {}) does it", pid.as_deref().unwrap_or("unknown")));
     let answer = control::ask(&socket_directories(context, &survey.settings), "refresh").await.map_err(|error| not_asked(&error, pid))?;
-    if let Some(error) = answer["error"].as_str() {
-        return Err(Failure::new(Exit::Failed, error, "`cgwd status` and the journal tell more"));
+    if answer["error"].is_object() {
+        return Err(of_daemon(&answer["error"]));
     }
     let done = answer["done"].as_u64().unwrap_or(0) as usize;
     let (decision, region) = decide(context, survey).await?;
     if exit_of(&decision) == Exit::ChangeNeeded && !decision.steps.is_empty() {
         tracing::debug!(steps = ?decision.steps.iter().map(step_json).collect::<Vec<_>>(), "the daemon has not done these yet");
     }
-    Ok(show(context, survey, &decision, region.as_deref(), done))
+    let exit = show(context, survey, &decision, region.as_deref(), done);
+    match answer["held_until"].as_str() {
+        None => Ok(exit),
+        Some(until) => Ok(held(context, until)),
+    }
+}
+
+/// What the daemon could not do, as it would be told without a daemon.
+fn of_daemon(error: &Value) -> Failure {
+    let text = |key: &str| error[key].as_str().map(str::to_owned);
+    let exit = if error["resumable"] == true { Exit::Interrupted } else { Exit::Failed };
+    let remedy = text("remedy").unwrap_or_else(|| "`cgwd status` and the journal tell more".to_owned());
+    Failure { code: text("code"), request_id: text("request_id"), ..Failure::new(exit, text("message").unwrap_or_default(), remedy) }
+}
+
+fn held(context: &Context, until: &str) -> Exit {
+    context
+        .output
+        .progress(&format!("could not confirm an earlier call; it can take effect until {until}. Run `cgwd register` again then."));
+    Exit::Interrupted
 }
 
 fn not_asked(error: &AskError, pid: Option<String>) -> Failure {

@@ -50,6 +50,6 @@ fn failure(error: DaemonError) -> Failure {
     match error {
         DaemonError::Journal(error) => error.into(),
         error @ DaemonError::Cloud(_) => Failure::new(Exit::Usage, with_causes(&error), "correct the `[cloud]` table of the configuration"),
-        error @ DaemonError::Signals(_) => Failure::system(error),
+        error @ (DaemonError::Signals(_) | DaemonError::Timer(_)) => Failure::system(error),
     }
 }

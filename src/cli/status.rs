@@ -58,7 +58,7 @@ async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
 
 fn of_journal(settings: &Settings) -> Result<Value, Failure> {
     let journal = Journal::open_to_read(&settings.state_directory)?;
-    Ok(Status::of_journal(&settings.device, journal.as_ref().map(Journal::progress)).json())
+    Ok(Status::of_journal(settings, journal.as_ref().map(Journal::progress)).json())
 }
 
 fn show(context: &Context, status: &Value) {

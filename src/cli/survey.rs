@@ -12,6 +12,7 @@ use crate::journal::{Journal, JournalError};
 use crate::model::{AddressSource, Asn, RouteTarget, Settings};
 use crate::observe::{Observed, Observer};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub struct Survey {
     pub settings: Settings,
@@ -29,7 +30,11 @@ impl Context {
     }
 
     pub fn client(&self, settings: &Settings) -> Result<Client, Failure> {
-        Client::connect(&settings.cloud, self.clock.clone(), &self.environment).map_err(|error| {
+        let made = match &self.transport {
+            None => Client::connect(&settings.cloud, self.clock.clone(), &self.environment),
+            Some(transport) => Client::connect_through(Rc::clone(transport), &settings.cloud, self.clock.clone(), &self.environment),
+        };
+        made.map_err(|error| {
             Failure::new(Exit::Usage, crate::daemon::with_causes(&error), "correct the `[cloud]` table of the configuration")
         })
     }

@@ -58,6 +58,19 @@ impl Client {
     /// # Errors
     /// Where `endpoint`, `proxy` or `ca_file` cannot be used, or the kernel gives no random numbers.
     pub fn connect(settings: &CloudSettings, clock: Clock, environment: &Environment) -> Result<Client, ConnectError> {
+        Client::connect_through(Rc::new(Https::for_cloud(settings)?), settings, clock, environment)
+    }
+
+    /// As [`Client::connect`], over a transport that is not the network: a simulated cloud in this process.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_through(
+        transport: Rc<dyn Transport>,
+        settings: &CloudSettings,
+        clock: Clock,
+        environment: &Environment,
+    ) -> Result<Client, ConnectError> {
         let endpoints = match &settings.endpoint {
             Some(base_url) => Endpoints::fixed(base_url)?,
             None => Endpoints::public(),
@@ -68,7 +81,6 @@ impl Client {
         )?;
         let entropy = Entropy::system()?;
         let time = Rc::new(CloudTime::new(clock));
-        let transport: Rc<dyn Transport> = Rc::new(Https::for_cloud(settings)?);
         let surroundings = Surroundings {
             transport: transport.clone(),
             local_transport: Rc::new(Https::for_metadata()),

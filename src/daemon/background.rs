@@ -4,6 +4,7 @@ use super::want::Wanted;
 use super::{DaemonError, with_causes};
 use crate::cloud::client::Client;
 use crate::cloud::error::CloudError;
+use crate::cloud::transport::Transport;
 use crate::execute::locate::{Located, locate};
 use crate::execute::{ExecuteError, Executor, Registration};
 use crate::journal::Journal;
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Background {
     client: Rc<Client>,
+    /// Where not the network: for the client of a new configuration.
+    transport: Option<Rc<dyn Transport>>,
     journal: Rc<RefCell<Journal>>,
     clock: Clock,
     observing: Option<JoinHandle<Observed>>,
@@ -34,7 +37,10 @@ pub struct Background {
 /// One visit to the cloud: where we are, and how the registration stands.
 #[derive(Debug)]
 pub struct CloudReport {
-    pub wanted: Wanted,
+    /// Of which configuration it is.
+    pub generation: u32,
+    /// `None`: only where we are was asked.
+    pub wanted: Option<Wanted>,
     pub located: Located,
     pub result: Result<Option<Registration>, ExecuteError>,
     pub last_contact: Option<Timestamp>,
@@ -45,7 +51,10 @@ pub struct CloudReport {
 #[derive(Clone, Debug)]
 pub struct CloudTask {
     pub settings: Settings,
-    pub wanted: Wanted,
+    /// Counts the configurations of this process.
+    pub generation: u32,
+    /// `None`: ask only where we are.
+    pub wanted: Option<Wanted>,
     /// `None`: ask again where we are.
     pub located: Option<Located>,
     /// Look, and write nothing.
@@ -58,9 +67,24 @@ impl Background {
         clock: &Clock,
         environment: &Environment,
         journal: &Rc<RefCell<Journal>>,
+        transport: Option<Rc<dyn Transport>>,
     ) -> Result<Background, DaemonError> {
-        let client = Rc::new(Client::connect(&settings.cloud, clock.clone(), environment)?);
-        Ok(Background { client, journal: Rc::clone(journal), clock: clock.clone(), observing: None, cloud: None })
+        let client = match &transport {
+            None => Client::connect(&settings.cloud, clock.clone(), environment)?,
+            Some(transport) => Client::connect_through(Rc::clone(transport), &settings.cloud, clock.clone(), environment)?,
+        };
+        Ok(Background {
+            client: Rc::new(client),
+            transport,
+            journal: Rc::clone(journal),
+            clock: clock.clone(),
+            observing: None,
+            cloud: None,
+        })
+    }
+
+    pub fn transport(&self) -> Option<Rc<dyn Transport>> {
+        self.transport.clone()
     }
 
     /// Starts asking every source; an asking that is under way goes on instead.
@@ -95,9 +119,15 @@ impl Background {
         }
     }
 
-    /// Takes over a new configuration's client. A visit that is under way goes on to its end with the old one.
+    /// Takes over a new configuration's client. A visit that is under way is broken off, unless a write of it has no outcome
+    /// yet: then it goes on to its end with the old one.
     pub fn replace(&mut self, new: Background) {
         self.forget_observation();
+        if self.journal.borrow().progress().pending.is_none()
+            && let Some(visit) = self.cloud.take()
+        {
+            visit.abort();
+        }
         self.client = new.client;
     }
 
@@ -146,14 +176,23 @@ async fn visit(client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, 
     let (located, result) = match located {
         Err(error) => (Located::default(), Err(error.into())),
         Ok(located) => {
-            let result = match &located.region {
-                None => Ok(None),
-                Some(region) => registration(&client, journal, clock, &task, region, &located.evidence).await.map(Some),
+            let result = match (&located.region, &task.wanted) {
+                (Some(region), Some(wanted)) => {
+                    registration(&client, journal, clock, &task, wanted, region, &located.evidence).await.map(Some)
+                }
+                _ => Ok(None),
             };
             (located, result)
         }
     };
-    CloudReport { wanted: task.wanted, located, result, last_contact: client.last_contact(), clock_offset: client.clock_offset() }
+    CloudReport {
+        generation: task.generation,
+        wanted: task.wanted,
+        located,
+        result,
+        last_contact: client.last_contact(),
+        clock_offset: client.clock_offset(),
+    }
 }
 
 async fn registration(
@@ -161,11 +200,12 @@ async fn registration(
     journal: Rc<RefCell<Journal>>,
     clock: Clock,
     task: &CloudTask,
+    wanted: &Wanted,
     region: &str,
     evidence: &str,
 ) -> Result<Registration, ExecuteError> {
     let owner = owner(&task.settings, &journal.borrow());
-    let want = task.wanted.in_region(&task.settings, &owner, region, evidence);
+    let want = wanted.in_region(&task.settings, &owner, region, evidence);
     let executor = Executor { client: Rc::clone(client), journal, clock, auth_key: auth_key(&task.settings)? };
     if !task.watch_only {
         return executor.register(&want, PATIENCE).await;

@@ -1,6 +1,7 @@
 //! From what is known to what is worth an alert. Pure.
 
 use super::background::{CloudReport, cloud_error};
+use super::want::Wanted;
 use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
 use crate::alert::raise::{Alert, Fields, Standing};
@@ -62,6 +63,8 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
                 ));
             }
             match &report.result {
+                // Only where we are was asked.
+                Ok(None) if report.located.region.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
                 Err(error) => {
                     not_evaluated.extend(OF_THE_CLOUD.iter().copied());
@@ -123,7 +126,7 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
 
 fn of_decision(decision: &Decision, report: &CloudReport, fields: &Fields) -> Vec<Alert> {
     match decision.kind {
-        DecisionKind::Replace => vec![replacement_needed(decision, report, fields)],
+        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, fields)).collect(),
         DecisionKind::Blocked => {
             let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
             decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
@@ -137,8 +140,8 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
     alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
 }
 
-fn replacement_needed(decision: &Decision, report: &CloudReport, fields: &Fields) -> Alert {
-    let (ip, asn) = (report.wanted.ip, report.wanted.asn);
+fn replacement_needed(decision: &Decision, wanted: &Wanted, fields: &Fields) -> Alert {
+    let (ip, asn) = (wanted.ip, wanted.asn);
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
     let what = match old {

@@ -15,12 +15,14 @@ pub mod want;
 pub use background::{CloudReport, CloudTask, auth_key, owner};
 pub use examine::{Examined, examine};
 
-use crate::alert::raise::{Alert, AlertBook};
+use crate::alert::raise::{Alert, AlertBook, Notice};
 use crate::cloud::entropy::Entropy;
+use crate::cloud::transport::Transport;
 use crate::config::Loaded;
 use crate::journal::{Journal, JournalError, Progress, Record};
 use crate::model::{Asn, Settings, Timestamp};
 use crate::observe::{EchoOptions, Observed, Observer, Settle, Wake, Watch};
+use crate::system::alarm::Alarm;
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::notify::Notify;
@@ -32,6 +34,7 @@ use status::Status;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -46,6 +49,8 @@ const SOON: Duration = Duration::from_secs(1);
 pub enum DaemonError {
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
+    #[error("no timer can be had")]
+    Timer(#[source] std::io::Error),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("the cloud client cannot be made")]
@@ -86,18 +91,28 @@ pub struct Daemon {
     settles_at: Option<Duration>,
     next_poll: Duration,
     clock_watch: ClockWatch,
+    alarm: Alarm,
 
     background: Background,
     cloud: CloudView,
     book: AlertBook,
+    /// Who else in this process hears every alert as it is told.
+    listener: Option<Listener>,
     occurrences: Vec<Alert>,
+    /// What was noticed in this round and is not in the journal yet.
+    unwritten: Vec<Record>,
     config_problem: Option<String>,
     refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
+    /// A person asked for the registration: their word settles what is read now.
+    settle_now: bool,
     status: Rc<RefCell<Status>>,
     status_words: String,
     started: Timestamp,
     entropy: Entropy,
 }
+
+/// Called with every alert, right after it was told.
+pub type Listener = Box<dyn Fn(&Notice)>;
 
 /// The journal, and the reason for only watching where it cannot be written.
 enum State {
@@ -108,6 +123,8 @@ enum State {
 /// What is known of the cloud.
 #[derive(Default)]
 struct CloudView {
+    /// Counts the configurations of this process: what a visit for an earlier one found is no news.
+    generation: u32,
     report: Option<CloudReport>,
     /// When to look again, in time since boot; `None`: now.
     next: Option<Duration>,
@@ -135,7 +152,7 @@ impl Daemon {
         let standing = conditions::standing(&progress);
         let observer = Rc::new(observer(&settings));
         let watch = Watch::new(&settings.address, settings.bgp.as_ref());
-        let background = Background::connect(&settings, &start.clock, &start.environment, state.journal())?;
+        let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
         let started = start.clock.now();
         let status = Status::starting(&settings, started);
         Ok(Daemon {
@@ -152,12 +169,16 @@ impl Daemon {
             settles_at: None,
             next_poll: Duration::ZERO,
             clock_watch: ClockWatch::default(),
+            alarm: Alarm::new().map_err(DaemonError::Timer)?,
             background,
             cloud: CloudView { last_contact: progress.last_cloud_contact, ..CloudView::default() },
             book: AlertBook::restore(standing),
+            listener: None,
             occurrences: Vec::new(),
+            unwritten: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
+            settle_now: false,
             status: Rc::new(RefCell::new(status)),
             status_words: String::new(),
             started,
@@ -168,9 +189,30 @@ impl Daemon {
         })
     }
 
+    /// Lets somebody in this process hear every alert.
+    pub fn heard_by(self, listener: Listener) -> Daemon {
+        Daemon { listener: Some(listener), ..self }
+    }
+
+    /// Reaches the cloud through this instead of the network.
+    ///
+    /// # Errors
+    /// Where no client can be made of the settings.
+    pub fn through(self, transport: Rc<dyn Transport>) -> Result<Daemon, DaemonError> {
+        let journal = self.state.journal();
+        let background = Background::connect(&self.settings, &self.clock, &self.environment, journal, Some(transport))?;
+        Ok(Daemon { background, ..self })
+    }
+
     /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. `runtime_directory` is where the control socket
     /// goes, where any directory is writable.
-    pub async fn run(mut self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
+    pub async fn run(self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
+        self.run_until(runtime_directory, std::future::pending()).await
+    }
+
+    /// As [`Daemon::run`], and no longer than until `stop` is ready.
+    pub async fn run_until(mut self, runtime_directory: Option<PathBuf>, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+        let mut stop = pin!(stop);
         let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
         let mut server = runtime_directory.and_then(|directory| Server::listen(&directory));
         self.background.observe(&self.observer, &self.cloud_addresses());
@@ -178,9 +220,13 @@ impl Daemon {
         self.round();
         self.tell_ready();
         loop {
-            let event = self.next_event(&mut signals, server.as_mut()).await;
+            let event = tokio::select! {
+                biased;
+                () = &mut stop => Event::Stop,
+                event = self.next_event(&mut signals, server.as_mut()) => event,
+            };
             match event {
-                Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
+                Event::Stop | Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Wake(wake) => self.woken(wake),
                 Event::Observed(observed) => {
@@ -188,9 +234,14 @@ impl Daemon {
                     // What answers at once may have changed while the slow sources were asked.
                     self.read_local();
                 }
-                Event::Cloud(report) => self.take_report(*report),
+                Event::Cloud(report) => {
+                    self.take_report(*report);
+                    // `route:vpn-gateway` asks for the way to where the cloud is.
+                    self.read_local();
+                }
                 Event::Request(Request::Refresh(reply)) => {
                     self.look_again();
+                    self.settle_now = true;
                     self.refreshes.push(reply);
                 }
                 Event::Request(Request::Status(reply)) => {
@@ -206,7 +257,7 @@ impl Daemon {
     }
 
     async fn next_event(&mut self, signals: &mut Signals, server: Option<&mut Server>) -> Event {
-        let sleep = self.next_wake().saturating_sub(since_boot());
+        let next_wake = self.next_wake();
         tokio::select! {
             biased;
             signal = signals.next() => Event::Signal(signal),
@@ -216,7 +267,7 @@ impl Daemon {
                 Finished::Cloud(report) => Event::Cloud(report),
             },
             request = control::next_request(server) => Event::Request(request),
-            () = tokio::time::sleep(sleep) => Event::Timer,
+            () = self.alarm.until(next_wake) => Event::Timer,
         }
     }
 
@@ -294,6 +345,7 @@ impl Daemon {
             && let Ok(report) = tokio::time::timeout(STOP_PATIENCE, self.background.cloud_report()).await
         {
             self.take_report(report);
+            self.tell_of_the_end();
         }
         let last_cloud_contact = self.cloud.last_contact;
         if let State::Writable(journal) = &self.state {
@@ -309,6 +361,8 @@ impl Daemon {
 }
 
 enum Event {
+    /// Whoever started it wants it to end.
+    Stop,
     Signal(Signal),
     Wake(Wake),
     Observed(Observed),

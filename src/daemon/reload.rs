@@ -24,14 +24,15 @@ impl Daemon {
         if settings.state_directory != self.settings.state_directory {
             tracing::warn!("`[state] directory` changed; it takes effect at the next start");
         }
-        let background = match Background::connect(&settings, &self.clock, &self.environment, self.state.journal()) {
-            Ok(background) => background,
-            Err(error) => {
-                let why = super::with_causes(&error);
-                self.config_problem = Some(format!("the new configuration was refused, the old one stays in force: {why}"));
-                return;
-            }
-        };
+        let background =
+            match Background::connect(&settings, &self.clock, &self.environment, self.state.journal(), self.background.transport()) {
+                Ok(background) => background,
+                Err(error) => {
+                    let why = super::with_causes(&error);
+                    self.config_problem = Some(format!("the new configuration was refused, the old one stays in force: {why}"));
+                    return;
+                }
+            };
         self.config_problem = None;
         self.background.replace(background);
         let sources_changed = settings.address.sources != self.settings.address.sources
@@ -44,6 +45,7 @@ impl Daemon {
             self.asn = Settle::restored(self.asn.settled().copied());
         }
         self.settings = settings;
+        self.cloud.generation += 1;
         self.background.observe(&self.observer, &[]);
         self.next_poll = since_boot() + self.settings.address.poll;
         self.look_again();

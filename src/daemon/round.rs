@@ -8,8 +8,9 @@ use crate::alert::catalogue::event;
 use crate::alert::journald;
 use crate::alert::raise::{Alert, Fields, Notice, Phase, Round};
 use crate::execute::Registration;
+use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT};
 use crate::journal::record::{AlertText, Record};
-use crate::model::{Asn, Timestamp};
+use crate::model::{AddressSource, Asn, Finding, RouteTarget, Timestamp};
 use crate::observe::Change;
 use crate::plan::DecisionKind;
 use crate::system::wake::{Jump, since_boot};
@@ -33,11 +34,20 @@ impl Daemon {
         self.settle(&examined);
         let wanted = self.wanted(&examined);
         self.visit_cloud(&examined, wanted.as_ref());
-        self.cloud.wake = self.cloud.next.filter(|_| wanted.is_some() && !self.background.cloud_is_busy());
+        let looks = wanted.is_some() || self.must_locate();
+        self.cloud.wake = self.cloud.next.filter(|_| looks && !self.background.cloud_is_busy());
         self.tell(&examined, now);
+        self.note_decision(&examined);
         self.answer_refreshes();
         self.publish(&examined, now);
         self.stay_alive();
+    }
+
+    /// What the last visit found, told as the process ends.
+    pub(super) fn tell_of_the_end(&mut self) {
+        let Some(examined) = self.examine() else { return };
+        self.tell(&examined, self.clock.now());
+        self.note_decision(&examined);
     }
 
     fn notice_jumps(&mut self) {
@@ -63,8 +73,10 @@ impl Daemon {
 
     /// Tells a change at once, and keeps it once it has held.
     fn settle(&mut self, examined: &Examined) {
-        let (now, hold) = (since_boot(), self.settings.address.settle);
+        let now = since_boot();
+        let hold = if std::mem::take(&mut self.settle_now) { Duration::ZERO } else { self.settings.address.settle };
         let source = examined.address.as_ref().map(|address| address.source.clone()).unwrap_or_default();
+        let told = (self.address.candidate().copied(), self.asn.candidate().copied());
         let address = self.address.observe(examined.address.as_ref().map(|address| address.value), now, hold);
         let asn_reading = match (&self.settings.bgp, examined.asn_unknown, &examined.asn) {
             (None, _, _) => Some(None),
@@ -77,23 +89,24 @@ impl Daemon {
         // While a source is silent the remaining time does not run down: ask again, but not without a pause.
         let silent = examined.address.is_none() || examined.asn_unknown;
         self.settles_at = settles_at.map(|at| if silent { at.max(now + SOON) } else { at });
-        self.take_address_change(address, &source);
-        self.take_asn_change(asn, &asn_source);
+        self.take_address_change(address, &source, told.0);
+        self.take_asn_change(asn, &asn_source, told.1);
     }
 
-    fn take_address_change(&mut self, change: Change<IpAddr>, source: &str) {
+    /// `told` is the candidate whose change was told before.
+    fn take_address_change(&mut self, change: Change<IpAddr>, source: &str, told: Option<IpAddr>) {
         match change {
             Change::Unchanged | Change::Waiting { .. } => {}
             Change::Noticed { from, to, .. } => {
-                self.journal(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
+                self.unwritten.push(Record::AddressNoticed { value: to, source: source.to_owned(), previous: from });
                 if let Some(from) = from {
                     self.address_changed(from, to, source, "it counts once it has held for the settle time");
                 }
             }
             Change::Settled { from, to } => {
-                self.journal(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
+                self.unwritten.push(Record::AddressSettled { value: to, source: source.to_owned(), previous: from });
                 let Some(from) = from else { return };
-                if self.settings.address.settle.is_zero() {
+                if told != Some(to) {
                     self.address_changed(from, to, source, "it counts at once");
                 }
                 let fields = self.change_fields(Some(from), to);
@@ -119,7 +132,7 @@ impl Daemon {
         self.occur("address.changed", &to.to_string(), message, fields);
     }
 
-    fn take_asn_change(&mut self, change: Change<Option<Asn>>, source: &str) {
+    fn take_asn_change(&mut self, change: Change<Option<Asn>>, source: &str, told: Option<Option<Asn>>) {
         let words = |asn: Option<Asn>| asn.map_or_else(|| "none".to_owned(), |asn| asn.to_string());
         match change {
             Change::Unchanged | Change::Waiting { .. } => {}
@@ -127,8 +140,8 @@ impl Daemon {
             Change::Noticed { from: None, .. } => {}
             Change::Settled { from, to } => {
                 let previous = from.flatten().map(Asn::number);
-                self.journal(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
-                if let Some(from) = from.filter(|_| self.settings.address.settle.is_zero()) {
+                self.unwritten.push(Record::AsnSettled { value: to.map(Asn::number), source: source.to_owned(), previous });
+                if let Some(from) = from.filter(|_| told != Some(to)) {
                     self.asn_changed(&words(from), &words(to), source);
                 }
             }
@@ -159,30 +172,49 @@ impl Daemon {
 
     /// Looks at the cloud when it is time, and when what is wanted has changed.
     fn visit_cloud(&mut self, examined: &Examined, wanted: Option<&Wanted>) {
-        let Some(wanted) = wanted else {
-            if examined.findings.iter().any(crate::model::Finding::is_error) && examined.address.is_some() {
-                self.cloud.looked_for = None;
-            }
-            return;
-        };
+        let unusable = examined.findings.iter().any(Finding::is_error);
+        if wanted.is_none() && unusable && examined.address.is_some() {
+            self.cloud.looked_for = None;
+        }
         let due = self.cloud.next.is_none_or(|next| next <= since_boot());
-        let changed = self.cloud.looked_for.as_ref().is_none_or(|before| (before.ip, before.asn) != (wanted.ip, wanted.asn));
+        let changed = match wanted {
+            Some(wanted) => !is_for(self.cloud.looked_for.as_ref(), wanted),
+            None if self.must_locate() => false,
+            None => return,
+        };
         if self.background.cloud_is_busy() || !(due || changed) {
             return;
         }
         let located = self.cloud.report.as_ref().map(|report| report.located.clone()).filter(|located| located.region.is_some());
-        self.cloud.looked_for = Some(wanted.clone());
+        if let Some(wanted) = wanted {
+            self.cloud.looked_for = Some(wanted.clone());
+        }
         self.background.visit_cloud(CloudTask {
             settings: self.settings.clone(),
-            wanted: wanted.clone(),
+            generation: self.cloud.generation,
+            wanted: wanted.cloned(),
             located,
-            watch_only: self.watch_only().is_some(),
+            // Also while what is read now is unusable or unknown, and what was settled before still counts.
+            watch_only: self.watch_only().is_some() || unusable,
         });
+    }
+
+    /// `route:vpn-gateway` needs to know where the cloud is before there is an address.
+    fn must_locate(&self) -> bool {
+        self.settings.address.sources.contains(&AddressSource::Route(RouteTarget::VpnGateway)) && self.cloud_addresses().is_empty()
     }
 
     /// Takes in what a visit to the cloud found.
     pub(super) fn take_report(&mut self, report: CloudReport) {
         self.cloud.last_contact = report.last_contact.or(self.cloud.last_contact);
+        if report.generation != self.cloud.generation {
+            if let Ok(Some(registration)) = &report.result {
+                self.note_done(registration);
+            }
+            self.cloud.again = false;
+            self.cloud.next = None;
+            return;
+        }
         for (selector, region) in &report.located.found {
             self.journal_region(selector, region);
         }
@@ -202,16 +234,18 @@ impl Daemon {
         }
         self.cloud.next = if std::mem::take(&mut self.cloud.again) { None } else { Some(since_boot() + pause) };
         if let Ok(Some(registration)) = &report.result {
-            self.note_registration(registration);
+            self.note_done(registration);
         }
         // A failed visit says nothing new of what an earlier one saw.
         let keep = report.result.is_err() && report.located.region.is_none();
         let located = if keep { self.cloud.report.take().map(|before| before.located) } else { None };
         let located = located.unwrap_or_else(|| report.located.clone());
         self.cloud.report = Some(CloudReport { located, ..report });
+        // `route:vpn-gateway` may have learnt where the cloud is.
+        self.read_local();
     }
 
-    fn note_registration(&mut self, registration: &Registration) {
+    fn note_done(&mut self, registration: &Registration) {
         for step in &registration.done {
             let (code, verb) = match step.action {
                 crate::plan::StepAction::CreateCustomerGateway => ("registration.created", "created"),
@@ -222,19 +256,50 @@ impl Daemon {
                 Fields { customer_gateway_id: Some(id.clone()), address_new: self.address_text(), asn: self.asn_text(), ..self.fields() };
             self.occur(code, &id, format!("customer gateway {id} was {verb}: {}", step.reason), fields);
         }
-        let decision = registration.decision.kind;
-        let summary = registration.decision.errors().next().map(|finding| finding.message.clone());
-        self.note_decision(decision, summary.unwrap_or_default());
     }
 
-    pub(super) fn note_decision(&mut self, decision: DecisionKind, summary: String) {
+    /// The decision as it stands and the reason of a `blocked` one; `None` while nothing new can be said.
+    pub(super) fn decision(&self, examined: &Examined) -> Option<(DecisionKind, String)> {
+        let first = |findings: &[Finding]| findings.iter().find(|finding| finding.is_error()).map(|finding| finding.message.clone());
+        if self.is_refused(examined) {
+            return Some((DecisionKind::Blocked, first(&examined.findings).unwrap_or_default()));
+        }
+        let report = self.cloud.report.as_ref()?;
+        match &report.result {
+            Ok(Some(registration)) if report.wanted.as_ref().is_some_and(|wanted| is_for(self.cloud.looked_for.as_ref(), wanted)) => {
+                Some((registration.decision.kind, first(&registration.decision.findings).unwrap_or_default()))
+            }
+            Ok(None) if report.located.region.is_none() => {
+                Some((DecisionKind::Blocked, first(&report.located.findings).unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What this device is cannot be registered. Sources that contradict one another have to do so for as long as it takes
+    /// to be told; one that is silent says nothing.
+    fn is_refused(&self, examined: &Examined) -> bool {
+        let unusable = examined.findings.iter().any(Finding::is_error);
+        if examined.address.is_some() {
+            return unusable && self.cloud.looked_for.is_none();
+        }
+        let told = |code: &str| self.book.standing().any(|standing| standing.alert.event.code == code && standing.told.is_some());
+        let contradicts = |finding: &Finding| finding.is_error() && [ADDRESS_DISAGREEMENT, ADDRESS_AMBIGUOUS].contains(&finding.code);
+        examined.findings.iter().any(contradicts) && told("observation.disagreement")
+    }
+
+    fn note_decision(&mut self, examined: &Examined) {
+        let Some((decision, summary)) = self.decision(examined) else { return };
         let known = self.state.progress(|progress| progress.decision.clone());
         if known.as_deref() != Some(decision.name()) {
             self.journal(Record::DecisionChanged { decision: decision.name().to_owned(), summary });
         }
     }
 
+    /// Tells first and writes then: a disk can take long over a record, and a person should not wait for it. Whatever acts
+    /// on the cloud comes after both.
     fn tell(&mut self, examined: &Examined, now: Timestamp) {
+        let watched_only = self.watch_only().is_some();
         let (conditions, not_evaluated) = conditions::of(&Known {
             examined,
             settled: self.address.settled().copied(),
@@ -246,9 +311,19 @@ impl Daemon {
             fields: self.fields(),
         });
         let occurrences = std::mem::take(&mut self.occurrences);
-        for notice in self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now) {
-            journald::emit(&notice);
-            self.journal_notice(&notice);
+        let notices = self.book.reconcile(Round { conditions, occurrences, not_evaluated }, now);
+        for notice in &notices {
+            journald::emit(notice);
+            if let Some(listener) = &self.listener {
+                listener(notice);
+            }
+        }
+        for record in std::mem::take(&mut self.unwritten) {
+            self.journal(record);
+        }
+        notices.iter().for_each(|notice| self.journal_notice(notice));
+        if !watched_only && self.watch_only().is_some() {
+            self.tell(examined, now);
         }
     }
 
@@ -348,11 +423,6 @@ fn waits_until<T>(change: &Change<T>) -> Option<Duration> {
     }
 }
 
-/// The decision as it stands, for status and words.
-pub(super) fn decision_of(report: Option<&CloudReport>) -> Option<DecisionKind> {
-    match &report?.result {
-        Ok(Some(registration)) => Some(registration.decision.kind),
-        Ok(None) => Some(DecisionKind::Blocked),
-        Err(_) => None,
-    }
+fn is_for(looked_for: Option<&Wanted>, wanted: &Wanted) -> bool {
+    looked_for.is_some_and(|before| (before.ip, before.asn) == (wanted.ip, wanted.asn))
 }

@@ -1,9 +1,10 @@
 //! What the daemon knows, as one document: from its socket while it runs, from the journal when it is down.
 
-use super::round::decision_of;
+use super::background::cloud_error;
 use super::{Daemon, Examined};
+use crate::execute::ExecuteError;
 use crate::journal::replay::Progress;
-use crate::model::{Asn, CustomerGateway, Finding, Settings, Timestamp};
+use crate::model::{Asn, CustomerGateway, Settings, Timestamp};
 use crate::plan::DecisionKind;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -22,7 +23,7 @@ impl Status {
     }
 
     /// As the journal has it; the daemon does not run.
-    pub fn of_journal(device: &str, progress: Option<&Progress>) -> Status {
+    pub fn of_journal(settings: &Settings, progress: Option<&Progress>) -> Status {
         let registered = progress.and_then(|progress| progress.registered.as_ref());
         let address = progress.and_then(|progress| progress.address.as_ref());
         let asn = progress.and_then(|progress| progress.asn.as_ref());
@@ -37,9 +38,9 @@ impl Status {
         Status(json!({
             "schema": 1,
             "daemon": "stopped",
-            "device": device,
+            "device": settings.device,
             "decision": progress.and_then(|progress| progress.decision.clone()),
-            "address": address.map(|settled| json!({"value": settled.value, "source": settled.source, "settled": true})),
+            "address": address.map(|settled| address_json(settled.value, &settled.source, settings.address.network.name(), true)),
             "asn": asn.and_then(|settled| Some(asn_json(Asn::new(settled.value?)?, &settled.source))),
             "customer_gateway": registered.map(|known| json!({
                 "id": known.id, "ip": known.ip, "asn": known.asn.map(Asn::number), "name": null, "created": null, "region": known.region,
@@ -81,8 +82,7 @@ impl Status {
 
 impl Daemon {
     pub(super) fn publish(&mut self, examined: &Examined, now: Timestamp) {
-        let refused = examined.findings.iter().any(Finding::is_error) && examined.address.is_some() && self.cloud.looked_for.is_none();
-        let decision = if refused { Some(DecisionKind::Blocked) } else { decision_of(self.cloud.report.as_ref()) };
+        let decision = self.decision(examined).map(|(decision, _)| decision);
         let earlier = self.status.borrow().json();
         let registration = self.cloud.report.as_ref().and_then(|report| report.result.as_ref().ok()).and_then(Option::as_ref);
         let gateway = match registration {
@@ -139,11 +139,26 @@ impl Daemon {
             _ => 0,
         };
         let error = match self.cloud.report.as_ref().map(|report| &report.result) {
-            Some(Err(error)) => Some(super::with_causes(error)),
+            Some(Err(error)) => Some(error_json(error)),
             _ => None,
         };
-        json!({"done": done, "error": error, "status": self.status.borrow().json()})
+        let held = match self.cloud.report.as_ref().map(|report| &report.result) {
+            Some(Ok(Some(registration))) => registration.held.as_ref().map(|hold| hold.until.to_string()),
+            _ => None,
+        };
+        json!({"done": done, "error": error, "held_until": held, "status": self.status.borrow().json()})
     }
+}
+
+fn error_json(error: &ExecuteError) -> Value {
+    let cloud = cloud_error(error);
+    json!({
+        "message": super::with_causes(error),
+        "remedy": cloud.map(|error| &error.remedy),
+        "code": cloud.map(|error| &error.code).filter(|code| !code.is_empty()),
+        "request_id": cloud.and_then(|error| error.request_id.as_ref()),
+        "resumable": matches!(error, ExecuteError::Unconfirmed { .. }),
+    })
 }
 
 /// A customer gateway as every document shows it.

@@ -33,12 +33,13 @@ impl Executor {
         let mut journal = self.journal.borrow_mut();
         let progress = journal.progress_mut();
         let shown = |id: &str| inventory.customer_gateways.iter().any(|gateway| gateway.id == id);
-        if progress.registered.as_ref().is_none_or(|known| shown(&known.id)) {
+        let known = progress.registered.as_ref().filter(|known| known.region == inventory.region);
+        if known.is_none_or(|known| shown(&known.id)) {
             progress.missing_since = None;
         } else if progress.missing_since.is_none() {
             progress.missing_since = Some(now);
         }
-        if let Some(pending) = &mut progress.pending {
+        if let Some(pending) = progress.pending.as_mut().filter(|pending| pending.region == inventory.region) {
             let effect = inventory.customer_gateways.iter().any(|gateway| gateway.ip.to_string() == pending.target);
             match (effect, pending.absent_since) {
                 (true, _) => pending.absent_since = None,

@@ -103,6 +103,9 @@ impl Executor {
         let mut hidden = 0;
         let mut unconfirmed = 0;
         for _ in 0..MAX_ROUNDS {
+            if self.write_is_open_outside(&want.desired.region) {
+                self.resolve_open_write(&want.desired.owner).await?;
+            }
             let inventory = self.look(&want.desired.region, false).await?;
             self.remember_absences(&inventory);
             let decision = self.decide(want, &inventory);
@@ -163,6 +166,11 @@ impl Executor {
         let known = self.journal.borrow().progress().registered.clone().filter(|known| known.region == before.region);
         let Some(known) = known else { return Ok(()) };
         self.append(Record::GatewayReleased { id: known.id, why: "let go".to_owned() }).map(drop)
+    }
+
+    /// The configuration named another region when the write was sent.
+    fn write_is_open_outside(&self, region: &str) -> bool {
+        self.journal.borrow().progress().pending.as_ref().is_some_and(|pending| pending.region != region)
     }
 
     fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {

@@ -1,5 +1,6 @@
 //! What a person's own command leaves in the journal, so that `status` and the next start know it.
 
+use super::locate::Located;
 use super::{Executor, Registration};
 use crate::journal::{JournalError, Record};
 use crate::model::Asn;
@@ -20,6 +21,17 @@ impl Executor {
         if known_asn != Some(value) {
             let source = asn.map(|(_, source)| source.to_owned()).unwrap_or_default();
             self.append(Record::AsnSettled { value, source, previous: known_asn.flatten() })?;
+        }
+        Ok(())
+    }
+
+    /// Where the configured resources were found, so that the next search begins there.
+    pub fn note_regions(&self, located: &Located) -> Result<(), JournalError> {
+        for (selector, region) in &located.found {
+            let known = self.journal.borrow().progress().regions.get(selector).cloned();
+            if known.as_ref() != Some(region) {
+                self.append(Record::RegionFound { selector: selector.clone(), region: region.clone() })?;
+            }
         }
         Ok(())
     }

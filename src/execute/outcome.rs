@@ -100,24 +100,24 @@ impl Executor {
             match self.perform(step, order).await? {
                 Outcome::Done => return Ok(()),
                 Outcome::Refused(error) if error.is_not_found() => {
-                    self.resolve_open_write(owner, region).await?;
+                    self.resolve_open_write(owner).await?;
                     return Ok(());
                 }
                 Outcome::Refused(error) => return Err(error.into()),
                 Outcome::Unconfirmed(why) => last = why,
             }
             tokio::time::sleep(Duration::from_secs(1 << attempt.min(4))).await;
-            if self.resolve_open_write(owner, region).await? {
+            if self.resolve_open_write(owner).await? {
                 return Ok(());
             }
         }
         Err(ExecuteError::Unconfirmed { action: step.action.name(), target: step.target.clone(), why: last })
     }
 
-    /// Looks what became of the open write. True where there is none (any more).
-    pub async fn resolve_open_write(&self, owner: &Owner, region: &str) -> Result<bool, ExecuteError> {
+    /// Looks what became of the open write, in the region that it went to. True where there is none (any more).
+    pub async fn resolve_open_write(&self, owner: &Owner) -> Result<bool, ExecuteError> {
         let Some(pending) = self.journal.borrow().progress().pending.clone() else { return Ok(true) };
-        let inventory = self.look(region, false).await?;
+        let inventory = self.look(&pending.region, false).await?;
         self.remember_absences(&inventory);
         match settle_pending(&pending, owner, None, &inventory, self.clock.now()) {
             Pending::Concluded(concluded) => {

@@ -156,6 +156,8 @@ impl Progress {
             Record::GatewayReleased { id, .. } => {
                 if self.registered.as_ref().is_some_and(|registered| registered.id == *id) {
                     self.registered = None;
+                    // It was about that customer gateway; the next look decides anew.
+                    self.decision = None;
                 }
             }
             Record::AlertRaised { alert } => {

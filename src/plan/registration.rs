@@ -8,6 +8,7 @@ use crate::facts::findings;
 use crate::journal::replay::{PendingWrite, Progress};
 use crate::model::{CustomerGateway, Finding, Inventory, Timestamp};
 use jiff::SignedDuration;
+use std::net::IpAddr;
 
 /// A request that got no answer is dead, or was accepted, 15 minutes after it was signed: the cloud refuses older
 /// signatures (cloud/api.md 3, `InvalidTimeStamp.Expired`). One minute more for the effect to show.
@@ -57,6 +58,10 @@ pub enum Pending {
 pub fn settle_pending(pending: &PendingWrite, owner: &Owner, token: Option<&str>, inventory: &Inventory, now: Timestamp) -> Pending {
     let found = |id: &str| Pending::Concluded(Concluded { intent: pending.intent, found: Some(id.to_owned()) });
     let absent = || Pending::Concluded(Concluded { intent: pending.intent, found: None });
+    if pending.region != inventory.region {
+        // What another region shows says nothing about it.
+        return Pending::Wait((pending.last_sent + LATE_EFFECT).max(now + ABSENT_TWICE));
+    }
     let by_id = inventory.customer_gateways.iter().find(|gateway| gateway.id == pending.target);
     match pending.action.as_str() {
         "CreateCustomerGateway" => {
@@ -262,7 +267,7 @@ impl Case<'_> {
             action: StepAction::CreateCustomerGateway,
             target: self.desired.ip.to_string(),
             strategy: None,
-            reason: format!("no customer gateway of this device exists in {}", self.desired.region),
+            reason: self.why_create(),
             destructive: false,
         };
         let next = match self.reads_may_lag() {
@@ -270,6 +275,14 @@ impl Case<'_> {
             None => Next::Do(step.clone()),
         };
         Decision { kind: DecisionKind::Create, customer_gateway: None, steps: vec![step], gates, findings, next, concluded: None }
+    }
+
+    fn why_create(&self) -> String {
+        let region = &self.desired.region;
+        match self.progress.registered.as_ref().filter(|known| known.region == *region && IpAddr::V4(self.desired.ip) == known.ip) {
+            Some(known) => format!("{}, registered for this device, no longer exists in {region}", known.id),
+            None => format!("no customer gateway of this device exists in {region}"),
+        }
     }
 
     /// What we registered moments ago is not shown: when to look again before believing that it is gone.

@@ -16,6 +16,8 @@ pub struct CallRecord {
     /// `RegionId`, where the call bore one.
     pub region: Option<String>,
     pub token: Option<String>,
+    /// The header that bears the V3 signature.
+    pub authorization: Option<String>,
     pub parameters: BTreeMap<String, String>,
     pub is_write: bool,
     /// What was done to the call, if anything.
@@ -37,6 +39,7 @@ impl CallRecord {
             action: request.action.clone(),
             region: request.filter("RegionId").map(str::to_owned),
             token: request.client_token().map(str::to_owned),
+            authorization: request.headers.get("authorization").cloned(),
             parameters: request.parameters.clone(),
             is_write: api::is_write(&request.action),
             fault: None,

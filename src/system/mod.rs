@@ -1,5 +1,6 @@
 //! What the operating system gives: time, service manager, signals, files.
 
+pub mod alarm;
 pub mod atomic_file;
 pub mod clock;
 pub mod environment;

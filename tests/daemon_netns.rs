@@ -1,0 +1,102 @@
+//! A real interface in a network namespace: what `ip addr` does to it, the daemon tells.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test program that runs real processes")]
+
+mod common;
+
+use common::daemon::Daemon;
+use common::device::{ADDRESS, Device, alerts};
+use common::ip;
+use common::simulated::Sim;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+fn line() {
+    ip("link add g0 type veth peer name i0");
+    ip("link set g0 up");
+    ip("link set i0 up");
+    ip(&format!("addr add {ADDRESS}/24 dev g0"));
+}
+
+#[test]
+fn an_address_that_ip_changes_is_told() {
+    if !common::inside_a_network_of_its_own("an_address_that_ip_changes_is_told") {
+        return;
+    }
+    line();
+    let sim = Sim::empty();
+    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"1s\"".into());
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+
+    let moves = 5;
+    for turn in 1..=moves {
+        let old = if turn == 1 { ADDRESS.to_owned() } else { format!("203.0.113.{}", 100 + turn - 1) };
+        let new = format!("203.0.113.{}", 100 + turn);
+        ip(&format!("addr del {old}/24 dev g0"));
+        ip(&format!("addr add {new}/24 dev g0"));
+        let changed = Instant::now();
+        let told = format!("to {new} ");
+        while !daemon.stderr().contains(&told) {
+            assert!(changed.elapsed() < common::daemon::PATIENCE, "{}", daemon.stderr());
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        common::measured("ip addr add to the alert on stderr", changed.elapsed());
+        daemon.wait_status("the new address", |status| status["address"]["value"] == new && status["address"]["settled"] == true);
+    }
+    daemon.wait_decision("replace");
+    daemon.wait_alert("raised replacement.needed", 1);
+    // An interface without an address is one that says nothing.
+    ip(&format!("addr del 203.0.113.{}/24 dev g0", 100 + moves));
+    daemon.wait_status("still the last one", |status| status["address"]["value"] == format!("203.0.113.{}", 100 + moves));
+    assert_eq!(device.status()["decision"], "replace");
+    ip(&format!("addr add {ADDRESS}/24 dev g0"));
+    daemon.wait_alert("cleared replacement.needed", 1);
+    daemon.wait_decision("in_sync");
+    let stderr = daemon.stop();
+    assert!(!stderr.contains("observation.degraded"), "{stderr}");
+    assert!(!alerts(&device.history()).iter().any(|alert| alert.contains("observation.degraded")));
+}
+
+#[test]
+fn an_interface_that_comes_later_is_found() {
+    if !common::inside_a_network_of_its_own("an_interface_that_comes_later_is_found") {
+        return;
+    }
+    let sim = Sim::empty();
+    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"0s\"".into());
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_heard("READY=1");
+    line();
+    daemon.wait_decision("in_sync");
+    assert_eq!(sim.only_gateway()["IpAddress"], ADDRESS);
+    daemon.stop();
+}
+
+#[test]
+fn the_way_to_the_vpn_gateway_tells_the_address() {
+    if !common::inside_a_network_of_its_own("the_way_to_the_vpn_gateway_tells_the_address") {
+        return;
+    }
+    line();
+    ip("link set i0 address 02:00:00:00:00:02");
+    ip("route add 47.96.1.0/24 via 203.0.113.1 dev g0 onlink");
+    let sim = Sim::with(json!({"VpnGateways": [
+        {"VpnGatewayId": "vpn-1", "InternetIp": "47.96.1.1", "DisasterRecoveryInternetIp": "47.96.1.2"},
+    ]}));
+    let device = Device::new(&sim).with(|device| {
+        device.address = "sources = [\"route:vpn-gateway\"]\nsettle = \"0s\"".into();
+        device.cloud = "vpn_gateway = \"vpn-1\"".into();
+    });
+    let plan = device.cgwd(&["plan"]).expect(4).json();
+    assert_eq!(plan["address"]["value"], ADDRESS);
+    let mut daemon = Daemon::start(&device);
+    let status = daemon.wait_decision("in_sync");
+    assert_eq!(status["address"]["source"], "route:vpn-gateway");
+    assert_eq!(sim.only_gateway()["IpAddress"], ADDRESS);
+    daemon.stop();
+    // Once more, when there is something in the journal.
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    daemon.stop();
+}
