@@ -1,5 +1,7 @@
 //! Real files.
 
+#![expect(clippy::disallowed_methods, reason = "a test damages a file the way a crash does")]
+
 use super::*;
 use crate::system::scratch::Scratch;
 use std::os::unix::fs::PermissionsExt;
@@ -89,7 +91,8 @@ fn a_newer_format_is_refused_with_a_way_on() {
 
 #[test]
 fn a_damaged_file_is_refused_with_a_way_on() {
-    let files: [(&str, fn(&Path)); 3] = [
+    type Damage = fn(&Path);
+    let files: [(&str, Damage); 3] = [
         ("text instead of a database", |path| std::fs::write(path, "this is no database, but it is long enough for a header").unwrap()),
         ("zeros in the middle", |path| {
             let mut bytes = std::fs::read(path).unwrap();
