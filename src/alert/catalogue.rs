@@ -252,7 +252,7 @@ pub const CATALOGUE: &[Event] = &[
         severity: Severity::Error,
         message_id: "7d2bb8ac68d7441b8688c0e259d604d5",
         subject: "the cloud refuses the credentials or the rights",
-        text: "The cloud answers, but it rejects the credentials or says that they may not do this. The cloud's state is unknown and nothing is written.",
+        text: "The cloud rejects the credentials or says that they may not do this, or this device has none. The cloud's state is unknown and nothing is written.",
         safe: "Changing the credentials: the files are read again for each call, and systemd's credentials at a restart.",
         remedy: "see whether the credentials are current, hold the rights that the named call needs, and are allowed from the address of this device",
         nature: Nature::Condition,

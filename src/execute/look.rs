@@ -3,6 +3,7 @@
 use super::{ExecuteError, Executor};
 use crate::cloud::error::CloudError;
 use crate::model::Inventory;
+use crate::plan::{LATE_EFFECT, Owner, effect_of};
 
 impl Executor {
     /// One reading of the region. The gateway that we know as ours is asked for by its id where the list lacks it: a list
@@ -28,7 +29,7 @@ impl Executor {
     }
 
     /// An absence counts only where it is seen twice; this is the first sight's time.
-    pub(super) fn remember_absences(&self, inventory: &Inventory) {
+    pub(super) fn remember_absences(&self, owner: &Owner, inventory: &Inventory) {
         let now = self.clock.now();
         let mut journal = self.journal.borrow_mut();
         let progress = journal.progress_mut();
@@ -40,11 +41,10 @@ impl Executor {
             progress.missing_since = Some(now);
         }
         if let Some(pending) = progress.pending.as_mut().filter(|pending| pending.region == inventory.region) {
-            let effect = inventory.customer_gateways.iter().any(|gateway| gateway.ip.to_string() == pending.target);
-            match (effect, pending.absent_since) {
+            match (effect_of(pending, owner, inventory).is_some(), pending.absent_since) {
                 (true, _) => pending.absent_since = None,
                 // An absence before the request is dead proves nothing, so it does not start the count.
-                (false, None) if now >= pending.last_sent + crate::plan::LATE_EFFECT => pending.absent_since = Some(now),
+                (false, None) if now >= pending.last_sent + LATE_EFFECT => pending.absent_since = Some(now),
                 (false, _) => {}
             }
         }

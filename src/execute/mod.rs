@@ -107,7 +107,7 @@ impl Executor {
                 self.resolve_open_write(&want.desired.owner).await?;
             }
             let inventory = self.look(&want.desired.region, false).await?;
-            self.remember_absences(&inventory);
+            self.remember_absences(&want.desired.owner, &inventory);
             let decision = self.decide(want, &inventory);
             let decision = match &decision.concluded {
                 Some(concluded) => {

@@ -6,7 +6,7 @@ use crate::cloud::customer_gateways::created_id;
 use crate::cloud::error::{Certainty, CloudError};
 use crate::cloud::write_call::Written;
 use crate::journal::{JournalError, Record};
-use crate::plan::{Concluded, Owner, Pending, Step, StepAction, settle_pending};
+use crate::plan::{Concluded, LATE_EFFECT, Owner, Pending, Step, StepAction, settle_pending};
 use std::time::Duration;
 
 /// How one attempt of a write ended.
@@ -21,6 +21,8 @@ pub enum Outcome {
 
 /// Attempts of one removal step before a person is asked to look.
 const ATTEMPTS: u32 = 6;
+/// An absence counts only where it is seen twice: so long a command waits for its second look.
+const SECOND_LOOK: Duration = Duration::from_secs(90);
 
 impl Executor {
     pub(super) fn record_outcome(
@@ -97,34 +99,67 @@ impl Executor {
         let order = Order { region, desired: None };
         let mut last = String::new();
         for attempt in 0..ATTEMPTS {
+            self.nothing_else_is_open(step)?;
             match self.perform(step, order).await? {
                 Outcome::Done => return Ok(()),
-                Outcome::Refused(error) if error.is_not_found() => {
-                    self.resolve_open_write(owner).await?;
-                    return Ok(());
-                }
+                // Also where an earlier copy is still under way: there is nothing left that it could change.
+                Outcome::Refused(error) if error.is_not_found() => return Ok(self.conclude_open(&step.target)?),
                 Outcome::Refused(error) => return Err(error.into()),
                 Outcome::Unconfirmed(why) => last = why,
             }
             tokio::time::sleep(Duration::from_secs(1 << attempt.min(4))).await;
-            if self.resolve_open_write(owner).await? {
+            if matches!(self.look_after_open_write(owner, region).await?, Pending::Concluded(Concluded { found: Some(_), .. })) {
                 return Ok(());
             }
         }
         Err(ExecuteError::Unconfirmed { action: step.action.name(), target: step.target.clone(), why: last })
     }
 
-    /// Looks what became of the open write, in the region that it went to. True where there is none (any more).
+    /// Resolves the write that is still open, by looking. False where another one may still take effect; one of a removal is in
+    /// no removal's way: the same step sends it again.
     pub async fn resolve_open_write(&self, owner: &Owner) -> Result<bool, ExecuteError> {
-        let Some(pending) = self.journal.borrow().progress().pending.clone() else { return Ok(true) };
-        let inventory = self.look(&pending.region, false).await?;
-        self.remember_absences(&inventory);
-        match settle_pending(&pending, owner, None, &inventory, self.clock.now()) {
-            Pending::Concluded(concluded) => {
-                self.conclude(&concluded)?;
-                Ok(true)
+        loop {
+            let Some(pending) = self.journal.borrow().progress().pending.clone() else { return Ok(true) };
+            let until = match self.look_after_open_write(owner, &pending.region).await? {
+                Pending::Concluded(_) => return Ok(true),
+                Pending::Resend => self.clock.now(),
+                Pending::Wait(until) => until,
+            };
+            let wait = self.time_until(until);
+            if wait > SECOND_LOOK {
+                return Ok(is_of_removal(&pending.action));
             }
-            Pending::Resend | Pending::Wait(_) => Ok(false),
+            tokio::time::sleep(wait).await;
         }
     }
+
+    /// One look at what became of the open write, journaled where it tells.
+    async fn look_after_open_write(&self, owner: &Owner, region: &str) -> Result<Pending, ExecuteError> {
+        let inventory = self.look(region, false).await?;
+        self.remember_absences(owner, &inventory);
+        let pending = self.journal.borrow().progress().pending.clone();
+        let settled = pending.map(|pending| settle_pending(&pending, owner, false, &inventory, self.clock.now()));
+        let settled = settled.unwrap_or(Pending::Resend);
+        if let Pending::Concluded(concluded) = &settled {
+            self.conclude(concluded)?;
+        }
+        Ok(settled)
+    }
+
+    fn conclude_open(&self, target: &str) -> Result<(), JournalError> {
+        let open = self.journal.borrow().progress().pending.as_ref().map(|pending| pending.intent);
+        open.map_or(Ok(()), |intent| self.conclude(&Concluded { intent, found: Some(target.to_owned()) }))
+    }
+
+    fn nothing_else_is_open(&self, step: &Step) -> Result<(), ExecuteError> {
+        let journal = self.journal.borrow();
+        let other = journal.progress().pending.as_ref();
+        let Some(other) = other.filter(|open| open.action != step.action.name() || open.target != step.target) else { return Ok(()) };
+        let why = format!("an earlier {} for {} can still take effect until {}", other.action, other.target, other.last_sent + LATE_EFFECT);
+        Err(ExecuteError::Unconfirmed { action: step.action.name(), target: step.target.clone(), why })
+    }
+}
+
+fn is_of_removal(action: &str) -> bool {
+    [StepAction::UnTagResources, StepAction::DeleteCustomerGateway].iter().any(|removal| removal.name() == action)
 }

@@ -53,6 +53,8 @@ pub struct PendingWrite {
     pub client_token: String,
     pub generation: u32,
     pub request_hash: String,
+    /// Before it was sent for the first time.
+    pub intended_at: Timestamp,
     pub last_sent: Timestamp,
     /// Whether it went out more than once: a refusal of the last attempt then says nothing of the earlier ones.
     pub resent: bool,
@@ -128,6 +130,7 @@ impl Progress {
                     client_token: client_token.clone(),
                     generation: *generation,
                     request_hash: request_hash.clone(),
+                    intended_at: at,
                     last_sent: at,
                     resent: false,
                     poisoned: false,
@@ -183,3 +186,6 @@ impl Progress {
         self.pending.as_mut().filter(|pending| pending.intent == intent)
     }
 }
+
+#[cfg(test)]
+mod tests;

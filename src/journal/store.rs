@@ -56,13 +56,14 @@ impl JournalError {
                     path.display()
                 )
             }
-            JournalError::Damaged { path, .. } | JournalError::Open { path, .. } if !self.is_storage() => format!(
+            JournalError::Damaged { path, .. } => format!(
                 "keep a copy of {0}, then move it away: cgwd begins a new journal and finds its customer gateway by its tags. `sqlite3 {0} .recover` shows what can be read",
                 path.display()
             ),
             JournalError::Corrupt(_) => {
                 "keep a copy of the journal and move it away: cgwd begins a new one and finds its customer gateway by its tags".into()
             }
+            JournalError::Open { .. } if !self.is_storage() => "another process may be busy with it: try again".into(),
             _ => "check that the state directory is writable and the disk is not full, then restart cgwd".into(),
         }
     }
@@ -96,6 +97,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// As a journal that was left with these records.
+    pub fn holding(entries: Vec<Entry>) -> Memory {
+        Memory { entries: Rc::new(RefCell::new(entries)), fails_after: Rc::default() }
+    }
+
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.borrow().clone()
     }
@@ -120,8 +126,8 @@ impl Journal {
         if found == 0 {
             create(&connection, machine_identity)?;
         }
-        prune(&connection)?;
-        Journal::load(connection)
+        prune(&connection).map_err(|error| place(&path, error))?;
+        Journal::load(connection).map_err(|error| place(&path, error))
     }
 
     /// For looking only, also while a daemon writes. `None` where there is no journal yet.
@@ -143,7 +149,7 @@ impl Journal {
         match found {
             0 => Ok(None),
             found if found > SCHEMA => Err(JournalError::Newer { path, found }),
-            _ => Journal::load(connection).map(Some),
+            _ => Journal::load(connection).map(Some).map_err(|error| place(&path, error)),
         }
     }
 
@@ -287,11 +293,25 @@ fn check_integrity(connection: &Connection, path: &Path) -> Result<(), JournalEr
     if verdict == "ok" { Ok(()) } else { Err(JournalError::Damaged { path: path.to_owned(), why: verdict }) }
 }
 
+/// Another process that is busy with it, for instance, is no damage.
 fn damaged(path: &Path, error: rusqlite::Error) -> JournalError {
-    if is_disk(&error) {
-        return JournalError::Open { path: path.to_owned(), source: error };
+    if is_damage(&error) {
+        return JournalError::Damaged { path: path.to_owned(), why: error.to_string() };
     }
-    JournalError::Damaged { path: path.to_owned(), why: error.to_string() }
+    JournalError::Open { path: path.to_owned(), source: error }
+}
+
+/// Damage may show only when the records are read; it is named with the file all the same.
+fn place(path: &Path, error: JournalError) -> JournalError {
+    match error {
+        JournalError::Read(source) | JournalError::Write(source) if is_damage(&source) => damaged(path, source),
+        other => other,
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
 fn read_unshared(path: &Path) -> Result<(Connection, i64), JournalError> {
@@ -315,3 +335,6 @@ fn make_private_directory(directory: &Path) -> Result<(), JournalError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|source| JournalError::Directory { path: directory.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests;

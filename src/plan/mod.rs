@@ -12,7 +12,7 @@ mod token;
 
 pub use decision::{Concluded, Decision, DecisionKind, Gate, Hold, HoldReason, Next, Step, StepAction, Strategy};
 pub use ownership::{MARK_DEVICE, MARK_OWNER, MARK_PLAN, Owner, Ownership};
-pub use registration::{LATE_EFFECT, Pending, plan, settle_pending};
+pub use registration::{LATE_EFFECT, Pending, effect_of, plan, settle_pending};
 pub use removal::{Removal, plan_removal};
 pub use token::client_token;
 
@@ -71,3 +71,6 @@ pub struct Situation<'a> {
     pub policy: RegistrationPolicy,
     pub inventory: &'a Inventory,
 }
+
+#[cfg(test)]
+mod tests;

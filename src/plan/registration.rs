@@ -28,16 +28,15 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Timestamp) -> D
     let Some(desired) = situation.desired else {
         return Decision::blocked(situation.findings.to_vec(), situation.gates.to_vec());
     };
-    let pending = progress.pending.as_ref().map(|pending| {
-        let token = client_token(&progress.journal_id, &pending.action, &desired.intention(), pending.generation);
-        settle_pending(pending, &desired.owner, Some(&token), situation.inventory, now)
-    });
     let mut decision = decide(situation, desired, progress, now);
-    match pending {
-        None => {}
-        Some(Pending::Concluded(concluded)) => decision.concluded = Some(concluded),
-        Some(Pending::Resend) => hold_other_writes(&mut decision, progress),
-        Some(Pending::Wait(until)) => hold_for_pending(&mut decision, progress, until),
+    if let Some(pending) = &progress.pending {
+        let wanted = is_wanted(pending, &decision, desired, progress);
+        match settle_pending(pending, &desired.owner, wanted, situation.inventory, now) {
+            Pending::Concluded(concluded) => decision.concluded = Some(concluded),
+            // The decision's next step is that very write.
+            Pending::Resend => {}
+            Pending::Wait(until) => hold_for_pending(&mut decision, pending, until),
+        }
     }
     if decision.kind == DecisionKind::Blocked {
         decision.next = Next::Nothing;
@@ -54,47 +53,47 @@ pub enum Pending {
     Wait(Timestamp),
 }
 
-/// `token` is the ClientToken that a create would carry now: where it is the pending one's, that is what we still want.
-pub fn settle_pending(pending: &PendingWrite, owner: &Owner, token: Option<&str>, inventory: &Inventory, now: Timestamp) -> Pending {
-    let found = |id: &str| Pending::Concluded(Concluded { intent: pending.intent, found: Some(id.to_owned()) });
-    let absent = || Pending::Concluded(Concluded { intent: pending.intent, found: None });
+/// Whether the next step is the pending write itself: the same call, and for a create the same token, so the same intention.
+fn is_wanted(pending: &PendingWrite, decision: &Decision, desired: &Desired, progress: &Progress) -> bool {
+    let step = decision.steps.first().filter(|_| decision.next != Next::Nothing);
+    let same_call = step.is_some_and(|step| step.action.name() == pending.action && step.target == pending.target);
+    let creates = pending.action == StepAction::CreateCustomerGateway.name();
+    let token = || client_token(&progress.journal_id, &pending.action, &desired.intention(), pending.generation);
+    same_call && (!creates || token() == pending.client_token)
+}
+
+/// `wanted`: the pending write is what would be sent now. Then it may go out again for as long as its first copy can still
+/// arrive; later, and where something else is wanted, only looking tells what became of it.
+pub fn settle_pending(pending: &PendingWrite, owner: &Owner, wanted: bool, inventory: &Inventory, now: Timestamp) -> Pending {
+    let concluded = |found| Pending::Concluded(Concluded { intent: pending.intent, found });
     if pending.region != inventory.region {
         // What another region shows says nothing about it.
         return Pending::Wait((pending.last_sent + LATE_EFFECT).max(now + ABSENT_TWICE));
     }
+    if let Some(found) = effect_of(pending, owner, inventory) {
+        return concluded(Some(found));
+    }
+    if wanted && !pending.poisoned && now < pending.intended_at + LATE_EFFECT {
+        return Pending::Resend;
+    }
+    match proven_absent(pending, now) {
+        Ok(()) => concluded(None),
+        Err(until) => Pending::Wait(until),
+    }
+}
+
+/// The id of what the pending write made or changed, where the reading shows its effect.
+pub fn effect_of(pending: &PendingWrite, owner: &Owner, inventory: &Inventory) -> Option<String> {
     let by_id = inventory.customer_gateways.iter().find(|gateway| gateway.id == pending.target);
+    let is_ours = |gateway: &&CustomerGateway| owner.ownership(gateway) == Ownership::Ours;
     match pending.action.as_str() {
         "CreateCustomerGateway" => {
-            let made = inventory
-                .customer_gateways
-                .iter()
-                .find(|gateway| gateway.ip.to_string() == pending.target && owner.ownership(gateway) == Ownership::Ours);
-            if let Some(made) = made {
-                return found(&made.id);
-            }
-            if token == Some(pending.client_token.as_str()) && !pending.poisoned {
-                return Pending::Resend;
-            }
-            match proven_absent(pending, now) {
-                Ok(()) => absent(),
-                Err(until) => Pending::Wait(until),
-            }
+            let made = inventory.customer_gateways.iter().filter(|gateway| gateway.ip.to_string() == pending.target).find(is_ours);
+            made.map(|made| made.id.clone())
         }
-        // Marks carry no token: writing the same tag again has the same end.
-        "TagResources" => match by_id {
-            Some(gateway) if owner.is_fully_marked(gateway) => found(&gateway.id),
-            Some(_) => Pending::Resend,
-            None => absent(),
-        },
-        "UnTagResources" => match by_id {
-            Some(gateway) if owner.ownership(gateway) != Ownership::Ours => found(&gateway.id),
-            Some(_) => Pending::Resend,
-            None => absent(),
-        },
-        _ => match by_id {
-            None => found(&pending.target),
-            Some(_) => Pending::Resend,
-        },
+        "TagResources" => by_id.filter(|gateway| owner.is_fully_marked(gateway)).map(|gateway| gateway.id.clone()),
+        "UnTagResources" => by_id.filter(is_ours).is_none().then(|| pending.target.clone()),
+        _ => by_id.is_none().then(|| pending.target.clone()),
     }
 }
 
@@ -109,23 +108,14 @@ fn proven_absent(pending: &PendingWrite, now: Timestamp) -> Result<(), Timestamp
     }
 }
 
-fn hold_for_pending(decision: &mut Decision, progress: &Progress, until: Timestamp) {
-    let Some(pending) = &progress.pending else { return };
+/// There is never a second open write: until the pending one is resolved, no other goes out.
+fn hold_for_pending(decision: &mut Decision, pending: &PendingWrite, until: Timestamp) {
     decision.gates.push(Gate::refused(
         "unconfirmed",
         format!("{} for {} has no confirmed outcome; it can take effect until {until}", pending.action, pending.target),
     ));
-    if matches!(decision.next, Next::Do(_)) {
+    if decision.next != Next::Nothing {
         decision.next = Next::Wait(Hold { reason: HoldReason::Unconfirmed, until });
-    }
-}
-
-/// There is never a second open write: until the pending one is resolved, only it may go out.
-fn hold_other_writes(decision: &mut Decision, progress: &Progress) {
-    let Some(pending) = &progress.pending else { return };
-    let other = matches!(&decision.next, Next::Do(step) if step.action.name() != pending.action || step.target != pending.target);
-    if other {
-        hold_for_pending(decision, progress, pending.last_sent + LATE_EFFECT);
     }
 }
 

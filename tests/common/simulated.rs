@@ -205,12 +205,15 @@ pub mod tempdir {
 
     impl Dir {
         pub fn new() -> Dir {
-            let number = NONCE.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("cgwd-test-{}-{number}", std::process::id()));
-            // What a killed run with the same process id left.
-            let _gone = std::fs::remove_dir_all(&path);
-            std::fs::create_dir_all(&path).unwrap();
-            Dir(path)
+            // Process ids repeat, over time and in namespaces: whoever makes the directory has it.
+            loop {
+                let number = NONCE.fetch_add(1, Ordering::Relaxed);
+                let path = std::env::temp_dir().join(format!("cgwd-blackbox-{}-{number}", std::process::id()));
+                match std::fs::create_dir(&path) {
+                    Ok(()) => return Dir(path),
+                    Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists, "{}", path.display()),
+                }
+            }
         }
 
         pub fn path(&self) -> &Path {

@@ -97,7 +97,7 @@ fn addresses(page: &mut Page) {
                 RangeKind::Unusable => ("error", "error"),
                 RangeKind::NotPublic => ("error", "warning (`address.not_private`)"),
                 RangeKind::Private => ("error", "usable"),
-                RangeKind::Documentation => ("warning", "warning"),
+                RangeKind::Documentation => ("warning", "warning (and `address.not_private`)"),
             };
             vec![
                 code(range.written),
@@ -259,7 +259,7 @@ fn is_list(line: &&str) -> bool {
 
 fn words(row: &Row) -> String {
     let words = row.meaning.lines().filter(|line| !is_list(line)).collect::<Vec<_>>().join(" ");
-    if row.meaning.lines().any(|line| is_list(&line)) { format!("{} See below.", words.trim_end_matches(':')) } else { words }
+    if row.meaning.lines().any(|line| is_list(&line)) { format!("{}. See below.", words.trim_end_matches(':')) } else { words }
 }
 
 fn lists(page: &mut Page, table: &Table) {
