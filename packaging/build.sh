@@ -152,7 +152,7 @@ runner() {
 }
 
 # From the list inside the very binary (cargo-auditable).
-sbom() { auditable2cdx "$1"; }
+sbom() { auditable2cdx "$1" | python3 -m json.tool; }
 
 version() { dpkg-parsechangelog -l packaging/changelog -S Version; }
 

@@ -39,7 +39,7 @@ pub fn run(context: &Context, arguments: &ManArgs) -> Result<Exit, Failure> {
 /// A page begun with its title. It bears no date: the version says how old it is, and two builds give the same page.
 fn titled(name: &str, section: &str, manual: &str) -> Roff {
     let mut page = Roff::new();
-    page.control("TH", [name, section, "", concat!("cgwd ", env!("CARGO_PKG_VERSION")), manual]);
+    page.control("TH", [name, section, " ", concat!("cgwd ", env!("CARGO_PKG_VERSION")), manual]);
     // Neither hyphenated nor stretched: both spoil commands and keys.
     page.control("nh", []).control("ad", ["l"]);
     page
@@ -49,8 +49,13 @@ fn section(page: &mut Roff, title: &str) {
     page.control("SH", [title]);
 }
 
-fn paragraph(page: &mut Roff, text: &str) {
-    page.control("PP", []).text(marked(text));
+fn paragraphs(page: &mut Roff, texts: &[&str]) {
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            page.control("PP", []);
+        }
+        page.text(marked(text));
+    }
 }
 
 /// A term and what it means.

@@ -1,6 +1,6 @@
 //! cgwd(8): every command on one page, as a person searches it.
 
-use super::{bold, item, marked, paragraph, placeholder, roman, section, see_also, titled};
+use super::{bold, item, marked, paragraphs, placeholder, roman, section, see_also, titled};
 use crate::cli::exit::Exit;
 use crate::config::DEFAULT_PATH;
 use clap::{Arg, Command};
@@ -18,7 +18,7 @@ pub fn page(command: &Command) -> Roff {
         commands(&mut page, "cgwd", subcommand);
     }
     section(&mut page, "OPTIONS");
-    paragraph(&mut page, "Every command takes these:");
+    paragraphs(&mut page, &["Every command takes these:"]);
     for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
         option(&mut page, argument);
     }
@@ -29,16 +29,17 @@ pub fn page(command: &Command) -> Roff {
 
 fn description(page: &mut Roff) {
     section(page, "DESCRIPTION");
-    for text in [
-        "`cgwd` runs on an on-premises VPN appliance and keeps Alibaba Cloud's record of it true: the customer gateway, which holds \
+    paragraphs(
+        page,
+        &[
+            "`cgwd` runs on an on-premises VPN appliance and keeps Alibaba Cloud's record of it true: the customer gateway, which holds \
          the appliance's IPv4 address and BGP ASN and can't be edited. It notices a change at once, says what is wrong and what to do, \
          and creates or adopts the customer gateway where none is registered.",
-        "`cgwd run` is the daemon; systemd starts it as `cgwd.service`. Every other command is for people and scripts. What the daemon \
+            "`cgwd run` is the daemon; systemd starts it as `cgwd.service`. Every other command is for people and scripts. What the daemon \
          did and why is in the journal (`journalctl -u cgwd`; `journalctl -x` explains each alert) and in `cgwd history`.",
-        "`cgwd check`, `plan`, `status`, `history` and `config` never write to the cloud.",
-    ] {
-        paragraph(page, text);
-    }
+            "`cgwd check`, `plan`, `status`, `history` and `config` never write to the cloud.",
+        ],
+    );
 }
 
 /// A command that does something itself has its own heading; one that only groups others lends them its name.

@@ -1,6 +1,6 @@
 //! cgwd.toml(5): every key of the configuration, from its one table.
 
-use super::{body, bold, item, paragraph, roman, section, see_also, titled};
+use super::{body, bold, item, paragraphs, roman, section, see_also, titled};
 use crate::config::DEFAULT_PATH;
 use crate::config::duration_text;
 use crate::config::schema::{Default, Kind, Row, TABLES, Table};
@@ -15,15 +15,16 @@ pub fn page() -> Roff {
     page.control("br", []);
     page.text([bold("/etc/cgwd/config.d/*.toml")]);
     section(&mut page, "DESCRIPTION");
-    for text in [
-        "The configuration is TOML. Files of `config.d` are merged over `config.toml` in name order. An unknown key is an error that names \
+    paragraphs(
+        &mut page,
+        &[
+            "The configuration is TOML. Files of `config.d` are merged over `config.toml` in name order. An unknown key is an error that names \
          the nearest valid one. `cgwd config check` tells every mistake at once, `cgwd config show` what holds and where it came from, \
          `cgwd config example` prints a commented file.",
-        "Secrets never stand here: keys whose name ends in `_file` name the file that holds one.",
-        "After a change: `systemctl reload cgwd`. A configuration that does not hold is alerted, and the one before stays in force.",
-    ] {
-        paragraph(&mut page, text);
-    }
+            "Secrets never stand here: keys whose name ends in `_file` name the file that holds one.",
+            "After a change: `systemctl reload cgwd`. A configuration that does not hold is alerted, and the one before stays in force.",
+        ],
+    );
     for table in TABLES {
         table_section(&mut page, table);
     }
