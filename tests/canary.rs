@@ -151,7 +151,8 @@ fn in_no_file(device: &Device) {
 
 #[test]
 fn no_failure_tells_a_secret() {
-    let faults = |kind: &str| format!("[[fault]]\naction = \"Describe*\"\nevery = 3\n{kind}\n[[fault]]\naction = \"Create*\"\nnth = 1\n{kind}\n");
+    let faults =
+        |kind: &str| format!("[[fault]]\naction = \"Describe*\"\nevery = 3\n{kind}\n[[fault]]\naction = \"Create*\"\nnth = 1\n{kind}\n");
     for kind in [
         "kind = \"garbage_after\"",
         "kind = \"truncated_after\"",

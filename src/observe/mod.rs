@@ -21,8 +21,8 @@ pub use https::EchoOptions;
 pub use settle::{Change, Settle};
 pub use watch::{Wake, Watch};
 
-use crate::system::wake::since_boot;
 use crate::model::{AddressSettings, AddressSource, BgpSettings, BgpSource, Observation, Prefix, Reading};
+use crate::system::wake::since_boot;
 use https::Echo;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};

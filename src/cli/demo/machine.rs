@@ -173,7 +173,7 @@ mod tests {
                 source: "route:192.0.2.1".to_owned(),
                 value: route.map_or_else(unknown, |address| Observation::Known(IpAddr::from(address))),
                 took: Duration::ZERO,
-        taken: Duration::ZERO,
+                taken: Duration::ZERO,
             },
             bgp: vec![(
                 BgpSource::Frr(None),
