@@ -309,6 +309,13 @@ impl Daemon {
         examined.findings.iter().any(contradicts) && told("observation.disagreement")
     }
 
+    fn settled_address_is_unusable(&self, examined: &Examined) -> bool {
+        let settled = self.address.settled().copied();
+        let current = examined.address.as_ref().map(|address| address.value);
+        let of_address = |finding: &Finding| finding.is_error() && finding.code.starts_with("address.");
+        settled.is_some() && current == settled && examined.findings.iter().any(of_address)
+    }
+
     fn note_decision(&mut self, examined: &Examined) {
         let Some((decision, summary)) = self.decision(examined) else { return };
         let known = self.state.progress(|progress| progress.decision.clone());
@@ -329,6 +336,7 @@ impl Daemon {
             watch_only: self.watch_only().as_deref(),
             config_problem: self.config_problem.as_deref(),
             pending: self.state.progress(|progress| progress.pending.clone()),
+            unusable: self.settled_address_is_unusable(examined),
             fields: self.fields(),
         });
         let occurrences = std::mem::take(&mut self.occurrences);
@@ -353,6 +361,7 @@ impl Daemon {
         let alert = AlertText {
             code: code.clone(),
             key: key.clone(),
+            severity: Some(notice.alert.severity).filter(|severity| *severity != notice.alert.event.severity),
             message: notice.alert.message.clone(),
             remedy: notice.alert.remedy.clone(),
             fields: notice.alert.fields.to_map(),
@@ -380,7 +389,7 @@ impl Daemon {
     fn occur(&mut self, code: &str, key: &str, message: String, fields: Fields) {
         let event = event(code);
         let fields = Fields { device: Some(self.settings.device.clone()), ..fields };
-        self.occurrences.push(Alert { event, key: key.to_owned(), message, remedy: event.remedy.to_owned(), fields });
+        self.occurrences.push(Alert::new(event, key, message).with_fields(fields));
     }
 
     fn fields(&self) -> Fields {

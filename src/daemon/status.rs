@@ -1,8 +1,9 @@
 //! What the daemon knows, as one document: from its socket while it runs, from the journal when it is down.
 
 use super::{Daemon, Examined};
+use crate::alert::catalogue::find;
 use crate::journal::replay::Progress;
-use crate::model::{Asn, CustomerGateway, Settings, Timestamp};
+use crate::model::{Asn, CustomerGateway, Settings, Severity, Timestamp};
 use crate::plan::DecisionKind;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -30,7 +31,8 @@ impl Status {
             .flat_map(|progress| progress.alerts.values())
             .map(|standing| {
                 let alert = &standing.alert;
-                alert_json(&alert.code, &alert.key, &alert.message, &alert.remedy, standing.since)
+                let severity = alert.severity.or_else(|| find(&alert.code).map(|event| event.severity));
+                alert_json(&alert.code, severity, &alert.key, &alert.message, &alert.remedy, standing.since)
             })
             .collect();
         Status(json!({
@@ -104,11 +106,10 @@ impl Daemon {
         let source = source.or_else(|| self.state.progress(|progress| progress.address.as_ref().map(|settled| settled.source.clone())));
         let alerts: Vec<Value> = self
             .book
-            .standing()
-            .filter(|standing| standing.told.is_some())
+            .shown(now)
             .map(|standing| {
                 let alert = &standing.alert;
-                alert_json(alert.event.code, &alert.key, &alert.message, &alert.remedy, standing.since)
+                alert_json(alert.event.code, Some(alert.severity), &alert.key, &alert.message, &alert.remedy, standing.since)
             })
             .collect();
         let mut findings = examined.findings.clone();
@@ -162,7 +163,6 @@ pub fn address_json(value: IpAddr, source: &str, network: &str, settled: bool) -
     json!({"value": value, "source": source, "network": network, "settled": settled})
 }
 
-fn alert_json(code: &str, key: &str, message: &str, remedy: &str, since: Timestamp) -> Value {
-    let severity = crate::alert::catalogue::find(code).map(|event| event.severity);
+fn alert_json(code: &str, severity: Option<Severity>, key: &str, message: &str, remedy: &str, since: Timestamp) -> Value {
     json!({"code": code, "severity": severity, "key": key, "message": message, "remedy": remedy, "since": since.to_string()})
 }
