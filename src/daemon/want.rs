@@ -26,7 +26,12 @@ pub fn wanted(address: Option<IpAddr>, source: &str, asn: Option<Asn>, findings:
 
 /// Why nothing may be registered, as gates.
 pub fn refused_gates(findings: &[Finding]) -> Vec<Gate> {
-    findings.iter().filter(|finding| finding.is_error()).map(|finding| Gate::refused("validation", finding.message.clone())).collect()
+    findings.iter().filter(|finding| finding.is_error()).map(|finding| Gate::refused(room(finding.code), finding.message.clone())).collect()
+}
+
+/// What a finding is about is the gate that it closes: `region.mismatch` the gate `region`.
+fn room(code: &'static str) -> &'static str {
+    code.split_once('.').map_or(code, |(room, _)| room)
 }
 
 impl Wanted {

@@ -60,6 +60,8 @@ pub struct PendingWrite {
     pub resent: bool,
     /// The cloud no longer accepts its token.
     pub poisoned: bool,
+    /// An attempt ended without a trustworthy answer, or the process did before it had one. Until then it is merely under way.
+    pub unconfirmed: bool,
     /// Since when reads have not shown its effect. Not journaled: a restart looks twice again.
     pub absent_since: Option<Timestamp>,
 }
@@ -82,6 +84,10 @@ pub fn replay<'a>(journal_id: &str, entries: impl IntoIterator<Item = &'a Entry>
     let mut progress = Progress::new(journal_id);
     for entry in entries {
         progress.apply(entry)?;
+    }
+    if let Some(pending) = &mut progress.pending {
+        // Whoever sent it is gone.
+        pending.unconfirmed = true;
     }
     Ok(progress)
 }
@@ -134,6 +140,7 @@ impl Progress {
                     last_sent: at,
                     resent: false,
                     poisoned: false,
+                    unconfirmed: false,
                     absent_since: None,
                 });
             }
@@ -146,6 +153,7 @@ impl Progress {
             Record::WriteUnconfirmed { intent, poisoned, .. } => {
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to leave unconfirmed")))?;
                 pending.poisoned |= poisoned;
+                pending.unconfirmed = true;
             }
             Record::WriteDone { intent, .. } | Record::WriteRefused { intent, .. } | Record::WriteConcluded { intent, .. } => {
                 self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to conclude")))?;
