@@ -2,14 +2,16 @@
 //! install by hand, so that they need no package.
 
 use crate::common;
-use crate::gateway::CONFIGURATION;
-use crate::machine::{Machine, REPOSITORY, sh};
+use crate::gateway::{CONFIGURATION, deb};
+use crate::machine::Machine;
 
 const STATE: &str = "/var/lib/cgwd/journal.db";
 
 #[test]
 fn a_package_is_upgraded_downgraded_removed_purged_and_installed_again() {
-    let Some(deb) = deb() else { return };
+    let Some(deb) = deb() else {
+        return common::missing("the package's life", "CGWD_PACKAGES names no directory with packages; packaging/build.sh makes one");
+    };
     let Some(machine) = Machine::boot() else { return };
     machine.put("/root/cgwd.deb", std::fs::read(deb).unwrap());
     another_version(&machine);
@@ -105,13 +107,4 @@ fn another_version(machine: &Machine) {
         "dpkg-deb -R /root/cgwd.deb /root/next; sed -i 's/^Version: .*/Version: 99.0/' /root/next/DEBIAN/control; \
          dpkg-deb -Znone -b /root/next /root/next.deb >/dev/null; rm -r /root/next",
     );
-}
-
-fn deb() -> Option<String> {
-    let found = sh(&format!("ls -t {REPOSITORY}/target/packages/cgwd_*_amd64.deb 2>/dev/null | head -1"));
-    if found.is_empty() {
-        common::missing("the package's life", "target/packages has no package; packaging/build.sh makes it");
-        return None;
-    }
-    Some(found)
 }
