@@ -86,7 +86,9 @@ fn the_rpm_holds_every_file_with_its_mode() {
 fn lintian_finds_nothing_that_is_not_explained() {
     let Some(packages) = Packages::built() else { return };
     for deb in packages.with_extension("deb") {
-        let said = run(Command::new("lintian").args(["--allow-root", "--display-info", "--fail-on", "error,warning", "--tag-display-limit", "0"]).arg(&deb));
+        let said = run(Command::new("lintian")
+            .args(["--allow-root", "--display-info", "--fail-on", "error,warning", "--tag-display-limit", "0"])
+            .arg(&deb));
         let words = text(&said);
         assert!(said.status.success() && !words.contains("unused-override"), "{}:\n{words}", deb.display());
     }
