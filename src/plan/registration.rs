@@ -275,16 +275,19 @@ impl Case<'_> {
         }
     }
 
-    /// What we registered moments ago is not shown: when to look again before believing that it is gone.
+    /// What we registered moments ago, or with another address, is not shown: when to look again before believing that it is gone.
     fn reads_may_lag(&self) -> Option<Timestamp> {
         let known = self.progress.registered.as_ref().filter(|known| known.region == self.desired.region)?;
-        if known.since + READ_LAG <= self.now {
+        // Nothing in the cloud refuses a second one with another address.
+        let moves = known.ip != self.desired.ip;
+        let apart = if moves { ABSENT_TWICE } else { LAG_RECHECK };
+        if known.since + READ_LAG <= self.now && !moves {
             return None;
         }
         match self.progress.missing_since {
-            Some(since) if since + LAG_RECHECK <= self.now => None,
-            Some(since) => Some(since + LAG_RECHECK),
-            None => Some(self.now + LAG_RECHECK),
+            Some(since) if since + apart <= self.now => None,
+            Some(since) => Some(since + apart),
+            None => Some(self.now + apart),
         }
     }
 

@@ -184,3 +184,15 @@ fn a_gateway_registered_in_another_region_says_nothing_here() {
     assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::Create, vec![]));
     assert!(matches!(decision.next, Next::Do(_)));
 }
+
+#[test]
+fn one_with_another_address_is_always_looked_for_twice() {
+    let ago = |seconds| now() - SignedDuration::from_secs(seconds);
+    let next = |missing_since| {
+        let progress = Progress { missing_since, ..registered("cgw-1", OTHER_IP, ago(86_400)) };
+        decide(&desired(), &inventory(vec![]), &progress).next
+    };
+    assert!(matches!(next(None), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(60)));
+    assert!(matches!(next(Some(ago(59))), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(1)));
+    assert!(matches!(next(Some(ago(60))), Next::Do(_)));
+}
