@@ -73,7 +73,7 @@ settle_environment() {
 }
 
 build() {
-  local arch=$1 target binary
+  local arch=$1 target binary variant=()
   rm -f $out/*_"$arch".* $out/"$arch"-*.txt
   case $arch in
     amd64) target=x86_64-unknown-linux-musl ;;
@@ -82,6 +82,7 @@ build() {
   if ! have_standard_library $target; then
     [ "$arch" = amd64 ] || { say "$(not_built $target | tee $out/"$arch"-not-built.txt)"; return 0; }
     target=x86_64-unknown-linux-gnu
+    variant=(--variant glibc)
     say "$(not_static | tee $out/amd64-not-static.txt)"
   fi
   say "build for $target"
@@ -89,8 +90,8 @@ build() {
   binary=target/$target/release/cgwd
   fill_stage $target $binary
   say "package for $arch"
-  cargo deb --quiet --no-build --no-strip --target $target --deb-revision "" --output $out/
-  cargo generate-rpm --target $target --payload-compress gzip --output $out/
+  cargo deb --quiet --no-build --no-strip --target $target --deb-revision "" --output $out/ "${variant[@]}"
+  cargo generate-rpm "${variant[@]}" --target $target --payload-compress gzip --output $out/
   sbom $binary >$out/cgwd_"$(version)_$arch".cdx.json
 }
 
