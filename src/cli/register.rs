@@ -171,3 +171,29 @@ fn not_asked(error: &AskError, pid: Option<String>) -> Failure {
         "wait for the other cgwd command to end, or stop the daemon (`systemctl stop cgwd`)",
     )
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::{Gate, Hold};
+    use crate::system::environment::Environment;
+
+    fn told(kind: DecisionKind, next: Next, gates: Vec<Gate>) -> String {
+        let decision = Decision { kind, next, ..Decision::blocked(Vec::new(), gates) };
+        summary(&Output::new(true, &Environment::default()), 0, &decision)
+    }
+
+    #[test]
+    fn what_was_not_done_is_told_by_what_it_waits_for() {
+        let hold = |reason| Next::Wait(Hold { reason, until: "2026-11-23T03:04:05Z".parse().unwrap() });
+        assert!(told(DecisionKind::Replace, Next::Nothing, Vec::new()).contains("`register` never replaces"));
+        let lag = told(DecisionKind::Create, hold(HoldReason::ReadsLag), Vec::new());
+        assert!(lag.contains("not done yet") && lag.contains("2026-11-23T03:04:05Z") && !lag.contains("never replaces"), "{lag}");
+        let gate = Gate::refused("unconfirmed", "CreateCustomerGateway for 203.0.113.7 has no confirmed outcome".to_owned());
+        let open = told(DecisionKind::Create, hold(HoldReason::Unconfirmed), vec![gate]);
+        assert!(open.contains("has no confirmed outcome") && !open.contains("never replaces"), "{open}");
+        let settling = told(DecisionKind::Adopt, Next::Nothing, Vec::new());
+        assert!(settling.contains("cgwd status") && !settling.contains("never replaces"), "{settling}");
+    }
+}

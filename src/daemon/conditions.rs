@@ -232,3 +232,7 @@ pub fn standing(progress: &Progress) -> Vec<Standing> {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -56,3 +56,17 @@ impl Wanted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_gate_has_the_name_of_what_it_is_about() {
+        let codes = ["region.mismatch", "owner.foreign", "address.shared_space", "asn.syntax"];
+        let findings: Vec<Finding> = codes.into_iter().map(|code| Finding::error(code, "so it is", "")).collect();
+        let gates = refused_gates(&[findings, vec![Finding::warning("address.documentation", "", "")]].concat());
+        let named: Vec<(&str, bool)> = gates.iter().map(|gate| (gate.name, gate.passed)).collect();
+        assert_eq!(named, [("region", false), ("owner", false), ("address", false), ("asn", false)]);
+    }
+}
