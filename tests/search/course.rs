@@ -208,7 +208,7 @@ impl Course {
     }
 
     async fn removal(&self, executor: &Executor, delete: bool) -> Result<Attempt, ExecuteError> {
-        if !executor.resolve_open_write(&owner(), REGION).await? {
+        if !executor.resolve_open_write(&owner()).await? {
             return Ok(Attempt::Again(Duration::from_secs(15 * 60)));
         }
         let inventory = executor.look(REGION, delete).await?;
