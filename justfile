@@ -33,3 +33,7 @@ docs:
 # The whole story on this machine against a simulated cloud: no account, no root.
 demo *arguments:
     cargo run --locked --quiet --release -- demo {{arguments}}
+
+# Spelling; needs `cargo install typos-cli` or `pip install typos`.
+spell:
+    typos

@@ -151,7 +151,8 @@ fn in_no_file(device: &Device) {
 
 #[test]
 fn no_failure_tells_a_secret() {
-    let faults = |kind: &str| format!("[[fault]]\naction = \"Describe*\"\nevery = 3\n{kind}\n[[fault]]\naction = \"Create*\"\nnth = 1\n{kind}\n");
+    let faults =
+        |kind: &str| format!("[[fault]]\naction = \"Describe*\"\nevery = 3\n{kind}\n[[fault]]\naction = \"Create*\"\nnth = 1\n{kind}\n");
     for kind in [
         "kind = \"garbage_after\"",
         "kind = \"truncated_after\"",
@@ -252,4 +253,10 @@ fn nobody_else_looks_into_the_process() {
     child.wait().unwrap();
     assert!(line.starts_with("listening on "), "{line}");
     assert_eq!(owners, [0, 0]);
+}
+
+#[test]
+#[should_panic(expected = "is in a log")]
+fn what_is_looked_for_is_found() {
+    clean("a log", format!("DEBUG Authorization: {STS_TOKEN} and more").as_bytes());
 }

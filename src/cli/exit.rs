@@ -78,7 +78,9 @@ impl From<CloudError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Failure {
-        Failure::new(Exit::Failed, with_causes(&error), error.remedy())
+        // Trying again helps only where the disk is at fault; the unit goes by this.
+        let exit = if matches!(error, JournalError::Newer { .. }) { Exit::Refused } else { Exit::Failed };
+        Failure::new(exit, with_causes(&error), error.remedy())
     }
 }
 

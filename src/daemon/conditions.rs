@@ -5,7 +5,7 @@ use super::want::Wanted;
 use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
 use crate::alert::raise::{Alert, Fields, Standing};
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, NO_CREDENTIALS, Retry};
 use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings as codes;
 use crate::journal::replay::{PendingWrite, Progress};
@@ -181,10 +181,10 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
     let fields = Fields { request_id: error.request_id.clone(), ..fields.clone() };
     let code = if error.is_quota() {
         "quota.full"
-    } else if error.status == 0
-        || error.status >= 500
-        || !matches!(error.retry, crate::cloud::error::Retry::Never | crate::cloud::error::Retry::Credentials)
-    {
+    } else if error.code == NO_CREDENTIALS && error.retry == Retry::Never {
+        // Nothing was sent, and waiting brings none.
+        "cloud.refused"
+    } else if error.status == 0 || error.status >= 500 || !matches!(error.retry, Retry::Never | Retry::Credentials) {
         "cloud.unreachable"
     } else {
         "cloud.refused"

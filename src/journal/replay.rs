@@ -186,3 +186,6 @@ impl Progress {
         self.pending.as_mut().filter(|pending| pending.intent == intent)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -335,3 +335,6 @@ fn make_private_directory(directory: &Path) -> Result<(), JournalError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|source| JournalError::Directory { path: directory.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,6 @@ pub struct Situation<'a> {
     pub policy: RegistrationPolicy,
     pub inventory: &'a Inventory,
 }
+
+#[cfg(test)]
+mod tests;

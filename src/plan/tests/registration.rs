@@ -1,0 +1,186 @@
+use super::*;
+use crate::plan::{DecisionKind, HoldReason, Next, StepAction};
+use jiff::SignedDuration;
+
+/// What a decision comes to, in a few words.
+#[derive(Debug, PartialEq)]
+enum Does {
+    Nothing,
+    Create,
+    Tag(&'static str),
+}
+
+type Case = (&'static str, Desired, Vec<CustomerGateway>, Progress, DecisionKind, Does, &'static [&'static str]);
+
+fn cases() -> Vec<Case> {
+    use DecisionKind::{Adopt, Blocked, Create, InSync, Replace};
+    let fresh = || Progress::new("journal");
+    let ago = |seconds| now() - SignedDuration::from_secs(seconds);
+    let no_bgp = || Desired { asn: None, ..desired() };
+    let mut half = ours("cgw-1", IP);
+    half.tags.remove("cgwd-owner");
+    let renamed = || Desired { name: Some("new".into()), ..desired() };
+    let tagged = || Desired { tags: Tags::from([("site".into(), "sh".into())]), ..desired() };
+    vec![
+        ("an empty region", desired(), vec![], fresh(), Create, Does::Create, &[]),
+        ("strangers only", desired(), vec![foreign("f", OTHER_IP), unmarked("u", OTHER_IP)], fresh(), Create, Does::Create, &[]),
+        ("ours fits", desired(), vec![ours("cgw-1", IP)], fresh(), InSync, Does::Nothing, &[]),
+        ("ours fits, half marked", desired(), vec![half], fresh(), Adopt, Does::Tag("cgw-1"), &[]),
+        ("unmarked fits", desired(), vec![unmarked("cgw-1", IP)], fresh(), Adopt, Does::Tag("cgw-1"), &[]),
+        (
+            "unmarked, other ASN",
+            desired(),
+            vec![with_asn(Some(65_002), unmarked("u", IP))],
+            fresh(),
+            Blocked,
+            Does::Nothing,
+            &["gateway.address_taken"],
+        ),
+        (
+            "unmarked, no ASN",
+            desired(),
+            vec![with_asn(None, unmarked("u", IP))],
+            fresh(),
+            Blocked,
+            Does::Nothing,
+            &["gateway.address_taken"],
+        ),
+        ("no [bgp], it has an ASN", no_bgp(), vec![unmarked("cgw-1", IP)], fresh(), Adopt, Does::Tag("cgw-1"), &["gateway.asn_unmanaged"]),
+        ("no [bgp], ours has an ASN", no_bgp(), vec![ours("cgw-1", IP)], fresh(), InSync, Does::Nothing, &["gateway.asn_unmanaged"]),
+        ("no [bgp], none has one", no_bgp(), vec![with_asn(None, unmarked("cgw-1", IP))], fresh(), Adopt, Does::Tag("cgw-1"), &[]),
+        ("a foreign holder", desired(), vec![foreign("f", IP)], fresh(), Blocked, Does::Nothing, &["owner.foreign"]),
+        ("ours elsewhere", desired(), vec![ours("cgw-1", OTHER_IP)], fresh(), Replace, Does::Nothing, &[]),
+        ("ours, other ASN", desired(), vec![with_asn(Some(65_002), ours("cgw-1", IP))], fresh(), Replace, Does::Nothing, &[]),
+        (
+            "ours elsewhere, a foreign holder",
+            desired(),
+            vec![ours("cgw-1", OTHER_IP), foreign("f", IP)],
+            fresh(),
+            Blocked,
+            Does::Nothing,
+            &["owner.foreign"],
+        ),
+        (
+            "one of two of ours fits",
+            desired(),
+            vec![ours("a", OTHER_IP), ours("b", IP)],
+            fresh(),
+            InSync,
+            Does::Nothing,
+            &["gateway.duplicate"],
+        ),
+        (
+            "neither of two fits",
+            desired(),
+            vec![ours("a", OTHER_IP), ours("b", Ipv4Addr::new(203, 0, 113, 9))],
+            fresh(),
+            Blocked,
+            Does::Nothing,
+            &["gateway.duplicate"],
+        ),
+        ("both of two fit", desired(), vec![ours("a", IP), ours("b", IP)], fresh(), Blocked, Does::Nothing, &["gateway.duplicate"]),
+        ("ours was deleted", desired(), vec![], registered("gone", IP, ago(3600)), Create, Does::Create, &["gateway.drift"]),
+        (
+            "ours lost its mark",
+            desired(),
+            vec![unmarked("cgw-1", IP)],
+            registered("cgw-1", IP, ago(3600)),
+            Adopt,
+            Does::Tag("cgw-1"),
+            &["gateway.drift"],
+        ),
+        (
+            "ours elsewhere lost its mark",
+            desired(),
+            vec![unmarked("cgw-1", OTHER_IP)],
+            registered("cgw-1", OTHER_IP, ago(3600)),
+            Blocked,
+            Does::Nothing,
+            &["gateway.drift"],
+        ),
+        ("renamed in the configuration", renamed(), vec![ours("cgw-1", IP)], fresh(), InSync, Does::Nothing, &["gateway.drift"]),
+        ("a tag is missing", tagged(), vec![ours("cgw-1", IP)], fresh(), InSync, Does::Nothing, &["gateway.drift"]),
+    ]
+}
+
+#[test]
+fn each_case_has_its_decision() {
+    for (name, desired, gateways, progress, kind, does, expected) in cases() {
+        let inventory = inventory(gateways);
+        let decision = decide(&desired, &inventory, &progress);
+        assert_eq!(decision.kind, kind, "{name}: {decision:?}");
+        assert_eq!(codes(&decision.findings), expected, "{name}");
+        let next = match &decision.next {
+            Next::Nothing => Does::Nothing,
+            Next::Do(step) if step.action == StepAction::CreateCustomerGateway && step.target == IP.to_string() => Does::Create,
+            Next::Do(step) if step.action == StepAction::TagResources && step.target == "cgw-1" => Does::Tag("cgw-1"),
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(next, does, "{name}");
+        assert_eq!(decision, decide(&desired, &inventory, &progress), "{name}: the same inputs give the same decision");
+        assert!(decision.findings.iter().all(|finding| !finding.remedy.is_empty()), "{name}: a remedy is missing");
+    }
+}
+
+#[test]
+fn what_is_not_allowed_is_not_done() {
+    let decision = |policy, gateways| {
+        let (desired, inventory) = (desired(), inventory(gateways));
+        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, inventory: &inventory };
+        plan(&situation, &Progress::new("journal"), now())
+    };
+    let neither = RegistrationPolicy { create: false, adopt: false };
+    let create = decision(neither, vec![]);
+    assert_eq!((create.kind, codes(&create.findings)), (DecisionKind::Blocked, vec!["registration.create_disabled"]));
+    let adopt = decision(neither, vec![unmarked("cgw-1", IP)]);
+    assert_eq!((adopt.kind, codes(&adopt.findings)), (DecisionKind::Blocked, vec!["registration.adopt_disabled"]));
+    assert_eq!(adopt.next, Next::Nothing);
+    let mut half = ours("cgw-1", IP);
+    half.tags.remove("cgwd-owner");
+    assert_eq!(decision(neither, vec![half]).kind, DecisionKind::InSync);
+}
+
+#[test]
+fn a_bad_reading_or_a_closed_gate_blocks_before_the_cloud_is_looked_at() {
+    let (desired, inventory) = (desired(), inventory(vec![]));
+    let error = [Finding::error("address.ambiguous", "two", "pick one")];
+    let closed = [Gate::refused("region", "elsewhere")];
+    let progress = Progress::new("journal");
+    let open = Situation { desired: Some(&desired), findings: &[], gates: &[], policy: ALLOWED, inventory: &inventory };
+    for situation in [
+        Situation { findings: &error, ..open.clone() },
+        Situation { gates: &closed, ..open.clone() },
+        Situation { desired: None, findings: &error, ..open.clone() },
+    ] {
+        let decision = plan(&situation, &progress, now());
+        assert_eq!((decision.kind, decision.next), (DecisionKind::Blocked, Next::Nothing));
+        assert!(decision.steps.is_empty());
+    }
+    assert_eq!(plan(&open, &progress, now()).kind, DecisionKind::Create);
+}
+
+#[test]
+fn what_was_registered_a_moment_ago_is_looked_for_twice() {
+    let ago = |seconds| now() - SignedDuration::from_secs(seconds);
+    let next = |since, missing_since| {
+        let progress = Progress { missing_since, ..registered("cgw-1", IP, since) };
+        decide(&desired(), &inventory(vec![]), &progress).next
+    };
+    let hold = |next: Next| match next {
+        Next::Wait(hold) if hold.reason == HoldReason::ReadsLag => hold.until,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(hold(next(ago(59), None)), now() + SignedDuration::from_secs(5));
+    assert_eq!(hold(next(ago(59), Some(ago(4)))), now() + SignedDuration::from_secs(1));
+    assert!(matches!(next(ago(59), Some(ago(5))), Next::Do(_)));
+    assert!(matches!(next(ago(60), None), Next::Do(_)));
+}
+
+#[test]
+fn a_gateway_registered_in_another_region_says_nothing_here() {
+    let mut progress = registered("cgw-1", IP, now());
+    progress.registered.as_mut().unwrap().region = "cn-beijing".into();
+    let decision = decide(&desired(), &inventory(vec![]), &progress);
+    assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::Create, vec![]));
+    assert!(matches!(decision.next, Next::Do(_)));
+}
