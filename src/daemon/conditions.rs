@@ -101,7 +101,7 @@ fn of_pending(pending: &PendingWrite, fields: &Fields) -> Alert {
     let message = format!("could not confirm {} for {} in {}; looking again", pending.action, pending.target, pending.region);
     let remedy = format!(
         "nothing to do: cgwd looks, and writes nothing else until it knows, at the latest some minutes after {}",
-        pending.last_sent + LATE_EFFECT
+        pending.last_sent.at + LATE_EFFECT
     );
     alert("write.unconfirmed", &pending.client_token, message, Some(&remedy), fields)
 }
