@@ -6,8 +6,8 @@ use super::world::World;
 use cgwd::execute::locate::locate;
 use cgwd::execute::{ExecuteError, Executor, Registration, Want};
 use cgwd::journal::replay::Progress;
-use cgwd::model::{CloudSettings, CredentialSettings, Inventory, Timestamp};
-use cgwd::plan::{DecisionKind, Gate, Situation, plan, plan_removal};
+use cgwd::model::{CloudSettings, CredentialSettings, Inventory};
+use cgwd::plan::{DecisionKind, Gate, Now, Situation, plan, plan_removal};
 use std::time::Duration;
 
 /// How long the daemon lets one registration wait for the cloud.
@@ -297,8 +297,8 @@ impl Course {
             connections_read: false,
         };
         let policy = topology.policy();
-        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, inventory: &inventory };
-        let now: Timestamp = self.world.clock.now();
+        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, free_bytes: None, inventory: &inventory };
+        let now = Now { wall: self.world.clock.now(), uptime: self.world.clock.uptime() };
         let (mut one, mut other) = (Progress::new("memory"), Progress::new("memory"));
         for entry in &self.world.state.entries() {
             let text = serde_json::to_string(&entry.record).map_err(|error| error.to_string())?;

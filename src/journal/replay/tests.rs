@@ -21,15 +21,16 @@ fn intended(generation: u32) -> Record {
         client_token: format!("token-{generation}"),
         generation,
         request_hash: "hash".into(),
+        sent: None,
     }
 }
 
 fn resent(intent: i64) -> Record {
-    Record::WriteResent { intent }
+    Record::WriteResent { intent, sent: None }
 }
 
 fn unconfirmed(intent: i64, poisoned: bool) -> Record {
-    Record::WriteUnconfirmed { intent, request_id: None, code: String::new(), message: String::new(), poisoned }
+    Record::WriteUnconfirmed { intent, request_id: None, code: String::new(), message: String::new(), poisoned, refused: false }
 }
 
 /// The three ways in which a write comes to its end.
@@ -43,7 +44,7 @@ fn ends(intent: i64) -> [Record; 3] {
 
 fn alert(message: &str) -> AlertText {
     let (code, key) = ("cloud.unreachable".to_owned(), "key".to_owned());
-    AlertText { code, key, message: message.into(), remedy: String::new(), fields: BTreeMap::new() }
+    AlertText { code, key, message: message.into(), remedy: String::new(), severity: None, fields: BTreeMap::new() }
 }
 
 fn named() -> (String, String) {
@@ -100,12 +101,64 @@ fn an_alert_that_does_not_stand_neither_reminds_nor_ends() {
 #[test]
 fn a_write_goes_through_its_states() {
     let open = all(&[intended(3), unconfirmed(1, true), resent(1), unconfirmed(1, false)]).unwrap().pending.unwrap();
-    assert_eq!((open.intent, open.intended_at, open.last_sent), (1, at(1), at(3)));
+    assert_eq!((open.intent, open.intended.at, open.last_sent.at), (1, at(1), at(3)));
     assert!(open.resent && open.poisoned, "a spent token stays spent");
     for end in ends(1) {
         let after = all(&[intended(0), end]).unwrap();
         assert_eq!((after.pending, after.generation, after.last_write_at), (None, 1, Some(at(1))));
     }
+}
+
+#[test]
+fn a_refused_repetition_does_not_make_the_first_sending_younger() {
+    let sent_at = |records: &[Record]| all(records).unwrap().pending.unwrap().last_sent.at;
+    let refused = || Record::WriteUnconfirmed {
+        intent: 1,
+        request_id: None,
+        code: "Resource.QuotaFull".into(),
+        message: String::new(),
+        poisoned: false,
+        refused: true,
+    };
+    assert_eq!(sent_at(&[intended(0), resent(1)]), at(2));
+    assert_eq!(sent_at(&[intended(0), resent(1), unconfirmed(1, false)]), at(2));
+    assert_eq!(sent_at(&[intended(0), resent(1), refused()]), at(1));
+    assert_eq!(sent_at(&[intended(0), resent(1), refused(), resent(1), refused()]), at(1));
+    assert_eq!(sent_at(&[intended(0), resent(1), unconfirmed(1, false), resent(1), refused()]), at(2));
+}
+
+#[test]
+fn records_of_earlier_versions_are_read() {
+    let texts = [
+        r#"{"kind":"write_intended","action":"a","target":"t","region":"r","client_token":"c","generation":4,"request_hash":"h"}"#,
+        r#"{"kind":"write_resent","intent":1}"#,
+        r#"{"kind":"write_unconfirmed","intent":1,"request_id":null,"code":"","message":"","poisoned":false}"#,
+    ];
+    let records: Vec<Record> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let open = all(&records).unwrap().pending.unwrap();
+    assert_eq!((open.last_sent.at, open.last_sent.sent, open.last_sent.uptime), (at(2), None, None));
+    for (record, text) in records.iter().zip(texts) {
+        assert_eq!(serde_json::to_string(record).unwrap(), text, "and written as before");
+    }
+}
+
+#[test]
+fn what_was_registered_in_another_region_is_left_behind_until_it_is_let_go() {
+    let registered = |id: &str, region: &str| Record::GatewayRegistered {
+        id: id.into(),
+        ip: "203.0.113.7".parse().unwrap(),
+        asn: None,
+        region: region.into(),
+        how: "created".into(),
+    };
+    let released = |id: &str| Record::GatewayReleased { id: id.into(), why: "let go".into() };
+    let left = |records: &[Record]| all(records).unwrap().left_behind.into_iter().map(|left| left.id).collect::<Vec<_>>();
+    let moved = [registered("a", "one"), registered("b", "two")];
+    assert_eq!(left(&moved), ["a"]);
+    assert_eq!(left(&[moved.as_slice(), &[registered("c", "two")]].concat()), ["a"], "another in the same region takes its place");
+    assert_eq!(left(&[moved.as_slice(), &[registered("a", "one")]].concat()), ["b"], "back again");
+    assert!(left(&[moved.as_slice(), &[released("a")]].concat()).is_empty());
+    assert!(left(&[released("a"), registered("b", "two")]).is_empty());
 }
 
 #[test]
@@ -144,7 +197,7 @@ proptest! {
         for (record, seq) in records.iter().zip(1_i64..) {
             let fits = match record {
                 Record::WriteIntended { .. } => open.is_none(),
-                Record::WriteResent { intent } | Record::WriteUnconfirmed { intent, .. } => open == Some(*intent),
+                Record::WriteResent { intent, sent: None } | Record::WriteUnconfirmed { intent, .. } => open == Some(*intent),
                 Record::WriteDone { intent, .. } | Record::WriteRefused { intent, .. } | Record::WriteConcluded { intent, .. } => open == Some(*intent),
                 Record::AlertCleared { .. } => stands,
                 _ => true,

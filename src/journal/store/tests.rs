@@ -27,6 +27,7 @@ fn intended() -> Record {
         client_token: text("token"),
         generation: 0,
         request_hash: text("hash"),
+        sent: None,
     }
 }
 
@@ -44,7 +45,7 @@ fn what_was_appended_is_there_after_a_restart() {
     let directory = scratch.join("state");
     let mut journal = Journal::open(&directory, Some("machine".into())).unwrap();
     assert_eq!(journal.append(at(1), intended()).unwrap(), 1);
-    assert_eq!(journal.append(at(2), Record::WriteResent { intent: 1 }).unwrap(), 2);
+    assert_eq!(journal.append(at(2), Record::WriteResent { intent: 1, sent: None }).unwrap(), 2);
     let (before, id) = (journal.progress().clone(), journal.device_id().to_owned());
     drop(journal);
     let journal = Journal::open(&directory, Some("another machine".into())).unwrap();
@@ -70,7 +71,7 @@ fn a_record_that_cannot_follow_is_not_written_and_nothing_follows_it() {
     let scratch = Scratch::new();
     let mut journal = Journal::open(scratch.path(), None).unwrap();
     journal.append(at(1), decision("create")).unwrap();
-    assert!(matches!(journal.append(at(2), Record::WriteResent { intent: 9 }), Err(JournalError::Corrupt(_))));
+    assert!(matches!(journal.append(at(2), Record::WriteResent { intent: 9, sent: None }), Err(JournalError::Corrupt(_))));
     assert!(journal.is_broken());
     assert!(matches!(journal.append(at(3), decision("in_sync")), Err(JournalError::Broken)));
     assert_eq!(journal.entries().unwrap().len(), 1);
@@ -109,7 +110,7 @@ fn a_damaged_file_is_refused_with_a_way_on() {
         let scratch = Scratch::new();
         let mut journal = Journal::open(scratch.path(), None).unwrap();
         for number in 0..50 {
-            journal.append(at(i64::from(number)), noticed(number)).unwrap();
+            journal.append(at(number), decision(&number.to_string().repeat(20))).unwrap();
         }
         drop(journal);
         damage(&scratch.join(FILE));
@@ -144,27 +145,71 @@ fn looking_makes_nothing() {
     journal.append(at(3), decision("in_sync")).unwrap();
 }
 
-#[test]
-fn only_single_events_are_pruned_and_writes_never() {
-    let scratch = Scratch::new();
-    let mut journal = Journal::open(scratch.path(), None).unwrap();
-    journal.append(at(1), intended()).unwrap();
-    journal.append(at(2), Record::WriteConcluded { intent: 1, found: None }).unwrap();
-    journal.append(at(3), decision("create")).unwrap();
-    let before = journal.progress().clone();
-    drop(journal);
-    let body = serde_json::to_string(&noticed(7)).unwrap();
-    let many = format!(
-        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {KEEP})
+/// So many copies of a record, as a process of long ago left them.
+fn many(directory: &Path, record: &Record, count: i64) {
+    let body = serde_json::to_string(record).unwrap();
+    let insert = format!(
+        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})
          INSERT INTO record (at, body) SELECT '{}', '{body}' FROM number",
         at(4)
     );
-    raw(scratch.path()).execute(&many, []).unwrap();
-    let journal = Journal::open(scratch.path(), None).unwrap();
-    let kept = journal.entries().unwrap();
-    assert_eq!(journal.progress(), &before);
-    assert!(kept.len() as i64 <= KEEP / 2 + 3 && kept.len() as i64 >= KEEP / 2, "{}", kept.len());
-    assert_eq!(kept[..3].iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    raw(directory).execute(&insert, []).unwrap();
+}
+
+#[test]
+fn a_long_journal_loses_what_nothing_depends_on_and_no_write() {
+    for flood in [noticed(7), decision("create")] {
+        let scratch = Scratch::new();
+        let mut journal = Journal::open(scratch.path(), None).unwrap();
+        journal.append(at(1), intended()).unwrap();
+        journal.append(at(2), Record::WriteConcluded { intent: 1, found: None }).unwrap();
+        journal.append(at(3), decision("create")).unwrap();
+        let before = journal.progress().clone();
+        drop(journal);
+        many(scratch.path(), &flood, KEEP);
+        let journal = Journal::open(scratch.path(), None).unwrap();
+        let kept = journal.entries().unwrap();
+        assert_eq!(journal.progress(), &before);
+        assert!((KEEP / 2..=KEEP / 2 + 3).contains(&(kept.len() as i64)), "{}", kept.len());
+        assert_eq!(kept[..2].iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2]);
+    }
+}
+
+#[test]
+fn a_process_that_is_never_restarted_keeps_its_journal_short_too() {
+    let scratch = Scratch::new();
+    Journal::open(scratch.path(), None).unwrap().append(at(1), intended()).unwrap();
+    many(scratch.path(), &decision("create"), KEEP - 2);
+    let mut journal = Journal::open(scratch.path(), None).unwrap();
+    for (number, left) in [(1, KEEP), (2, KEEP / 2 + 1)] {
+        journal.append(at(4 + number), decision("in_sync")).unwrap();
+        assert_eq!(journal.entries().unwrap().len() as i64, left);
+    }
+    let (progress, entries) = (journal.progress().clone(), journal.entries().unwrap());
+    assert_eq!(replay(&progress.journal_id, &entries).unwrap(), progress);
+    assert_eq!(Journal::open(scratch.path(), None).unwrap().progress(), &progress);
+}
+
+#[test]
+fn a_flapping_address_is_noticed_six_times_a_minute() {
+    let scratch = Scratch::new();
+    let mut journal = Journal::open(scratch.path(), None).unwrap();
+    for second in 0..120 {
+        let seq = journal.append(at(second), noticed(u8::try_from(second).unwrap())).unwrap();
+        assert_eq!(seq != 0, second % 60 < 6, "{second}");
+    }
+    // The clock is set back: nothing is known of the last minute.
+    assert_ne!(journal.append(at(0), noticed(1)).unwrap(), 0);
+    // What settled is never left out.
+    assert_ne!(journal.append(at(60), decision("create")).unwrap(), 0);
+    assert_eq!(journal.entries().unwrap().len(), 14);
+}
+
+#[test]
+fn the_journal_tells_how_much_room_its_disk_has() {
+    let scratch = Scratch::new();
+    assert!(Journal::open(scratch.path(), None).unwrap().free_bytes().unwrap() > 0);
+    assert_eq!(Journal::in_memory(Memory::default(), "id").unwrap().free_bytes(), None);
 }
 
 #[test]

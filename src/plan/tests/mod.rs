@@ -6,11 +6,12 @@ mod registration;
 mod removal;
 mod replacement;
 
-use super::{Desired, Gate, Owner, Situation, plan};
+use super::{Desired, Gate, Now, Owner, Situation, plan};
 use crate::journal::replay::{Progress, Registered};
 use crate::model::{
     Asn, Attachment, CustomerGateway, Finding, Inventory, IpsecConnection, RegistrationPolicy, Tags, Timestamp, Tunnel, TunnelRole,
 };
+use jiff::SignedDuration;
 use std::net::Ipv4Addr;
 
 const REGION: &str = "cn-hangzhou";
@@ -24,6 +25,14 @@ fn owner() -> Owner {
 
 fn now() -> Timestamp {
     "2026-01-02T03:04:05Z".parse().unwrap()
+}
+
+fn uptime() -> SignedDuration {
+    SignedDuration::from_hours(100)
+}
+
+fn clocks() -> Now {
+    Now { wall: now(), uptime: uptime() }
 }
 
 fn desired() -> Desired {
@@ -80,8 +89,8 @@ fn registered(id: &str, ip: Ipv4Addr, since: Timestamp) -> Progress {
 
 fn decide(desired: &Desired, inventory: &Inventory, progress: &Progress) -> super::Decision {
     let gates = [Gate::passed("observation", "by the test")];
-    let situation = Situation { desired: Some(desired), findings: &[], gates: &gates, policy: ALLOWED, inventory };
-    plan(&situation, progress, now())
+    let situation = Situation { desired: Some(desired), findings: &[], gates: &gates, policy: ALLOWED, free_bytes: None, inventory };
+    plan(&situation, progress, clocks())
 }
 
 fn codes(findings: &[Finding]) -> Vec<&'static str> {

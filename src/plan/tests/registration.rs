@@ -126,8 +126,8 @@ fn each_case_has_its_decision() {
 fn what_is_not_allowed_is_not_done() {
     let decision = |policy, gateways| {
         let (desired, inventory) = (desired(), inventory(gateways));
-        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, inventory: &inventory };
-        plan(&situation, &Progress::new("journal"), now())
+        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, free_bytes: None, inventory: &inventory };
+        plan(&situation, &Progress::new("journal"), clocks())
     };
     let neither = RegistrationPolicy { create: false, adopt: false };
     let create = decision(neither, vec![]);
@@ -146,23 +146,24 @@ fn a_bad_reading_or_a_closed_gate_blocks_before_the_cloud_is_looked_at() {
     let error = [Finding::error("address.ambiguous", "two", "pick one")];
     let closed = [Gate::refused("region", "elsewhere")];
     let progress = Progress::new("journal");
-    let open = Situation { desired: Some(&desired), findings: &[], gates: &[], policy: ALLOWED, inventory: &inventory };
+    let open = Situation { desired: Some(&desired), findings: &[], gates: &[], policy: ALLOWED, free_bytes: None, inventory: &inventory };
     for situation in [
         Situation { findings: &error, ..open.clone() },
         Situation { gates: &closed, ..open.clone() },
         Situation { desired: None, findings: &error, ..open.clone() },
     ] {
-        let decision = plan(&situation, &progress, now());
+        let decision = plan(&situation, &progress, clocks());
         assert_eq!((decision.kind, decision.next), (DecisionKind::Blocked, Next::Nothing));
         assert!(decision.steps.is_empty());
     }
-    assert_eq!(plan(&open, &progress, now()).kind, DecisionKind::Create);
+    assert_eq!(plan(&open, &progress, clocks()).kind, DecisionKind::Create);
 }
 
 #[test]
 fn what_was_registered_a_moment_ago_is_looked_for_twice() {
     let ago = |seconds| now() - SignedDuration::from_secs(seconds);
-    let next = |since, missing_since| {
+    let next = |since, missing_since: Option<i64>| {
+        let missing_since = missing_since.map(|ago| uptime() - SignedDuration::from_secs(ago));
         let progress = Progress { missing_since, ..registered("cgw-1", IP, since) };
         decide(&desired(), &inventory(vec![]), &progress).next
     };
@@ -171,18 +172,51 @@ fn what_was_registered_a_moment_ago_is_looked_for_twice() {
         other => panic!("{other:?}"),
     };
     assert_eq!(hold(next(ago(59), None)), now() + SignedDuration::from_secs(5));
-    assert_eq!(hold(next(ago(59), Some(ago(4)))), now() + SignedDuration::from_secs(1));
-    assert!(matches!(next(ago(59), Some(ago(5))), Next::Do(_)));
+    assert_eq!(hold(next(ago(59), Some(4))), now() + SignedDuration::from_secs(1));
+    assert!(matches!(next(ago(59), Some(5)), Next::Do(_)));
     assert!(matches!(next(ago(60), None), Next::Do(_)));
+    let days_ahead = ago(-2 * 86_400);
+    assert_eq!(hold(next(days_ahead, None)), now() + SignedDuration::from_secs(5), "a clock that was wrong costs two looks");
+    assert!(matches!(next(days_ahead, Some(5)), Next::Do(_)));
 }
 
 #[test]
-fn a_gateway_registered_in_another_region_says_nothing_here() {
-    let mut progress = registered("cgw-1", IP, now());
-    progress.registered.as_mut().unwrap().region = "cn-beijing".into();
-    let decision = decide(&desired(), &inventory(vec![]), &progress);
-    assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::Create, vec![]));
+fn a_gateway_in_another_region_is_in_no_way_here_and_is_not_forgotten() {
+    let elsewhere = |id: &str, ip| Registered { region: "cn-beijing".into(), ..registered(id, ip, now()).registered.unwrap() };
+    let moved = Progress { registered: Some(elsewhere("cgw-1", IP)), ..Progress::new("journal") };
+    let decision = decide(&desired(), &inventory(vec![]), &moved);
+    assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::Create, vec!["gateway.drift"]));
     assert!(matches!(decision.next, Next::Do(_)));
+    let finding = &decision.findings[0];
+    assert!(!finding.is_error() && finding.message.contains("cgw-1 (203.0.113.7) in cn-beijing"), "{finding:?}");
+    assert!(finding.remedy.contains("cgwd deregister") && finding.remedy.contains("cn-beijing"), "{finding:?}");
+    // Nor once the device is registered here.
+    let settled = Progress { left_behind: vec![elsewhere("cgw-1", IP)], ..registered("cgw-2", IP, now()) };
+    let decision = decide(&desired(), &inventory(vec![ours("cgw-2", IP)]), &settled);
+    assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::InSync, vec!["gateway.drift"]));
+}
+
+#[test]
+fn a_write_needs_space_for_its_records_and_nothing_else_does() {
+    let decision = |free_bytes, gateways| {
+        let (desired, inventory) = (desired(), inventory(gateways));
+        let situation =
+            Situation { desired: Some(&desired), findings: &[], gates: &[], policy: ALLOWED, free_bytes, inventory: &inventory };
+        plan(&situation, &Progress::new("journal"), clocks())
+    };
+    let disk = |decision: &crate::plan::Decision| decision.gates.iter().find(|gate| gate.name == "disk").map(|gate| gate.passed);
+    for gateways in [vec![], vec![unmarked("cgw-1", IP)]] {
+        let enough = decision(Some(crate::plan::LEAST_SPACE), gateways.clone());
+        assert!(matches!(enough.next, Next::Do(_)) && disk(&enough) == Some(true), "{enough:?}");
+        let unknown = decision(None, gateways.clone());
+        assert!(matches!(unknown.next, Next::Do(_)) && disk(&unknown).is_none(), "{unknown:?}");
+        let full = decision(Some(crate::plan::LEAST_SPACE - 1), gateways);
+        assert_eq!((full.kind, &full.next, disk(&full)), (DecisionKind::Blocked, &Next::Nothing, Some(false)));
+        assert_eq!(codes(&full.findings), ["state.disk_full"]);
+        assert!(full.steps.is_empty() && full.findings[0].remedy.contains("free space"), "{full:?}");
+    }
+    assert_eq!(decision(Some(0), vec![ours("cgw-1", IP)]).kind, DecisionKind::InSync);
+    assert_eq!(decision(Some(0), vec![ours("cgw-1", OTHER_IP)]).kind, DecisionKind::Replace);
 }
 
 #[test]
@@ -193,6 +227,7 @@ fn one_with_another_address_is_always_looked_for_twice() {
         decide(&desired(), &inventory(vec![]), &progress).next
     };
     assert!(matches!(next(None), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(60)));
-    assert!(matches!(next(Some(ago(59))), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(1)));
-    assert!(matches!(next(Some(ago(60))), Next::Do(_)));
+    let missing_for = |seconds| Some(uptime() - SignedDuration::from_secs(seconds));
+    assert!(matches!(next(missing_for(59)), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(1)));
+    assert!(matches!(next(missing_for(60)), Next::Do(_)));
 }
