@@ -103,14 +103,19 @@ pub fn replay<'a>(journal_id: &str, entries: impl IntoIterator<Item = &'a Entry>
     for entry in entries {
         progress.apply(entry)?;
     }
-    if let Some(pending) = &mut progress.pending {
-        // Whoever sent it is gone.
-        pending.unconfirmed = true;
-    }
+    progress.begin();
     Ok(progress)
 }
 
 impl Progress {
+    /// A process begins with what an earlier one left.
+    pub fn begin(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            // Whoever sent it is gone.
+            pending.unconfirmed = true;
+        }
+    }
+
     pub fn new(journal_id: &str) -> Progress {
         Progress {
             journal_id: journal_id.to_owned(),

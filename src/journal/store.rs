@@ -190,6 +190,7 @@ impl Journal {
             records += 1;
             Ok(progress.apply(&entry)?)
         })?;
+        progress.begin();
         let disk = Disk { connection, directory: directory.to_owned(), records, prune_at: KEEP.max(records) };
         Ok(Journal::of(Backing::Disk(disk), progress, device_id, epoch))
     }
