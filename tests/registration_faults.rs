@@ -100,10 +100,10 @@ const FOUND: &[&str] = &[
     "create/token=none: 2=crash-after-days 3=stale-9",
     "create/token=errors: 2=mismatch-after 3=stale-9 4=crash-before-days 5=stale-9",
     // A wall clock that is set, or wrong after a restart of the machine, tells nothing of what can still land.
-    "moves/token=none: 2=late-14m 3=clock-ahead",
+    "moves/token=none: 2=late-14m 3=crash-before 4=clock-ahead",
     "moves/token=none: 2=late-14m 3=reboot-ahead",
-    "moves/token=none: 2=late-14m 3=clock-behind",
-    "moves-adopting/token=none: 2=late-14m 3=clock-ahead",
+    "moves/token=none: 2=late-14m 3=crash-before 4=clock-behind",
+    "moves-adopting/token=none: 2=late-14m 3=crash-before 4=clock-ahead",
     "create/token=none: 1=clock-ahead 2=lost-answer 3=reboot 4=clock-behind",
     // A mark that was to be put on, and then another one.
     "renamed-adopting/token=none: 2=drop-before 3=crash-before",

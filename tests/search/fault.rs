@@ -42,7 +42,7 @@ pub enum Kind {
     CrashBefore(Pause),
     /// The process dies after the call's effect, before its answer.
     CrashAfter(Pause),
-    /// As `CrashAfter`, and the machine starts anew, with a wall clock that is so many hours off.
+    /// Before this call goes out the machine dies. It starts anew, with a wall clock that is so many hours off.
     Reboot(i64),
     /// The wall clock is set to so many hours off.
     Clock(i64),

@@ -479,8 +479,6 @@ impl Transport for Wire {
                     state.die(pause).await
                 }
                 Some(Kind::Reboot(hours_off)) => {
-                    let _unseen = self.inside.send(request).await;
-                    self.check();
                     state.machine.hours_off.set(hours_off);
                     state.machine.boots.set(state.machine.boots.get() + 1);
                     state.machine.booted_at.set(Duration::try_from(self.clock.uptime()).expect("not negative"));
