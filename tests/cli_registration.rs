@@ -299,6 +299,8 @@ fn a_region_that_the_resource_is_not_in_blocks() {
             plan_shape(&document);
             assert_eq!(document["decision"], "blocked", "{cloud}");
             has_finding(&document, "error region.mismatch");
+            let refused: Vec<_> = document["gates"].as_array().unwrap().iter().filter(|gate| gate["passed"] == false).collect();
+            assert!(!refused.is_empty() && refused.iter().all(|gate| gate["name"] == "region"), "{document:#}");
         }
     }
     for cloud in ["vpn_gateway = \"vpn-nowhere\"", "transit_router = \"tr-nowhere\"", "connections = [\"vco-nowhere\"]"] {
@@ -537,6 +539,8 @@ fn deregister_takes_the_mark_off_and_leaves_the_rest() {
     let gateway = sim.only_gateway();
     assert_eq!((tag(&gateway, "cgwd-device"), tag(&gateway, "cgwd-owner")), (None, None));
     assert_eq!(tag(&gateway, "site"), Some("sh-01"));
+    let removed = device.history().into_iter().find(|entry| entry["code"] == "registration.removed").expect("it is told");
+    assert_eq!(removed["fields"]["customer_gateway_id"], gateway["CustomerGatewayId"]);
     let status = device.status();
     assert_eq!(status["customer_gateway"], Value::Null, "{status:#}");
     assert_ne!(status["decision"], "in_sync", "{status:#}");

@@ -210,6 +210,44 @@ fn what_others_do_to_the_customer_gateway_is_told() {
     daemon.stop();
 }
 
+#[test]
+fn what_stood_about_a_customer_gateway_ends_with_its_registration() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim);
+    let mut daemon = registered(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("raised replacement.needed", 1);
+    daemon.stop();
+    device.cgwd(&["deregister"]).expect(0);
+    let told = alerts(&device.history());
+    assert_eq!(count(&told, "cleared replacement.needed"), 1, "{told:?}");
+    assert_eq!(count(&told, "occurred registration.removed"), 1, "{told:?}");
+    assert_eq!(device.status()["alerts"], json!([]));
+    let over = device.history().into_iter().find(|entry| entry["phase"] == "cleared").unwrap();
+    assert!(over["message"].as_str().is_some_and(|message| message.contains(ELSEWHERE)), "{over:#}");
+}
+
+#[test]
+fn a_second_customer_gateway_of_ours_is_a_warning_while_one_fits() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim);
+    device.cgwd(&["register"]).expect(0);
+    let made = sim.only_gateway();
+    let mark = |key: &str| common::simulated::tag(&made, key).unwrap().to_owned();
+    let (name, owner) = (mark("cgwd-device"), mark("cgwd-owner"));
+    sim.create_gateway("203.0.113.81", &[("cgwd-device", name.as_str()), ("cgwd-owner", owner.as_str())]);
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_alert("raised gateway.duplicate", 1);
+    let status = daemon.wait_decision("in_sync");
+    assert_eq!(
+        (status["alerts"][0]["code"].clone(), status["alerts"][0]["severity"].clone()),
+        (json!("gateway.duplicate"), json!("warning"))
+    );
+    let stderr = daemon.stop();
+    assert!(!stderr.contains("ERROR"), "{stderr}");
+    assert_eq!(device.status()["alerts"][0]["severity"], "warning", "also from the journal");
+}
+
 /// A source that is asked at every poll and counts that.
 fn counting(device: &Device) -> String {
     let (program, count) = (device.program("count", ""), device.dir.join("count"));

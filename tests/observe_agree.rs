@@ -30,7 +30,9 @@ fn readings(says: &[(&str, &str)]) -> Vec<Reading<IpAddr>> {
         None if text.contains('|') => Observation::Conflicting(text.split('|').map(|part| part.parse().unwrap()).collect()),
         None => Observation::Known(text.parse().unwrap()),
     };
-    says.iter().map(|(source, text)| Reading { source: (*source).to_owned(), value: value(text), took: Duration::ZERO }).collect()
+    says.iter()
+        .map(|(source, text)| Reading { source: (*source).to_owned(), value: value(text), took: Duration::ZERO, taken: Duration::ZERO })
+        .collect()
 }
 
 fn decide(agreement: Agreement, says: &[(&str, &str)]) -> Agreed {

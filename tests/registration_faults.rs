@@ -93,6 +93,11 @@ const FOUND: &[&str] = &[
     // The cloud remembered the refusal of a resent create, which was sent with that token for ever.
     "full/token=errors: 2=drop-before",
     "full/token=errors: 2=crash-after",
+    // Made a moment ago, unknown to the journal after a crash, and missed by one old reading: a second one was made.
+    "moves/token=none: 3=forbidden-not-found 4=stale-9 9=throttled r2=cut-after",
+    "moves-adopting/token=24h: 4=stale-2 7=already-exist 10=mismatch-after r3=full",
+    "moves-adopting/token=24h: 1=busy 4=date-off 5=stale-2 6=date-off r3=cut-before",
+    "moves/token=none: 2=crash-after 4=stale-9",
     // A create that lands minutes after it was given up, when another address is wanted by now.
     "moves/token=none: 2=late-14m 3=crash-before",
     "moves/token=forever: 2=late-503 3=crash-before-days",

@@ -168,7 +168,7 @@ fn settings(source: Option<BgpSource>, asn: Option<&str>) -> BgpSettings {
 }
 
 fn frr(value: Observation<String>) -> [Reading<String>; 1] {
-    [Reading { source: "frr".to_owned(), value, took: Duration::from_millis(3) }]
+    [Reading { source: "frr".to_owned(), value, took: Duration::from_millis(3), taken: Duration::ZERO }]
 }
 
 fn known(text: &str) -> [Reading<String>; 1] {

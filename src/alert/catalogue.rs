@@ -230,7 +230,7 @@ pub const CATALOGUE: &[Event] = &[
         severity: Severity::Error,
         message_id: "72b907f33d3647a7bf3ecdf92af64ffc",
         subject: "this device has more than one customer gateway",
-        text: "Several customer gateways bear this device's mark, so which one is meant can't be told. Nothing is written to the cloud while this lasts.",
+        text: "Several customer gateways bear this device's mark. Where none or more than one of them has this device's address and ASN, which one is meant can't be told, and nothing is written to the cloud while this lasts.",
         safe: "Reading. Not safe: deleting one before you have seen that no connection uses it.",
         remedy: "run `cgwd plan` to see them; delete the one that no connection uses, or remove its `cgwd-device` tag",
         nature: Nature::Condition,

@@ -3,41 +3,34 @@
 //! The field names are the journal's own (`MESSAGE_ID`, `CGWD_…`), so the layer that writes them must add no prefix;
 //! `system::logging` sees to that and to where they go.
 
-use super::raise::{Fields, Notice, Phase};
+use super::fields::each_field;
+use super::raise::{Notice, Phase};
 use crate::model::Severity;
 use crate::system::logging::ALERTS;
 use std::fmt::Write;
 
+/// The macros of tracing want the level, the target and the field names at compile time.
+macro_rules! tell {
+    ([$level:ident $notice:ident] $($field:ident: $name:ident,)*) => {
+        tracing::$level!(
+            target: ALERTS,
+            MESSAGE_ID = $notice.alert.event.message_id,
+            CGWD_EVENT = $notice.alert.event.code,
+            CGWD_PHASE = $notice.phase.name(),
+            $($name = $notice.alert.fields.$field.as_deref(),)*
+            CGWD_REMEDY = $notice.alert.remedy.as_str(),
+            "{}",
+            message($notice)
+        )
+    };
+}
+
 /// Tells it wherever this process logs. It can't fail: who must know whether an alert arrived looks at what stands.
 pub fn emit(notice: &Notice) {
-    // The macros want the level, the target and the field names at compile time.
-    macro_rules! tell {
-        ($level:ident) => {{
-            let fields = &notice.alert.fields;
-            tracing::$level!(
-                target: ALERTS,
-                MESSAGE_ID = notice.alert.event.message_id,
-                CGWD_EVENT = notice.alert.event.code,
-                CGWD_PHASE = notice.phase.name(),
-                CGWD_DEVICE = fields.device.as_deref(),
-                CGWD_ADDRESS_OLD = fields.address_old.as_deref(),
-                CGWD_ADDRESS_NEW = fields.address_new.as_deref(),
-                CGWD_ASN = fields.asn.as_deref(),
-                CGWD_CUSTOMER_GATEWAY_ID = fields.customer_gateway_id.as_deref(),
-                CGWD_CONNECTION_ID = fields.connection_id.as_deref(),
-                CGWD_REQUEST_ID = fields.request_id.as_deref(),
-                CGWD_PLAN_ID = fields.plan_id.as_deref(),
-                CGWD_STEP = fields.step.as_deref(),
-                CGWD_REMEDY = notice.alert.remedy.as_str(),
-                "{}",
-                message(notice)
-            )
-        }};
-    }
     match severity(notice) {
-        Severity::Error => tell!(error),
-        Severity::Warning => tell!(warn),
-        Severity::Info => tell!(info),
+        Severity::Error => each_field!(tell error notice),
+        Severity::Warning => each_field!(tell warn notice),
+        Severity::Info => each_field!(tell info notice),
     }
 }
 
@@ -71,7 +64,7 @@ fn what_to_do(remedy: &str) -> String {
 pub fn severity(notice: &Notice) -> Severity {
     match notice.phase {
         Phase::Cleared => Severity::Info,
-        Phase::Raised | Phase::Changed | Phase::Reminded | Phase::Occurred => notice.alert.event.severity,
+        Phase::Raised | Phase::Changed | Phase::Reminded | Phase::Occurred => notice.alert.severity,
     }
 }
 
@@ -85,24 +78,9 @@ fn journal_fields(notice: &Notice) -> Vec<(&'static str, String)> {
         ("CGWD_EVENT", alert.event.code.to_owned()),
         ("CGWD_PHASE", notice.phase.name().to_owned()),
     ];
-    let structured = named(&alert.fields).into_iter();
-    fields.extend(structured.filter_map(|(name, value)| Some((name, value.clone()?))));
+    fields.extend(alert.fields.named().map(|(_, name, value)| (name, value.to_owned())));
     fields.push(("CGWD_REMEDY", alert.remedy.clone()));
     fields
-}
-
-fn named(fields: &Fields) -> [(&'static str, &Option<String>); 9] {
-    [
-        ("CGWD_DEVICE", &fields.device),
-        ("CGWD_ADDRESS_OLD", &fields.address_old),
-        ("CGWD_ADDRESS_NEW", &fields.address_new),
-        ("CGWD_ASN", &fields.asn),
-        ("CGWD_CUSTOMER_GATEWAY_ID", &fields.customer_gateway_id),
-        ("CGWD_CONNECTION_ID", &fields.connection_id),
-        ("CGWD_REQUEST_ID", &fields.request_id),
-        ("CGWD_PLAN_ID", &fields.plan_id),
-        ("CGWD_STEP", &fields.step),
-    ]
 }
 
 /// syslog(3) levels, as `system::logging` maps them.
@@ -117,7 +95,7 @@ fn priority(severity: Severity) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::catalogue::event;
-    use super::super::raise::Alert;
+    use super::super::raise::{Alert, Fields};
     use super::*;
 
     fn notice(phase: Phase) -> Notice {

@@ -4,7 +4,7 @@
 //! one end that is told, also across restarts.
 
 use super::catalogue::{Event, Nature};
-use crate::model::Timestamp;
+use crate::model::{Severity, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub const FLAP_WINDOW: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     pub event: &'static Event,
+    /// The event's, unless what is so is less grave than the event can be.
+    pub severity: Severity,
     /// What it is about, e.g. an address or a customer gateway's id: two alerts of one event with different keys are two alerts.
     pub key: String,
     /// What is so, lower case without a full stop. It must not hold anything that changes while the matter stays the same
@@ -96,6 +98,8 @@ pub struct AlertBook {
     held_back: BTreeMap<&'static str, (Notice, usize)>,
     /// What the last round could not look at.
     not_evaluated: BTreeSet<&'static str>,
+    /// What has ended, while another alert of its event waits to be told: its end alone would say that all is well.
+    over: BTreeSet<Key>,
 }
 
 type Key = (&'static str, String);
@@ -112,6 +116,12 @@ impl AlertBook {
         self.standing.values()
     }
 
+    /// Everything that is so and is told or would be, were it not for the flap limit, in a stable order.
+    pub fn shown(&self, now: Timestamp) -> impl Iterator<Item = &Standing> {
+        let due = move |entry: &Standing| entry.told.is_some() || entry.may_show(now);
+        self.standing.iter().filter(move |(key, entry)| !self.over.contains(*key) && due(entry)).map(|(_, entry)| entry)
+    }
+
     /// Takes in one look at the world and says what to tell: what happened, then what ended, then what began or goes on.
     pub fn reconcile(&mut self, round: Round, now: Timestamp) -> Vec<Notice> {
         self.forget_old_tellings(now);
@@ -121,7 +131,7 @@ impl AlertBook {
             notices.extend(self.occur(occurrence, now));
         }
         notices.extend(self.release(now));
-        notices.extend(self.end(&current, &round.not_evaluated));
+        notices.extend(self.end(&current, &round.not_evaluated, now));
         for alert in current.into_values() {
             notices.extend(self.stand(alert, now));
         }
@@ -168,13 +178,27 @@ impl AlertBook {
         released
     }
 
-    fn end(&mut self, current: &BTreeMap<Key, Alert>, not_evaluated: &BTreeSet<&'static str>) -> Vec<Notice> {
-        let ended: Vec<Key> =
-            self.standing.keys().filter(|key| !current.contains_key(*key) && !not_evaluated.contains(key.0)).cloned().collect();
+    fn end(&mut self, current: &BTreeMap<Key, Alert>, not_evaluated: &BTreeSet<&'static str>, now: Timestamp) -> Vec<Notice> {
+        let missing = self.standing.iter().filter(|(key, _)| !current.contains_key(*key) && !not_evaluated.contains(key.0));
+        let (held, ended): (Vec<_>, Vec<_>) =
+            missing.partition(|(key, entry)| entry.told.is_some() && self.has_untold_successor(key.0, current, now));
+        let ended: Vec<Key> = ended.into_iter().map(|(key, _)| key.clone()).collect();
+        let held: Vec<Key> = held.into_iter().map(|(key, _)| key.clone()).collect();
+        self.over.retain(|key| not_evaluated.contains(key.0) && !current.contains_key(key));
+        self.over.extend(held);
         let ended = ended.iter().filter_map(|key| self.standing.remove(key));
         // What was never told has no end to tell.
         let told = ended.filter(|entry| entry.told.is_some());
         told.map(|entry| Notice { phase: Phase::Cleared, alert: entry.alert, since: entry.since }).collect()
+    }
+
+    /// Whether another alert of this event is so and is not told in this round either.
+    fn has_untold_successor(&self, code: &str, current: &BTreeMap<Key, Alert>, now: Timestamp) -> bool {
+        let waits = |key: &Key, alert: &Alert| match self.standing.get(key) {
+            Some(entry) => entry.told.is_none() && !(self.may_tell(code) && entry.may_show(now)),
+            None => !(self.may_tell(code) && alert.event.shows_after.is_zero()),
+        };
+        current.iter().any(|(key, alert)| key.0 == code && waits(key, alert))
     }
 
     fn stand(&mut self, alert: Alert, now: Timestamp) -> Option<Notice> {
@@ -223,11 +247,16 @@ impl AlertBook {
 impl Alert {
     /// With the remedy of the catalogue and no fields.
     pub fn new(event: &'static Event, key: impl Into<String>, message: impl Into<String>) -> Alert {
-        Alert { event, key: key.into(), message: message.into(), remedy: event.remedy.to_owned(), fields: Fields::default() }
+        let (key, message, remedy) = (key.into(), message.into(), event.remedy.to_owned());
+        Alert { event, severity: event.severity, key, message, remedy, fields: Fields::default() }
     }
 
     pub fn with_remedy(self, remedy: impl Into<String>) -> Alert {
         Alert { remedy: remedy.into(), ..self }
+    }
+
+    pub fn with_severity(self, severity: Severity) -> Alert {
+        Alert { severity, ..self }
     }
 
     pub fn with_fields(self, fields: Fields) -> Alert {
@@ -239,12 +268,12 @@ impl Alert {
     }
 
     /// What a person would notice; each failed request has another request id.
-    fn says(&self) -> (String, String, Fields) {
+    fn says(&self) -> (Severity, String, String, Fields) {
         let message = match &self.fields.request_id {
             Some(id) if !id.is_empty() => self.message.replace(id.as_str(), ""),
             Some(_) | None => self.message.clone(),
         };
-        (message, self.remedy.clone(), Fields { request_id: None, ..self.fields.clone() })
+        (self.severity, message, self.remedy.clone(), Fields { request_id: None, ..self.fields.clone() })
     }
 }
 
@@ -255,9 +284,14 @@ impl Standing {
         self.told = self.told.map(|told| told.min(now));
     }
 
+    /// It has lasted long enough.
+    fn may_show(&self, now: Timestamp) -> bool {
+        now >= later(self.since, self.alert.event.shows_after)
+    }
+
     fn due(&self, alert: &Alert, now: Timestamp) -> Option<Phase> {
         match self.told {
-            None => (now >= later(self.since, alert.event.shows_after)).then_some(Phase::Raised),
+            None => self.may_show(now).then_some(Phase::Raised),
             Some(_) if self.alert.says() != alert.says() => Some(Phase::Changed),
             Some(told) => (now >= later(told, REMINDER)).then_some(Phase::Reminded),
         }

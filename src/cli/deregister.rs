@@ -4,11 +4,15 @@ use super::Context;
 use super::document::{step_json, steps_text};
 use super::exit::{Exit, Failure};
 use super::output::Tone;
+use crate::alert::catalogue::event;
+use crate::alert::raise::Fields;
 use crate::daemon::owner;
 use crate::execute::Executor;
-use crate::journal::Journal;
+use crate::journal::record::AlertText;
+use crate::journal::replay::StandingAlert;
+use crate::journal::{Journal, JournalError, Record};
 use crate::model::Settings;
-use crate::plan::{Removal, plan_removal};
+use crate::plan::{Removal, Step, StepAction, plan_removal};
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
 use serde_json::json;
@@ -67,10 +71,51 @@ async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Res
             "delete those connections first, or run `cgwd deregister` without --delete to let go of the customer gateway",
         ));
     }
+    let registered = executor.journal.borrow().progress().registered.as_ref().map(|known| known.id.clone());
     let done = executor.deregister(&owner, &region, &removal.steps).await?;
     executor.forget_registered(&inventory)?;
+    tell_removed(&executor, settings, &removal, &done)?;
+    end_alerts(&executor, removal.gateways.iter().map(|gateway| gateway.id.clone()).chain(registered).collect())?;
     show(context, settings, &region, &removal, done.len());
     Ok(Exit::Done)
+}
+
+/// In the journal of this device, where `cgwd history` shows it.
+fn tell_removed(executor: &Executor, settings: &Settings, removal: &Removal, done: &[Step]) -> Result<(), JournalError> {
+    let event = event("registration.removed");
+    for gateway in removal.gateways.iter().filter(|gateway| done.iter().any(|step| step.target == gateway.id)) {
+        let deleted = done.iter().any(|step| step.action == StepAction::DeleteCustomerGateway && step.target == gateway.id);
+        let what = if deleted { "was deleted" } else { "no longer bears this device's mark" };
+        let fields = Fields {
+            device: Some(settings.device.clone()),
+            address_old: Some(gateway.ip.to_string()),
+            asn: gateway.asn.map(|asn| asn.to_string()),
+            customer_gateway_id: Some(gateway.id.clone()),
+            ..Fields::default()
+        };
+        let alert = AlertText {
+            code: event.code.to_owned(),
+            key: gateway.id.clone(),
+            severity: None,
+            message: format!("customer gateway {} {what}", gateway.id),
+            remedy: event.remedy.to_owned(),
+            fields: fields.to_map(),
+        };
+        executor.journal.borrow_mut().append(executor.clock.now(), Record::AlertOccurred { alert })?;
+    }
+    Ok(())
+}
+
+/// What stands about customer gateways that are no longer this device's has ended.
+fn end_alerts(executor: &Executor, gone: Vec<String>) -> Result<(), JournalError> {
+    let is_about = |standing: &StandingAlert| standing.alert.fields.get("customer_gateway_id").is_some_and(|id| gone.contains(id));
+    let mut journal = executor.journal.borrow_mut();
+    let ended: Vec<(String, String)> =
+        journal.progress().alerts.iter().filter(|(_, standing)| is_about(standing)).map(|(key, _)| key.clone()).collect();
+    for (code, key) in ended {
+        journal.append(executor.clock.now(), Record::AlertCleared { code, key })?;
+    }
+    Ok(())
 }
 
 fn show(context: &Context, settings: &Settings, region: &str, removal: &Removal, done: usize) {

@@ -2,8 +2,10 @@
 
 use super::Context;
 use super::exit::{Exit, Failure};
+use crate::journal::record::AlertText;
 use crate::journal::{Entry, Journal, Record};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
 pub struct HistoryArgs {
@@ -30,9 +32,14 @@ pub fn run(context: &Context, arguments: HistoryArgs) -> Result<Exit, Failure> {
 /// One entry for each thing that happened: a cloud write is one, from its intent to its outcome.
 pub fn history(entries: &[Entry]) -> Vec<Value> {
     let mut history: Vec<Value> = Vec::new();
+    // What stands, in the words that were told last: the records of a reminder and of the end have none.
+    let mut standing: BTreeMap<(&str, &str), &AlertText> = BTreeMap::new();
     for entry in entries {
+        if let Record::AlertRaised { alert } = &entry.record {
+            standing.insert((&alert.code, &alert.key), alert);
+        }
         if !extends_a_write(&mut history, entry) {
-            history.extend(begins(entry));
+            history.extend(begins(entry, &standing));
         }
     }
     for write in &mut history {
@@ -43,7 +50,7 @@ pub fn history(entries: &[Entry]) -> Vec<Value> {
     history
 }
 
-fn begins(entry: &Entry) -> Option<Value> {
+fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Option<Value> {
     let at = entry.at.to_string();
     Some(match &entry.record {
         Record::AddressNoticed { value, source, previous } => {
@@ -67,8 +74,8 @@ fn begins(entry: &Entry) -> Option<Value> {
         Record::GatewayReleased { id, why } => json!({"at": at, "kind": "released", "customer_gateway_id": id, "why": why}),
         Record::AlertRaised { alert } => told(&at, "raised", alert),
         Record::AlertOccurred { alert } => told(&at, "occurred", alert),
-        Record::AlertReminded { code, key } => json!({"at": at, "kind": "alert", "phase": "reminded", "code": code, "key": key}),
-        Record::AlertCleared { code, key } => json!({"at": at, "kind": "alert", "phase": "cleared", "code": code, "key": key}),
+        Record::AlertReminded { code, key } => again(&at, "reminded", code, key, standing),
+        Record::AlertCleared { code, key } => again(&at, "cleared", code, key, standing),
         Record::CloudContact { .. }
         | Record::WriteResent { .. }
         | Record::WriteDone { .. }
@@ -78,7 +85,14 @@ fn begins(entry: &Entry) -> Option<Value> {
     })
 }
 
-fn told(at: &str, phase: &str, alert: &crate::journal::record::AlertText) -> Value {
+fn again(at: &str, phase: &str, code: &str, key: &str, standing: &BTreeMap<(&str, &str), &AlertText>) -> Value {
+    match standing.get(&(code, key)) {
+        Some(alert) => told(at, phase, alert),
+        None => json!({"at": at, "kind": "alert", "phase": phase, "code": code, "key": key, "message": null}),
+    }
+}
+
+fn told(at: &str, phase: &str, alert: &AlertText) -> Value {
     json!({
         "at": at, "kind": "alert", "phase": phase, "code": alert.code, "key": alert.key,
         "message": alert.message, "remedy": alert.remedy, "fields": alert.fields,

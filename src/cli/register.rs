@@ -6,24 +6,24 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
 use super::plan::{decide, exit_of};
 use super::survey::Survey;
-use crate::daemon::control::{self, AskError};
+use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::{ExecuteError, Executor, Registration, Want};
 use crate::journal::Journal;
-use crate::model::Settings;
-use crate::plan::{Decision, DecisionKind};
+use crate::plan::{Decision, DecisionKind, HoldReason, Next};
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
 use crate::system::signals::Signals;
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Longer than this and the person is told to come back: the write stays open in the journal.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// The sources' time limits, and two visits to a slow cloud: what takes longer is stuck.
+const LOOK_PATIENCE: Duration = Duration::from_secs(300);
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let survey = context.survey(context.load()?.settings).await?;
@@ -100,19 +100,39 @@ fn show(context: &Context, survey: &Survey, decision: &Decision, region: Option<
     exit_of(decision)
 }
 
+/// What was done about the decision, or what is in the way.
 fn summary(output: &Output, done: usize, decision: &Decision) -> String {
     match (done, exit_of(decision)) {
         (0, Exit::Done) => output.paint(Tone::Good, "\nnothing to do\n"),
         (_, Exit::Done) => output.paint(Tone::Good, "\nregistered\n"),
-        (_, Exit::ChangeNeeded) => output.paint(Tone::Caution, "\nnot changed: `register` never replaces\n"),
+        (_, Exit::ChangeNeeded) if decision.kind == DecisionKind::Replace => {
+            output.paint(Tone::Caution, "\nnot changed: `register` never replaces\n")
+        }
+        (_, Exit::ChangeNeeded) => output.paint(Tone::Caution, &format!("\nnot done yet: {}\n", waits_for(decision))),
         _ => output.paint(Tone::Bad, "\nnot registered\n"),
+    }
+}
+
+/// Why a `create` or `adopt` was not carried out.
+fn waits_for(decision: &Decision) -> String {
+    let refused: Vec<&str> = decision.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.detail.as_str()).collect();
+    match &decision.next {
+        Next::Wait(hold) if hold.reason == HoldReason::Unconfirmed => match refused.as_slice() {
+            [] => format!("an earlier write has no confirmed outcome; it can take effect until {}", hold.until),
+            reasons => reasons.join("; "),
+        },
+        Next::Wait(hold) => format!("the cloud's lists can lag behind a write of a moment ago; they count at {}", hold.until),
+        Next::Do(_) | Next::Nothing => {
+            "the daemon waits for what it reads to settle, or cannot write its state; `cgwd status` tells".to_owned()
+        }
     }
 }
 
 /// The daemon holds the journal, so it does the work; what came of it is read afresh.
 async fn through_daemon(context: &Context, survey: &Survey, pid: Option<String>) -> Result<Exit, Failure> {
     context.output.progress(&format!("the daemon (pid {}) does it", pid.as_deref().unwrap_or("unknown")));
-    let answer = control::ask(&socket_directories(context, &survey.settings), "refresh").await.map_err(|error| not_asked(&error, pid))?;
+    let places = Places::new(&context.environment, &survey.settings.state_directory);
+    let answer = control::ask(&places, "refresh", LOOK_PATIENCE).await.map_err(|error| not_asked(&error, pid))?;
     if answer["error"].is_object() {
         return Err(of_daemon(&answer["error"]));
     }
@@ -152,10 +172,28 @@ fn not_asked(error: &AskError, pid: Option<String>) -> Failure {
     )
 }
 
-/// Where the daemon's socket can be: systemd's runtime directory, or the state directory.
-pub fn socket_directories(context: &Context, settings: &Settings) -> Vec<PathBuf> {
-    let runtime = context.environment.var("RUNTIME_DIRECTORY").and_then(|list| list.split(':').next()).map(PathBuf::from);
-    let packaged = settings.state_directory == std::path::Path::new("/var/lib/cgwd");
-    let packaged = packaged.then(|| PathBuf::from("/run/cgwd"));
-    runtime.into_iter().chain(packaged).chain([settings.state_directory.clone()]).collect()
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::{Gate, Hold};
+    use crate::system::environment::Environment;
+
+    fn told(kind: DecisionKind, next: Next, gates: Vec<Gate>) -> String {
+        let decision = Decision { kind, next, ..Decision::blocked(Vec::new(), gates) };
+        summary(&Output::new(true, &Environment::default()), 0, &decision)
+    }
+
+    #[test]
+    fn what_was_not_done_is_told_by_what_it_waits_for() {
+        let hold = |reason| Next::Wait(Hold { reason, until: "2026-11-23T03:04:05Z".parse().unwrap() });
+        assert!(told(DecisionKind::Replace, Next::Nothing, Vec::new()).contains("`register` never replaces"));
+        let lag = told(DecisionKind::Create, hold(HoldReason::ReadsLag), Vec::new());
+        assert!(lag.contains("not done yet") && lag.contains("2026-11-23T03:04:05Z") && !lag.contains("never replaces"), "{lag}");
+        let gate = Gate::refused("unconfirmed", "CreateCustomerGateway for 203.0.113.7 has no confirmed outcome".to_owned());
+        let open = told(DecisionKind::Create, hold(HoldReason::Unconfirmed), vec![gate]);
+        assert!(open.contains("has no confirmed outcome") && !open.contains("never replaces"), "{open}");
+        let settling = told(DecisionKind::Adopt, Next::Nothing, Vec::new());
+        assert!(settling.contains("cgwd status") && !settling.contains("never replaces"), "{settling}");
+    }
 }

@@ -3,12 +3,12 @@
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::plan::journal_to_read;
+use crate::daemon::control::Places;
 use crate::daemon::{Daemon, DaemonError, Start, with_causes};
 use crate::journal::Journal;
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
 use crate::system::notify::Notify;
-use std::path::PathBuf;
 
 pub async fn run(context: &mut Context) -> Result<Exit, Failure> {
     let loaded = context.load()?;
@@ -26,8 +26,7 @@ pub async fn run(context: &mut Context) -> Result<Exit, Failure> {
             Err(error) => return Err(error.into()),
         },
     };
-    let runtime = context.environment.var("RUNTIME_DIRECTORY").and_then(|list| list.split(':').next()).map(PathBuf::from);
-    let runtime = runtime.or_else(|| watch_only.is_none().then(|| directory.clone()));
+    let places = Places::new(&context.environment, &directory);
     let notify = Notify::from_environment(&context.environment);
     tracing::info!(device = loaded.settings.device, version = env!("CARGO_PKG_VERSION"), state = %directory.display(), "starting");
     let daemon = Daemon::new(Start {
@@ -41,7 +40,7 @@ pub async fn run(context: &mut Context) -> Result<Exit, Failure> {
         watch_only,
     })
     .map_err(failure)?;
-    daemon.run(runtime).await.map_err(failure)?;
+    daemon.run(places).await.map_err(failure)?;
     drop(lock);
     Ok(Exit::Done)
 }

@@ -3,10 +3,10 @@
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
-use super::register::socket_directories;
-use crate::daemon::control::{self, AskError};
+use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::status::Status;
 use crate::journal::Journal;
+use crate::journal::store::FILE;
 use crate::model::Settings;
 use serde_json::Value;
 use std::time::Duration;
@@ -20,6 +20,9 @@ pub struct StatusArgs {
 
 /// How often `--watch` asks; the daemon only reads its memory for it.
 const WATCH: Duration = Duration::from_secs(1);
+
+/// The daemon answers from its memory; what takes longer is stuck.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub async fn run(context: &Context, arguments: StatusArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
@@ -45,9 +48,11 @@ fn without_time(status: &Value) -> Value {
 }
 
 async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
-    match control::ask(&socket_directories(context, settings), "status").await {
+    let places = Places::new(&context.environment, &settings.state_directory);
+    match control::ask(&places, "status", PATIENCE).await {
         Ok(status) => Ok(status),
-        Err(AskError::NotRunning { .. }) => of_journal(settings),
+        Err(AskError::NotRunning { .. }) => Ok(of_journal(settings)?.json()),
+        Err(AskError::Silent { pid, .. }) => Ok(of_journal(settings)?.of_a_silent_daemon(pid).json()),
         Err(error) => Err(Failure::new(
             Exit::Failed,
             crate::daemon::with_causes(&error),
@@ -56,9 +61,21 @@ async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
     }
 }
 
-fn of_journal(settings: &Settings) -> Result<Value, Failure> {
-    let journal = Journal::open_to_read(&settings.state_directory)?;
-    Ok(Status::of_journal(settings, journal.as_ref().map(Journal::progress)).json())
+/// What cannot be read is not known, and must not look as if there were nothing.
+fn of_journal(settings: &Settings) -> Result<Status, Failure> {
+    let directory = &settings.state_directory;
+    // The journal's own look does not tell "not there" from "not to be seen".
+    if let Err(error) = std::fs::metadata(directory.join(FILE))
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("{} cannot be read ({error}), so neither the daemon's state nor its alerts are known", directory.display()),
+            "the state belongs to root and the service's own user: run this as root",
+        ));
+    }
+    let journal = Journal::open_to_read(directory)?;
+    Ok(Status::of_journal(settings, journal.as_ref().map(Journal::progress)))
 }
 
 fn show(context: &Context, status: &Value) {
@@ -68,10 +85,13 @@ fn show(context: &Context, status: &Value) {
 fn text(output: &Output, status: &Value) -> String {
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let or_dash = |value: &Value| if value.is_null() { "-".to_owned() } else { word(value) };
-    let running = status["daemon"] == "running";
-    let daemon = if running { output.paint(Tone::Good, "running") } else { output.paint(Tone::Caution, "stopped") };
     let pid = status["pid"].as_u64().map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-    let mut text = format!("daemon    {daemon}{pid}\ndevice    {}\n", or_dash(&status["device"]));
+    let daemon = match (status["daemon"] == "running", status["responds"] == false) {
+        (true, false) => format!("{}{pid}", output.paint(Tone::Good, "running")),
+        (true, true) => format!("{}; this is what its journal says", output.paint(Tone::Bad, &format!("the daemon{pid} does not answer"))),
+        (false, _) => output.paint(Tone::Caution, "stopped"),
+    };
+    let mut text = format!("daemon    {daemon}\ndevice    {}\n", or_dash(&status["device"]));
     text += &format!("decision  {}\n", or_dash(&status["decision"]));
     let settled = match (status["address"].is_null(), status["address"]["settled"].as_bool()) {
         (false, Some(false)) => ", not settled yet",

@@ -32,11 +32,15 @@ pub struct Background {
     clock: Clock,
     observing: Option<JoinHandle<Observed>>,
     cloud: Option<JoinHandle<CloudReport>>,
+    /// How many visits were begun.
+    visits: u64,
 }
 
 /// One visit to the cloud: where we are, and how the registration stands.
 #[derive(Debug)]
 pub struct CloudReport {
+    /// Counts the visits of this process, from 1.
+    pub number: u64,
     /// Of which configuration it is.
     pub generation: u32,
     /// `None`: only where we are was asked.
@@ -59,6 +63,8 @@ pub struct CloudTask {
     pub located: Option<Located>,
     /// Look, and write nothing.
     pub watch_only: bool,
+    /// Nothing is wanted: see only whether the cloud answers.
+    pub probe: bool,
 }
 
 impl Background {
@@ -80,11 +86,16 @@ impl Background {
             clock: clock.clone(),
             observing: None,
             cloud: None,
+            visits: 0,
         })
     }
 
     pub fn transport(&self) -> Option<Rc<dyn Transport>> {
         self.transport.clone()
+    }
+
+    pub fn is_observing(&self) -> bool {
+        self.observing.is_some()
     }
 
     /// Starts asking every source; an asking that is under way goes on instead.
@@ -139,7 +150,14 @@ impl Background {
         if self.cloud.is_some() {
             return;
         }
-        self.cloud = Some(spawn_local(visit(Rc::clone(&self.client), Rc::clone(&self.journal), self.clock.clone(), task)));
+        self.visits += 1;
+        let (client, journal, clock) = (Rc::clone(&self.client), Rc::clone(&self.journal), self.clock.clone());
+        self.cloud = Some(spawn_local(visit(self.visits, client, journal, clock, task)));
+    }
+
+    /// The number of the next visit to begin.
+    pub fn next_visit(&self) -> u64 {
+        self.visits + 1
     }
 
     /// The visit that is under way, to its end.
@@ -167,7 +185,7 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
 }
 
 /// Where is the device's business, and how does its registration stand?
-async fn visit(client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, task: CloudTask) -> CloudReport {
+async fn visit(number: u64, client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, task: CloudTask) -> CloudReport {
     let known = journal.borrow().progress().regions.clone();
     let located = match task.located.clone() {
         Some(located) => Ok(located),
@@ -180,12 +198,14 @@ async fn visit(client: Rc<Client>, journal: Rc<RefCell<Journal>>, clock: Clock, 
                 (Some(region), Some(wanted)) => {
                     registration(&client, journal, clock, &task, wanted, region, &located.evidence).await.map(Some)
                 }
+                (Some(region), None) if task.probe => client.customer_gateways(region).await.map(|_| None).map_err(ExecuteError::from),
                 _ => Ok(None),
             };
             (located, result)
         }
     };
     CloudReport {
+        number,
         generation: task.generation,
         wanted: task.wanted,
         located,

@@ -1,16 +1,19 @@
 //! From what is known to what is worth an alert. Pure.
 
-use super::background::{CloudReport, cloud_error};
+use super::background::CloudReport;
 use super::want::Wanted;
 use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
 use crate::alert::raise::{Alert, Fields, Standing};
-use crate::cloud::error::{CloudError, NO_CREDENTIALS, Retry};
+use crate::cloud::cloud_time::MAX_OFFSET_FOR_WRITES;
+use crate::cloud::error::{CloudError, Retry};
 use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings as codes;
+use crate::journal::record::AlertText;
 use crate::journal::replay::{PendingWrite, Progress};
 use crate::model::Finding;
-use crate::plan::{Decision, DecisionKind, LATE_EFFECT};
+use crate::plan::{Decision, DecisionKind};
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -26,6 +29,8 @@ pub struct Known<'a> {
     pub watch_only: Option<&'a str>,
     pub config_problem: Option<&'a str>,
     pub pending: Option<PendingWrite>,
+    /// The settled address itself cannot be registered.
+    pub unusable: bool,
     pub fields: Fields,
 }
 
@@ -45,7 +50,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     if let Some(problem) = known.config_problem {
         alerts.push(alert("config.invalid", "config", problem.to_owned(), None, &known.fields));
     }
-    if let Some(pending) = &known.pending {
+    if let Some(pending) = known.pending.as_ref().filter(|pending| pending.unconfirmed) {
         alerts.push(of_pending(pending, &known.fields));
     }
     match known.report {
@@ -53,14 +58,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
         Some(report) => {
             let offset = report.clock_offset.as_secs();
             if offset.abs() > CLOCK_TOLERANCE_SECONDS {
-                let direction = if offset > 0 { "behind" } else { "ahead of" };
-                alerts.push(alert(
-                    "clock.skew",
-                    "clock",
-                    format!("this device's clock is minutes {direction} the cloud's"),
-                    None,
-                    &known.fields,
-                ));
+                alerts.push(clock_skew(report.clock_offset, &known.fields));
             }
             match &report.result {
                 // Only where we are was asked.
@@ -68,10 +66,14 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
                 Err(error) => {
                     not_evaluated.extend(OF_THE_CLOUD.iter().copied());
-                    alerts.push(of_failure(error, &known.fields));
+                    alerts.extend(of_failure(error, &known.fields));
                 }
             }
         }
+    }
+    if known.unusable {
+        // It spoke of an address that this device no longer has.
+        not_evaluated.remove("replacement.needed");
     }
     // A failed write can say what a reading would have said.
     not_evaluated.retain(|code| !alerts.iter().any(|alert| alert.event.code == *code));
@@ -80,7 +82,18 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
 
 fn alert(code: &str, key: &str, message: String, remedy: Option<&str>, fields: &Fields) -> Alert {
     let event = event(code);
-    Alert { event, key: key.to_owned(), message, remedy: remedy.unwrap_or(event.remedy).to_owned(), fields: fields.clone() }
+    Alert::new(event, key, message).with_remedy(remedy.unwrap_or(event.remedy)).with_fields(fields.clone())
+}
+
+/// Without a number: it changes while the matter stays the same.
+fn clock_skew(offset: SignedDuration, fields: &Fields) -> Alert {
+    let direction = if offset.is_positive() { "behind" } else { "ahead of" };
+    let message = if offset.abs() > MAX_OFFSET_FOR_WRITES {
+        format!("this device's clock is more than a day {direction} the cloud's, so nothing is written")
+    } else {
+        format!("this device's clock is minutes {direction} the cloud's")
+    };
+    alert("clock.skew", "clock", message, None, fields)
 }
 
 fn of_observation(finding: &Finding, known: &Known<'_>) -> Option<Alert> {
@@ -99,11 +112,8 @@ fn of_observation(finding: &Finding, known: &Known<'_>) -> Option<Alert> {
 
 fn of_pending(pending: &PendingWrite, fields: &Fields) -> Alert {
     let message = format!("could not confirm {} for {} in {}; looking again", pending.action, pending.target, pending.region);
-    let remedy = format!(
-        "nothing to do: cgwd looks, and writes nothing else until it knows, at the latest some minutes after {}",
-        pending.last_sent.at + LATE_EFFECT
-    );
-    alert("write.unconfirmed", &pending.client_token, message, Some(&remedy), fields)
+    // Without a time: each attempt moves it.
+    alert("write.unconfirmed", &pending.client_token, message, None, fields)
 }
 
 fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &Known<'_>) -> Vec<Alert> {
@@ -117,7 +127,8 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     alerts.extend(decision.findings.iter().filter_map(|finding| match finding.code {
         codes::GATEWAY_DRIFT => Some(alert("gateway.drift", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields)),
         codes::GATEWAY_DUPLICATE => {
-            Some(alert("gateway.duplicate", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields))
+            let duplicate = alert("gateway.duplicate", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields);
+            Some(duplicate.with_severity(finding.severity))
         }
         _ => None,
     }));
@@ -165,29 +176,30 @@ fn replacement_needed(decision: &Decision, wanted: &Wanted, fields: &Fields) -> 
     alert("replacement.needed", &key, message, None, &fields)
 }
 
-fn of_failure(error: &ExecuteError, fields: &Fields) -> Alert {
-    match cloud_error(error) {
-        Some(cloud) => of_cloud_error(cloud, fields),
-        None => match error {
-            ExecuteError::Journal(journal) => {
-                alert("state.watch_only", "state", format!("the state cannot be written: {}", with_causes(journal)), None, fields)
-            }
-            other => alert("registration.blocked", "execution", with_causes(other), None, fields),
-        },
+fn of_failure(error: &ExecuteError, fields: &Fields) -> Option<Alert> {
+    match error {
+        ExecuteError::Cloud(cloud) | ExecuteError::Hidden { refusal: cloud, .. } => Some(of_cloud_error(cloud, fields)),
+        ExecuteError::Journal(journal) => {
+            let message = format!("the state cannot be written: {}", with_causes(journal));
+            Some(alert("state.watch_only", "state", message, None, fields))
+        }
+        // The open write itself is what is told.
+        ExecuteError::Unconfirmed { .. } => None,
+        other => Some(alert("registration.blocked", "execution", with_causes(other), None, fields)),
     }
 }
 
 fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
     let fields = Fields { request_id: error.request_id.clone(), ..fields.clone() };
+    if error.retry == Retry::Clock {
+        return alert("clock.skew", "clock", "the cloud does not accept this device's time".to_owned(), Some(&error.remedy), &fields);
+    }
     let code = if error.is_quota() {
         "quota.full"
-    } else if error.code == NO_CREDENTIALS && error.retry == Retry::Never {
-        // Nothing was sent, and waiting brings none.
+    } else if is_refusal(error) {
         "cloud.refused"
-    } else if error.status == 0 || error.status >= 500 || !matches!(error.retry, Retry::Never | Retry::Credentials) {
-        "cloud.unreachable"
     } else {
-        "cloud.refused"
+        "cloud.unreachable"
     };
     // The request id differs each time: it is a field, not part of what decides whether the alert is a new one.
     let message = match error.code.as_str() {
@@ -197,6 +209,15 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
     alert(code, "cloud", message, Some(&error.remedy), &fields)
 }
 
+/// What waiting does not mend, or the cloud's own word. A provider of credentials that cannot be reached is no refusal.
+fn is_refusal(error: &CloudError) -> bool {
+    match error.retry {
+        Retry::Never => error.status < 500,
+        Retry::Credentials => error.status != 0,
+        Retry::Transient | Retry::Throttled(_) | Retry::Busy | Retry::Clock => false,
+    }
+}
+
 /// The alerts that stood when the journal was last written.
 pub fn standing(progress: &Progress) -> Vec<Standing> {
     progress
@@ -204,14 +225,14 @@ pub fn standing(progress: &Progress) -> Vec<Standing> {
         .values()
         .filter_map(|standing| {
             let event = find(&standing.alert.code)?;
-            let alert = Alert {
-                event,
-                key: standing.alert.key.clone(),
-                message: standing.alert.message.clone(),
-                remedy: standing.alert.remedy.clone(),
-                fields: Fields::from_map(&standing.alert.fields),
-            };
+            let AlertText { key, message, remedy, fields, severity, .. } = &standing.alert;
+            let alert = Alert::new(event, key, message).with_remedy(remedy).with_fields(Fields::from_map(fields));
+            let alert = alert.with_severity(severity.unwrap_or(event.severity));
             Some(Standing { alert, since: standing.since, told: Some(standing.last_told) })
         })
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

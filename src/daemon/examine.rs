@@ -3,6 +3,7 @@
 use crate::model::{Asn, Finding, Settings};
 use crate::observe::{Attested, Observed, agree};
 use crate::validate;
+use std::time::Duration;
 
 /// What the readings add up to.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub struct Examined {
     pub asn: Option<validate::AttestedAsn>,
     /// The ASN's source did not answer; an earlier value stays in force.
     pub asn_unknown: bool,
+    /// When the ASN's source answered last, in time since boot; `None` where only the configuration says it.
+    pub asn_taken: Option<Duration>,
     pub findings: Vec<Finding>,
 }
 
@@ -24,5 +27,7 @@ pub fn examine(observed: &Observed, settings: &Settings, asn_before: Option<Asn>
     }
     let verdict = validate::bgp(settings.bgp.as_ref(), &observed.asn, asn_before);
     findings.extend(verdict.findings);
-    Examined { address: agreed.address, asn: verdict.asn, asn_unknown: verdict.unknown, findings }
+    let by_source = verdict.asn.as_ref().is_none_or(|attested| attested.source != validate::CONFIG);
+    let asn_taken = observed.asn.iter().map(|reading| reading.taken).min().filter(|_| by_source);
+    Examined { address: agreed.address, asn: verdict.asn, asn_unknown: verdict.unknown, asn_taken, findings }
 }

@@ -3,12 +3,15 @@
 //! Whatever takes time (asking echo services, talking to the cloud) runs beside the loop and reports back, so that a
 //! change of address is told, the watchdog is fed and a stop is heard at any moment.
 
+mod asking;
 mod background;
 pub mod conditions;
 pub mod control;
 pub mod examine;
+mod refresh;
 mod reload;
 mod round;
+mod sources;
 pub mod status;
 pub mod want;
 
@@ -28,11 +31,13 @@ use crate::system::environment::Environment;
 use crate::system::notify::Notify;
 use crate::system::signals::{Signal, Signals};
 use crate::system::wake::{ClockWatch, Instants, since_boot};
+use asking::Asking;
 use background::{Background, Finished};
-use control::{Request, Server};
+use control::{Places, Request, Server};
+use refresh::Refresh;
 use status::Status;
 use std::cell::RefCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
@@ -90,6 +95,11 @@ pub struct Daemon {
     /// A new reading waits to settle until this time since boot.
     settles_at: Option<Duration>,
     next_poll: Duration,
+    asking: Asking,
+    /// The first asking whose answers may be acted on.
+    trusted_from: u64,
+    /// When the service manager has to hear from us, where it waits for that.
+    next_alive: Option<Duration>,
     clock_watch: ClockWatch,
     alarm: Alarm,
 
@@ -102,7 +112,7 @@ pub struct Daemon {
     /// What was noticed in this round and is not in the journal yet.
     unwritten: Vec<Record>,
     config_problem: Option<String>,
-    refreshes: Vec<tokio::sync::oneshot::Sender<serde_json::Value>>,
+    refreshes: Vec<Refresh>,
     /// A person asked for the registration: their word settles what is read now.
     settle_now: bool,
     status: Rc<RefCell<Status>>,
@@ -136,6 +146,10 @@ struct CloudView {
     /// What the last look was for: another want needs another look.
     looked_for: Option<want::Wanted>,
     last_contact: Option<Timestamp>,
+    /// The number of the last visit that came back.
+    seen: u64,
+    /// Cloud-side addresses of the configured resources, as they were last known.
+    addresses: Vec<Ipv4Addr>,
 }
 
 impl Daemon {
@@ -168,6 +182,9 @@ impl Daemon {
             asn: Settle::restored(asn),
             settles_at: None,
             next_poll: Duration::ZERO,
+            asking: Asking::default(),
+            trusted_from: 0,
+            next_alive: None,
             clock_watch: ClockWatch::default(),
             alarm: Alarm::new().map_err(DaemonError::Timer)?,
             background,
@@ -204,60 +221,56 @@ impl Daemon {
         Ok(Daemon { background, ..self })
     }
 
-    /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. `runtime_directory` is where the control socket
-    /// goes, where any directory is writable.
-    pub async fn run(self, runtime_directory: Option<PathBuf>) -> Result<(), DaemonError> {
-        self.run_until(runtime_directory, std::future::pending()).await
+    /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. The control socket goes to `places`, as far as they
+    /// can be written.
+    pub async fn run(self, places: Places) -> Result<(), DaemonError> {
+        self.run_until(places, std::future::pending()).await
     }
 
     /// As [`Daemon::run`], and no longer than until `stop` is ready.
-    pub async fn run_until(mut self, runtime_directory: Option<PathBuf>, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    pub async fn run_until(mut self, places: Places, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
         let mut stop = pin!(stop);
         let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
-        let mut server = runtime_directory.and_then(|directory| Server::listen(&directory));
-        self.background.observe(&self.observer, &self.cloud_addresses());
-        self.next_poll = since_boot() + self.settings.address.poll;
+        let mut server = Server::listen(&places).await;
+        self.asking.at_once(since_boot());
         self.round();
         self.tell_ready();
+        let mut wake_at = self.next_wake();
         loop {
             let event = tokio::select! {
                 biased;
                 () = &mut stop => Event::Stop,
-                event = self.next_event(&mut signals, server.as_mut()) => event,
+                event = self.next_event(&mut signals, server.as_mut(), wake_at) => event,
             };
             match event {
                 Event::Stop | Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Wake(wake) => self.woken(wake),
-                Event::Observed(observed) => {
-                    self.observed = Some(observed);
-                    // What answers at once may have changed while the slow sources were asked.
-                    self.read_local();
-                }
+                Event::Observed(observed) => self.take_observed(observed),
                 Event::Cloud(report) => {
                     self.take_report(*report);
                     // `route:vpn-gateway` asks for the way to where the cloud is.
                     self.read_local();
                 }
-                Event::Request(Request::Refresh(reply)) => {
-                    self.look_again();
-                    self.settle_now = true;
-                    self.refreshes.push(reply);
-                }
+                Event::Request(Request::Refresh(reply)) => self.begin_refresh(reply),
                 Event::Request(Request::Status(reply)) => {
                     let _gone = reply.send(self.status.borrow().json());
-                    continue;
+                    // However often it is asked for: what is due is done at its time.
+                    if since_boot() < wake_at {
+                        continue;
+                    }
                 }
-                Event::Timer => self.poll_if_due(),
+                Event::Timer => {}
             }
+            self.poll_if_due();
             self.round();
+            wake_at = self.next_wake();
         }
         self.stop().await;
         Ok(())
     }
 
-    async fn next_event(&mut self, signals: &mut Signals, server: Option<&mut Server>) -> Event {
-        let next_wake = self.next_wake();
+    async fn next_event(&mut self, signals: &mut Signals, server: Option<&mut Server>, wake_at: Duration) -> Event {
         tokio::select! {
             biased;
             signal = signals.next() => Event::Signal(signal),
@@ -267,7 +280,7 @@ impl Daemon {
                 Finished::Cloud(report) => Event::Cloud(report),
             },
             request = control::next_request(server) => Event::Request(request),
-            () = self.alarm.until(next_wake) => Event::Timer,
+            () = self.alarm.until(wake_at) => Event::Timer,
         }
     }
 
@@ -286,49 +299,18 @@ impl Daemon {
         self.cloud.again = self.background.cloud_is_busy();
     }
 
-    /// The earliest thing to do without being woken.
+    /// The earliest thing to do without being woken, after a round that did everything else.
     fn next_wake(&self) -> Duration {
         let now = since_boot();
         let alert = self.book.wake_at().map(|at| now + Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default());
         let alert = alert.map(|at| at.max(now + SOON));
         let cloud = self.cloud.wake.map(|at| at.max(now + SOON));
-        let watchdog = self.notify.watchdog_interval().map(|interval| now + interval);
-        [Some(self.next_poll), self.settles_at, alert, cloud, watchdog].into_iter().flatten().min().unwrap_or(now + Duration::from_secs(60))
-    }
-
-    fn woken(&mut self, wake: Wake) {
-        match wake {
-            Wake::Degraded(reason) => {
-                if self.deaf.as_ref() != Some(&reason) {
-                    tracing::warn!(reason, "kernel events are not available; reading the interfaces at intervals");
-                }
-                self.deaf = Some(reason);
-            }
-            Wake::Overrun => tracing::info!("more kernel events than could be taken in; reading everything afresh"),
-            Wake::Restored => self.deaf = None,
-            Wake::Changed | Wake::Poll => {}
-        }
-        self.read_local();
-    }
-
-    /// Sources that answer at once, so that a change is told within milliseconds.
-    fn read_local(&mut self) {
-        let cloud_addresses = self.cloud_addresses();
-        if let Some(observed) = &mut self.observed {
-            observed.refresh(self.observer.observe_local(&cloud_addresses));
-        }
-    }
-
-    fn poll_if_due(&mut self) {
-        if self.settles_at.is_some_and(|at| at <= since_boot()) || self.next_poll <= since_boot() {
-            self.read_local();
-            self.background.observe(&self.observer, &self.cloud_addresses());
-            self.next_poll = since_boot() + self.settings.address.poll;
-        }
-    }
-
-    fn cloud_addresses(&self) -> Vec<std::net::Ipv4Addr> {
-        self.cloud.report.as_ref().map(|report| report.located.cloud_addresses.clone()).unwrap_or_default()
+        let asking = self.asking.due().filter(|_| !self.background.is_observing());
+        [Some(self.next_poll), self.next_settling(), asking, alert, cloud, self.next_alive]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(now + Duration::from_secs(60))
     }
 
     fn tell_ready(&self) {

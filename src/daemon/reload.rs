@@ -2,9 +2,16 @@
 
 use super::{Background, Daemon, observer};
 use crate::config;
+use crate::model::Settings;
 use crate::observe::{Settle, Watch};
 use crate::system::wake::since_boot;
 use std::rc::Rc;
+
+/// What the configuration names in the cloud.
+fn resources(settings: &Settings) -> (&Option<String>, &Option<String>, &[String]) {
+    let cloud = &settings.cloud;
+    (&cloud.vpn_gateway, &cloud.transit_router, &cloud.connections)
+}
 
 impl Daemon {
     pub(super) fn reload(&mut self) {
@@ -20,7 +27,7 @@ impl Daemon {
         self.tell_ready();
     }
 
-    fn adopt_settings(&mut self, settings: crate::model::Settings) {
+    fn adopt_settings(&mut self, settings: Settings) {
         if settings.state_directory != self.settings.state_directory {
             tracing::warn!("`[state] directory` changed; it takes effect at the next start");
         }
@@ -44,10 +51,12 @@ impl Daemon {
             self.address = Settle::restored(self.address.settled().copied());
             self.asn = Settle::restored(self.asn.settled().copied());
         }
+        if resources(&settings) != resources(&self.settings) {
+            self.cloud.addresses.clear();
+        }
         self.settings = settings;
         self.cloud.generation += 1;
-        self.background.observe(&self.observer, &[]);
-        self.next_poll = since_boot() + self.settings.address.poll;
+        self.asking.at_once(since_boot());
         self.look_again();
         self.cloud.report = None;
         self.cloud.looked_for = None;

@@ -3,17 +3,18 @@
 use super::background::CloudTask;
 use super::conditions::{self, Known};
 use super::want::{Wanted, wanted};
-use super::{CloudReport, Daemon, Examined, SOON, State, examine, instants, with_causes};
+use super::{CloudReport, Daemon, Examined, State, examine, instants, with_causes};
 use crate::alert::catalogue::event;
 use crate::alert::journald;
 use crate::alert::raise::{Alert, Fields, Notice, Phase, Round};
 use crate::execute::Registration;
 use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT};
 use crate::journal::record::{AlertText, Record};
-use crate::model::{AddressSource, Asn, Finding, RouteTarget, Timestamp};
+use crate::model::{Asn, Finding, Timestamp};
 use crate::observe::Change;
 use crate::plan::DecisionKind;
 use crate::system::wake::{Jump, since_boot};
+use crate::validate;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,16 +31,21 @@ impl Daemon {
     pub(super) fn round(&mut self) {
         let now = self.clock.now();
         self.notice_jumps();
-        let Some(examined) = self.examine() else { return self.stay_alive() };
+        self.ask_if_due();
+        self.refresh_cloud();
+        let Some(examined) = self.examine() else {
+            self.cloud.wake = None;
+            return self.stay_alive();
+        };
         self.settle(&examined);
         let wanted = self.wanted(&examined);
         self.visit_cloud(&examined, wanted.as_ref());
-        let looks = wanted.is_some() || self.must_locate();
+        let looks = self.is_trusted() && (wanted.is_some() || self.must_locate() || self.must_probe());
         self.cloud.wake = self.cloud.next.filter(|_| looks && !self.background.cloud_is_busy());
         self.tell(&examined, now);
         self.note_decision(&examined);
-        self.answer_refreshes();
         self.publish(&examined, now);
+        self.answer_refreshes();
         self.stay_alive();
     }
 
@@ -60,8 +66,7 @@ impl Daemon {
         // What was read before may no longer be so: a pause in the readings, then fresh ones.
         self.address.observe(None, since_boot(), self.settings.address.settle);
         self.asn.observe(None, since_boot(), self.settings.address.settle);
-        self.read_local();
-        self.background.observe(&self.observer, &self.cloud_addresses());
+        self.distrust_sources();
         self.look_again();
     }
 
@@ -77,20 +82,25 @@ impl Daemon {
         let hold = if std::mem::take(&mut self.settle_now) { Duration::ZERO } else { self.settings.address.settle };
         let source = examined.address.as_ref().map(|address| address.source.clone()).unwrap_or_default();
         let told = (self.address.candidate().copied(), self.asn.candidate().copied());
-        let address = self.address.observe(examined.address.as_ref().map(|address| address.value), now, hold);
-        let asn_reading = match (&self.settings.bgp, examined.asn_unknown, &examined.asn) {
-            (None, _, _) => Some(None),
-            (Some(_), false, Some(attested)) => Some(Some(attested.asn)),
-            (Some(_), _, _) => None,
-        };
+        let taken = examined.address.as_ref().map_or(now, |address| address.taken);
+        let address = self.address.observe(examined.address.as_ref().map(|address| address.value), taken, hold);
+        let asn_reading = self.asn_reading(examined);
         let asn_source = examined.asn.as_ref().map(|asn| asn.source.clone()).unwrap_or_default();
-        let asn = self.asn.observe(asn_reading, now, hold);
+        let silent = examined.address.is_none() || asn_reading.is_none();
+        let asn = self.asn.observe(asn_reading, examined.asn_taken.unwrap_or(now), hold);
         let settles_at = [waits_until(&address), waits_until(&asn)].into_iter().flatten().min();
-        // While a source is silent the remaining time does not run down: ask again, but not without a pause.
-        let silent = examined.address.is_none() || examined.asn_unknown;
-        self.settles_at = settles_at.map(|at| if silent { at.max(now + SOON) } else { at });
+        self.settles_at = settles_at.map(|at| if silent { self.after_silence(at) } else { at });
         self.take_address_change(address, &source, told.0);
         self.take_asn_change(asn, &asn_source, told.1);
+    }
+
+    /// `None`: the source is silent, and the configuration does not say it either.
+    fn asn_reading(&self, examined: &Examined) -> Option<Option<Asn>> {
+        match (&self.settings.bgp, &examined.asn) {
+            (None, _) => Some(None),
+            (Some(_), Some(attested)) if !examined.asn_unknown || attested.source == validate::CONFIG => Some(Some(attested.asn)),
+            (Some(_), _) => None,
+        }
     }
 
     /// `told` is the candidate whose change was told before.
@@ -179,10 +189,10 @@ impl Daemon {
         let due = self.cloud.next.is_none_or(|next| next <= since_boot());
         let changed = match wanted {
             Some(wanted) => !is_for(self.cloud.looked_for.as_ref(), wanted),
-            None if self.must_locate() => false,
+            None if self.must_locate() || self.must_probe() => false,
             None => return,
         };
-        if self.background.cloud_is_busy() || !(due || changed) {
+        if self.background.cloud_is_busy() || !(due || changed) || !self.is_trusted() {
             return;
         }
         let located = self.cloud.report.as_ref().map(|report| report.located.clone()).filter(|located| located.region.is_some());
@@ -196,17 +206,25 @@ impl Daemon {
             located,
             // Also while what is read now is unusable or unknown, and what was settled before still counts.
             watch_only: self.watch_only().is_some() || unusable,
+            probe: wanted.is_none() && !self.must_locate(),
         });
     }
 
-    /// `route:vpn-gateway` needs to know where the cloud is before there is an address.
-    fn must_locate(&self) -> bool {
-        self.settings.address.sources.contains(&AddressSource::Route(RouteTarget::VpnGateway)) && self.cloud_addresses().is_empty()
+    /// Nothing is wanted, and what stands about the cloud has to be able to end: go on looking at the usual pace.
+    fn must_probe(&self) -> bool {
+        let about_the_cloud = |code: &str| ["cloud.unreachable", "cloud.refused", "clock.skew"].contains(&code);
+        self.cloud.report.is_some() || self.book.standing().any(|standing| about_the_cloud(standing.alert.event.code))
+    }
+
+    /// Every source was asked since the device slept or its clock was set.
+    fn is_trusted(&self) -> bool {
+        self.asking.is_over(self.trusted_from)
     }
 
     /// Takes in what a visit to the cloud found.
     pub(super) fn take_report(&mut self, report: CloudReport) {
         self.cloud.last_contact = report.last_contact.or(self.cloud.last_contact);
+        self.cloud.seen = report.number;
         if report.generation != self.cloud.generation {
             if let Ok(Some(registration)) = &report.result {
                 self.note_done(registration);
@@ -214,6 +232,9 @@ impl Daemon {
             self.cloud.again = false;
             self.cloud.next = None;
             return;
+        }
+        if !report.located.cloud_addresses.is_empty() {
+            self.cloud.addresses.clone_from(&report.located.cloud_addresses);
         }
         for (selector, region) in &report.located.found {
             self.journal_region(selector, region);
@@ -288,6 +309,13 @@ impl Daemon {
         examined.findings.iter().any(contradicts) && told("observation.disagreement")
     }
 
+    fn settled_address_is_unusable(&self, examined: &Examined) -> bool {
+        let settled = self.address.settled().copied();
+        let current = examined.address.as_ref().map(|address| address.value);
+        let of_address = |finding: &Finding| finding.is_error() && finding.code.starts_with("address.");
+        settled.is_some() && current == settled && examined.findings.iter().any(of_address)
+    }
+
     fn note_decision(&mut self, examined: &Examined) {
         let Some((decision, summary)) = self.decision(examined) else { return };
         let known = self.state.progress(|progress| progress.decision.clone());
@@ -308,6 +336,7 @@ impl Daemon {
             watch_only: self.watch_only().as_deref(),
             config_problem: self.config_problem.as_deref(),
             pending: self.state.progress(|progress| progress.pending.clone()),
+            unusable: self.settled_address_is_unusable(examined),
             fields: self.fields(),
         });
         let occurrences = std::mem::take(&mut self.occurrences);
@@ -332,6 +361,7 @@ impl Daemon {
         let alert = AlertText {
             code: code.clone(),
             key: key.clone(),
+            severity: Some(notice.alert.severity).filter(|severity| *severity != notice.alert.event.severity),
             message: notice.alert.message.clone(),
             remedy: notice.alert.remedy.clone(),
             fields: notice.alert.fields.to_map(),
@@ -344,21 +374,13 @@ impl Daemon {
         });
     }
 
-    fn answer_refreshes(&mut self) {
-        if self.background.cloud_is_busy() || self.refreshes.is_empty() {
-            return;
-        }
-        let answer = self.refresh_answer();
-        for reply in self.refreshes.drain(..) {
-            let _gone = reply.send(answer.clone());
-        }
-    }
-
     fn stay_alive(&mut self) {
         let words = self.status.borrow().words();
         let told = if words == self.status_words { Ok(()) } else { self.notify.status(&words) };
         self.status_words = words;
-        let alive = || if self.notify.watchdog_interval().is_some() { self.notify.alive() } else { Ok(()) };
+        let interval = self.notify.watchdog_interval();
+        self.next_alive = interval.map(|interval| since_boot() + interval);
+        let alive = || if interval.is_some() { self.notify.alive() } else { Ok(()) };
         if let Err(error) = told.and_then(|()| alive()) {
             tracing::debug!(%error, "the service manager could not be told");
         }
@@ -367,7 +389,7 @@ impl Daemon {
     fn occur(&mut self, code: &str, key: &str, message: String, fields: Fields) {
         let event = event(code);
         let fields = Fields { device: Some(self.settings.device.clone()), ..fields };
-        self.occurrences.push(Alert { event, key: key.to_owned(), message, remedy: event.remedy.to_owned(), fields });
+        self.occurrences.push(Alert::new(event, key, message).with_fields(fields));
     }
 
     fn fields(&self) -> Fields {

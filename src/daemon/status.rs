@@ -1,10 +1,9 @@
 //! What the daemon knows, as one document: from its socket while it runs, from the journal when it is down.
 
-use super::background::cloud_error;
 use super::{Daemon, Examined};
-use crate::execute::ExecuteError;
+use crate::alert::catalogue::find;
 use crate::journal::replay::Progress;
-use crate::model::{Asn, CustomerGateway, Settings, Timestamp};
+use crate::model::{Asn, CustomerGateway, Settings, Severity, Timestamp};
 use crate::plan::DecisionKind;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -16,7 +15,7 @@ pub struct Status(Value);
 impl Status {
     pub fn starting(settings: &Settings, started: Timestamp) -> Status {
         Status(json!({
-            "schema": 1, "daemon": "running", "device": settings.device, "pid": std::process::id(), "started": started.to_string(),
+            "schema": 1, "daemon": "running", "responds": true, "device": settings.device, "pid": std::process::id(), "started": started.to_string(),
             "decision": null, "address": null, "asn": null, "customer_gateway": null, "replacement": null,
             "alerts": [], "findings": [], "last_cloud_contact": null,
         }))
@@ -32,12 +31,14 @@ impl Status {
             .flat_map(|progress| progress.alerts.values())
             .map(|standing| {
                 let alert = &standing.alert;
-                alert_json(&alert.code, &alert.key, &alert.message, &alert.remedy, standing.since)
+                let severity = alert.severity.or_else(|| find(&alert.code).map(|event| event.severity));
+                alert_json(&alert.code, severity, &alert.key, &alert.message, &alert.remedy, standing.since)
             })
             .collect();
         Status(json!({
             "schema": 1,
             "daemon": "stopped",
+            "responds": false,
             "device": settings.device,
             "decision": progress.and_then(|progress| progress.decision.clone()),
             "address": address.map(|settled| address_json(settled.value, &settled.source, settings.address.network.name(), true)),
@@ -50,6 +51,14 @@ impl Status {
             "findings": [],
             "last_cloud_contact": progress.and_then(|progress| progress.last_cloud_contact).map(|at| at.to_string()),
         }))
+    }
+
+    /// What the journal says, of a daemon that runs and does not answer.
+    pub fn of_a_silent_daemon(mut self, pid: Option<i32>) -> Status {
+        self.0["daemon"] = json!("running");
+        self.0["responds"] = json!(false);
+        self.0["pid"] = json!(pid);
+        self
     }
 
     /// From the document that a running daemon sent.
@@ -97,11 +106,10 @@ impl Daemon {
         let source = source.or_else(|| self.state.progress(|progress| progress.address.as_ref().map(|settled| settled.source.clone())));
         let alerts: Vec<Value> = self
             .book
-            .standing()
-            .filter(|standing| standing.told.is_some())
+            .shown(now)
             .map(|standing| {
                 let alert = &standing.alert;
-                alert_json(alert.event.code, &alert.key, &alert.message, &alert.remedy, standing.since)
+                alert_json(alert.event.code, Some(alert.severity), &alert.key, &alert.message, &alert.remedy, standing.since)
             })
             .collect();
         let mut findings = examined.findings.clone();
@@ -111,6 +119,7 @@ impl Daemon {
         let status = json!({
             "schema": 1,
             "daemon": "running",
+            "responds": true,
             "device": self.settings.device,
             "pid": std::process::id(),
             "started": self.started.to_string(),
@@ -131,34 +140,6 @@ impl Daemon {
         });
         *self.status.borrow_mut() = Status(status);
     }
-
-    /// What a person who asked for a fresh look gets to know.
-    pub(super) fn refresh_answer(&self) -> Value {
-        let done = match self.cloud.report.as_ref().map(|report| &report.result) {
-            Some(Ok(Some(registration))) => registration.done.len(),
-            _ => 0,
-        };
-        let error = match self.cloud.report.as_ref().map(|report| &report.result) {
-            Some(Err(error)) => Some(error_json(error)),
-            _ => None,
-        };
-        let held = match self.cloud.report.as_ref().map(|report| &report.result) {
-            Some(Ok(Some(registration))) => registration.held.as_ref().map(|hold| hold.until.to_string()),
-            _ => None,
-        };
-        json!({"done": done, "error": error, "held_until": held, "status": self.status.borrow().json()})
-    }
-}
-
-fn error_json(error: &ExecuteError) -> Value {
-    let cloud = cloud_error(error);
-    json!({
-        "message": super::with_causes(error),
-        "remedy": cloud.map(|error| &error.remedy),
-        "code": cloud.map(|error| &error.code).filter(|code| !code.is_empty()),
-        "request_id": cloud.and_then(|error| error.request_id.as_ref()),
-        "resumable": matches!(error, ExecuteError::Unconfirmed { .. }),
-    })
 }
 
 /// A customer gateway as every document shows it.
@@ -182,7 +163,6 @@ pub fn address_json(value: IpAddr, source: &str, network: &str, settled: bool) -
     json!({"value": value, "source": source, "network": network, "settled": settled})
 }
 
-fn alert_json(code: &str, key: &str, message: &str, remedy: &str, since: Timestamp) -> Value {
-    let severity = crate::alert::catalogue::find(code).map(|event| event.severity);
+fn alert_json(code: &str, severity: Option<Severity>, key: &str, message: &str, remedy: &str, since: Timestamp) -> Value {
     json!({"code": code, "severity": severity, "key": key, "message": message, "remedy": remedy, "since": since.to_string()})
 }

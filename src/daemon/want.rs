@@ -26,7 +26,12 @@ pub fn wanted(address: Option<IpAddr>, source: &str, asn: Option<Asn>, findings:
 
 /// Why nothing may be registered, as gates.
 pub fn refused_gates(findings: &[Finding]) -> Vec<Gate> {
-    findings.iter().filter(|finding| finding.is_error()).map(|finding| Gate::refused("validation", finding.message.clone())).collect()
+    findings.iter().filter(|finding| finding.is_error()).map(|finding| Gate::refused(room(finding.code), finding.message.clone())).collect()
+}
+
+/// What a finding is about is the gate that it closes: `region.mismatch` the gate `region`.
+fn room(code: &'static str) -> &'static str {
+    code.split_once('.').map_or(code, |(room, _)| room)
 }
 
 impl Wanted {
@@ -49,5 +54,19 @@ impl Wanted {
             gates,
             policy: settings.registration,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_gate_has_the_name_of_what_it_is_about() {
+        let codes = ["region.mismatch", "owner.foreign", "address.shared_space", "asn.syntax"];
+        let findings: Vec<Finding> = codes.into_iter().map(|code| Finding::error(code, "so it is", "")).collect();
+        let gates = refused_gates(&[findings, vec![Finding::warning("address.documentation", "", "")]].concat());
+        let named: Vec<(&str, bool)> = gates.iter().map(|gate| (gate.name, gate.passed)).collect();
+        assert_eq!(named, [("region", false), ("owner", false), ("address", false), ("asn", false)]);
     }
 }

@@ -119,6 +119,7 @@ impl Executor {
             let decision = self.decide(want, &inventory);
             let decision = match &decision.concluded {
                 Some(concluded) => {
+                    self.note_ours(want, &decision, &done)?;
                     self.conclude(concluded)?;
                     self.decide(want, &inventory)
                 }
@@ -208,17 +209,20 @@ impl Executor {
     }
 
     async fn settled(&self, want: &Want, decision: Decision, done: Vec<Step>) -> Result<Registration, ExecuteError> {
-        if decision.kind == DecisionKind::InSync
-            && let Some(gateway) = &decision.customer_gateway
-        {
-            self.note_registered(gateway, &want.desired.region, &done)?;
-        }
+        self.note_ours(want, &decision, &done)?;
         let decision = match decision.kind {
             DecisionKind::Replace => self.decide(want, &self.look(&want.desired.region, true).await?),
             _ => decision,
         };
         let customer_gateway = decision.customer_gateway.clone();
         Ok(Registration { decision, done, customer_gateway, held: None })
+    }
+
+    /// Also where it is to be replaced: it is ours until then.
+    fn note_ours(&self, want: &Want, decision: &Decision, done: &[Step]) -> Result<(), JournalError> {
+        let shows_ours = matches!(decision.kind, DecisionKind::InSync | DecisionKind::Replace);
+        let ours = decision.customer_gateway.as_ref().filter(|_| shows_ours);
+        ours.map_or(Ok(()), |gateway| self.note_registered(gateway, &want.desired.region, done))
     }
 
     /// Journals which customer gateway is ours, where that is news.

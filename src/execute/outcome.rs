@@ -51,34 +51,34 @@ impl Executor {
 
     fn record_done(&self, intent: i64, step: &Step, order: Order<'_>, written: Written) -> Result<Outcome, JournalError> {
         let request_id = Some(written.request_id.clone());
-        let Some(desired) = order.desired.filter(|_| step.action == StepAction::CreateCustomerGateway) else {
-            self.append(Record::WriteDone { intent, request_id, result: Some(step.target.clone()) })?;
-            return Ok(Outcome::Done);
+        let became_ours = match (step.action, order.desired) {
+            (StepAction::CreateCustomerGateway, Some(desired)) => match created_id(&written) {
+                Ok(id) => Some((id, desired, "created")),
+                Err(error) => {
+                    let message = error.to_string();
+                    let code = String::new();
+                    self.append(Record::WriteUnconfirmed {
+                        intent,
+                        request_id,
+                        code,
+                        message: message.clone(),
+                        poisoned: false,
+                        refused: false,
+                    })?;
+                    return Ok(Outcome::Unconfirmed(message));
+                }
+            },
+            (StepAction::TagResources, Some(desired)) => Some((step.target.clone(), desired, "adopted")),
+            _ => None,
         };
-        let id = match created_id(&written) {
-            Ok(id) => id,
-            Err(error) => {
-                let message = error.to_string();
-                let code = String::new();
-                self.append(Record::WriteUnconfirmed {
-                    intent,
-                    request_id,
-                    code,
-                    message: message.clone(),
-                    poisoned: false,
-                    refused: false,
-                })?;
-                return Ok(Outcome::Unconfirmed(message));
-            }
-        };
-        self.append(Record::WriteDone { intent, request_id, result: Some(id.clone()) })?;
-        self.append(Record::GatewayRegistered {
-            id,
-            ip: desired.ip.into(),
-            asn: desired.asn,
-            region: desired.region.clone(),
-            how: "created".to_owned(),
-        })?;
+        let result = Some(became_ours.as_ref().map_or_else(|| step.target.clone(), |(id, ..)| id.clone()));
+        // Whose it is comes first: after a crash between the two the write is still open and is looked up, whereas a gateway
+        // that nobody knows is missed by the first reading that lags behind.
+        if let Some((id, desired, how)) = became_ours {
+            let (ip, asn, region) = (desired.ip.into(), desired.asn, desired.region.clone());
+            self.append(Record::GatewayRegistered { id, ip, asn, region, how: how.to_owned() })?;
+        }
+        self.append(Record::WriteDone { intent, request_id, result })?;
         Ok(Outcome::Done)
     }
 

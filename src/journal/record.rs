@@ -1,6 +1,6 @@
 //! The records of the journal, format 1. They are stored as JSON; fields are only ever added, as optional ones.
 
-use crate::model::{Asn, Timestamp};
+use crate::model::{Asn, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -143,6 +143,9 @@ pub struct Sent {
 pub struct AlertText {
     pub code: String,
     pub key: String,
+    /// Where it is not the event's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
     pub message: String,
     pub remedy: String,
     /// Field names without the `CGWD_` prefix, in lower case.

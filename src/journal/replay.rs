@@ -67,6 +67,8 @@ pub struct PendingWrite {
     pub resent: bool,
     /// The cloud no longer accepts its token.
     pub poisoned: bool,
+    /// An attempt ended without a trustworthy answer, or the process did before it had one. Until then it is merely under way.
+    pub unconfirmed: bool,
     /// Since when, in time since boot, reads have not shown its effect. Not journaled: a restart looks twice again.
     pub absent_since: Option<SignedDuration>,
 }
@@ -100,6 +102,10 @@ pub fn replay<'a>(journal_id: &str, entries: impl IntoIterator<Item = &'a Entry>
     let mut progress = Progress::new(journal_id);
     for entry in entries {
         progress.apply(entry)?;
+    }
+    if let Some(pending) = &mut progress.pending {
+        // Whoever sent it is gone.
+        pending.unconfirmed = true;
     }
     Ok(progress)
 }
@@ -155,6 +161,7 @@ impl Progress {
                     sent_before: None,
                     resent: false,
                     poisoned: false,
+                    unconfirmed: false,
                     absent_since: None,
                 });
             }
@@ -168,6 +175,7 @@ impl Progress {
             Record::WriteUnconfirmed { intent, poisoned, refused, .. } => {
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to leave unconfirmed")))?;
                 pending.poisoned |= poisoned;
+                pending.unconfirmed = true;
                 if let Some(before) = pending.sent_before.take_if(|_| *refused) {
                     pending.last_sent = before;
                 }

@@ -28,4 +28,6 @@ pub struct Reading<T> {
     pub value: Observation<T>,
     /// How long the source took to answer.
     pub took: Duration,
+    /// When it had answered, in time since boot: an answer that is looked at again is no new one.
+    pub taken: Duration,
 }

@@ -5,6 +5,7 @@
 use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT, ADDRESS_MISSING};
 use crate::model::{AddressSettings, Agreement, Finding, Observation, Reading};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// An address and who says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Attested {
     pub value: IpAddr,
     /// The sources that attest it, as the configuration writes them, joined by `, `.
     pub source: String,
+    /// When the oldest of the readings that decide was taken, in time since boot.
+    pub taken: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub fn agree(readings: &[Reading<IpAddr>], settings: &AddressSettings) -> Agreed
 struct Vote<'a> {
     source: &'a str,
     says: Says<'a>,
+    taken: Duration,
 }
 
 enum Says<'a> {
@@ -68,7 +72,7 @@ fn votes(readings: &[Reading<IpAddr>]) -> Vec<Vote<'_>> {
             Observation::Conflicting(addresses) => Says::Several(addresses),
             Observation::Unknown(reason) => Says::Nothing(reason.clone()),
         };
-        votes.push(Vote { source: &reading.source, says });
+        votes.push(Vote { source: &reading.source, says, taken: reading.taken });
     }
     votes
 }
@@ -90,7 +94,9 @@ fn first(votes: &[Vote<'_>]) -> Agreed {
         [] => Vec::new(),
         _ => vec![differs(decider.source, address, &differing)],
     };
-    Agreed { address: Some(Attested { value: address, source: decider.source.to_owned() }), findings }
+    // That the preferred ones are silent decides too.
+    let taken = votes[..=position].iter().map(|vote| vote.taken).min().unwrap_or_default();
+    Agreed { address: Some(Attested { value: address, source: decider.source.to_owned(), taken }), findings }
 }
 
 /// Every source must answer, with one address.
@@ -134,13 +140,14 @@ fn quorum(votes: &[Vote<'_>], needed: usize) -> Agreed {
 struct Group<'a> {
     address: IpAddr,
     sources: Vec<&'a str>,
+    taken: Duration,
     /// Whom these sources ask: two URLs of one host are one witness, since they fail together (reliability.md 2, fault 5).
     witnesses: Vec<&'a str>,
 }
 
 impl Group<'_> {
     fn attested(&self) -> Attested {
-        Attested { value: self.address, source: self.sources.join(", ") }
+        Attested { value: self.address, source: self.sources.join(", "), taken: self.taken }
     }
 }
 
@@ -152,11 +159,12 @@ fn groups<'a>(votes: &[Vote<'a>]) -> Vec<Group<'a>> {
         match groups.iter_mut().find(|group| group.address == address) {
             Some(group) => {
                 group.sources.push(vote.source);
+                group.taken = group.taken.min(vote.taken);
                 if !group.witnesses.contains(&witness) {
                     group.witnesses.push(witness);
                 }
             }
-            None => groups.push(Group { address, sources: vec![vote.source], witnesses: vec![witness] }),
+            None => groups.push(Group { address, sources: vec![vote.source], taken: vote.taken, witnesses: vec![witness] }),
         }
     }
     groups

@@ -22,6 +22,7 @@ pub use settle::{Change, Settle};
 pub use watch::{Wake, Watch};
 
 use crate::model::{AddressSettings, AddressSource, BgpSettings, BgpSource, Observation, Prefix, Reading};
+use crate::system::wake::since_boot;
 use https::Echo;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
@@ -67,19 +68,25 @@ impl Observer {
         Observed { addresses, asn }
     }
 
+    /// Whether any source has to be waited for: then [`Observer::observe_local`] is not all there is to know.
+    pub fn has_slow_sources(&self) -> bool {
+        let slow = |source: &AddressSource| matches!(source, AddressSource::Https { .. } | AddressSource::Command(_));
+        self.sources.iter().any(slow) || self.bgp.as_ref().is_some_and(|source| !matches!(source, BgpSource::File(_)))
+    }
+
     /// Fresh readings of the sources that answer without waiting (interface, route, static, file); the others are
     /// absent. [`Observed::refresh`] puts them beside the last answers of the slow ones.
     pub fn observe_local(&self, cloud_addresses: &[Ipv4Addr]) -> Observed {
         let addresses = self.sources.iter().filter_map(|source| {
             let started = Instant::now();
             let value = self.local_address(source, cloud_addresses)?;
-            Some(Reading { source: source.to_string(), value, took: started.elapsed() })
+            Some(reading(source.to_string(), value, started))
         });
         let asn = self.bgp.iter().filter_map(|source| {
             let BgpSource::File(path) = source else { return None };
             let started = Instant::now();
             let value = bgp::file::read(path);
-            Some(Reading { source: source.to_string(), value, took: started.elapsed() })
+            Some(reading(source.to_string(), value, started))
         });
         Observed { addresses: addresses.collect(), asn: asn.collect() }
     }
@@ -94,7 +101,7 @@ impl Observer {
                 .local_address(local, cloud_addresses)
                 .unwrap_or_else(|| Observation::Unknown("this source needs to be waited for".to_owned())),
         };
-        Reading { source: source.to_string(), value, took: started.elapsed() }
+        reading(source.to_string(), value, started)
     }
 
     fn local_address(&self, source: &AddressSource, cloud_addresses: &[Ipv4Addr]) -> Option<Observation<IpAddr>> {
@@ -132,7 +139,11 @@ async fn asn(source: &BgpSource) -> Reading<String> {
         BgpSource::File(path) => bgp::file::read(path),
         BgpSource::Command(path) => bgp::command::read(path).await,
     };
-    Reading { source: source.to_string(), value, took: started.elapsed() }
+    reading(source.to_string(), value, started)
+}
+
+fn reading<T>(source: String, value: Observation<T>, started: Instant) -> Reading<T> {
+    Reading { source, value, took: started.elapsed(), taken: since_boot() }
 }
 
 /// Runs the futures at once on this task and gives their answers in order.

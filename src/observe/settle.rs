@@ -16,8 +16,16 @@ struct Candidate<T> {
     value: T,
     /// How long fresh readings have confirmed it, one after the other.
     held: Duration,
-    /// When the last of them was; `None` after a reading that failed.
-    confirmed: Option<Duration>,
+    seen: Seen,
+}
+
+/// The last reading, in time since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// It confirmed the candidate; taken then.
+    Confirmed(Duration),
+    /// It failed, then; what was taken before confirms nothing any more.
+    Lost(Duration),
 }
 
 /// What one reading means.
@@ -50,13 +58,14 @@ impl<T: Clone + PartialEq> Settle<T> {
         self.candidate.as_ref().map(|candidate| &candidate.value)
     }
 
-    /// Takes one reading at `now` (time since boot, which runs on through a suspend).
+    /// Takes one reading that was taken at `taken` (time since boot, which runs on through a suspend). The same reading may be
+    /// given again: it says nothing new, so only a later one lets the candidate grow older.
     ///
     /// `None` is a reading that failed. It changes nothing, but the candidate's clock stands still from the last good
     /// reading to the next one, since nobody saw the value in between; and a candidate only ever settles on a fresh
     /// reading. After a suspend, give a `None` first for the same reason.
-    pub fn observe(&mut self, reading: Option<T>, now: Duration, settle: Duration) -> Change<T> {
-        let Some(value) = reading else { return self.pause(now, settle) };
+    pub fn observe(&mut self, reading: Option<T>, taken: Duration, settle: Duration) -> Change<T> {
+        let Some(value) = reading else { return self.pause(taken, settle) };
         if self.settled.as_ref() == Some(&value) {
             return match self.candidate.take() {
                 Some(candidate) => Change::Reverted { candidate: candidate.value },
@@ -64,40 +73,55 @@ impl<T: Clone + PartialEq> Settle<T> {
             };
         }
         match &mut self.candidate {
-            Some(candidate) if candidate.value == value => {
-                let since = candidate.confirmed.unwrap_or(now);
-                candidate.held += now.saturating_sub(since);
-                candidate.confirmed = Some(now);
-            }
+            Some(candidate) if candidate.value == value => candidate.confirm(taken),
             _ => {
-                self.candidate = Some(Candidate { value: value.clone(), held: Duration::ZERO, confirmed: Some(now) });
+                self.candidate = Some(Candidate { value: value.clone(), held: Duration::ZERO, seen: Seen::Confirmed(taken) });
                 if !settle.is_zero() {
-                    return Change::Noticed { from: self.settled.clone(), to: value, until: now.saturating_add(settle) };
+                    return Change::Noticed { from: self.settled.clone(), to: value, until: taken.saturating_add(settle) };
                 }
             }
         }
-        self.settle_or_wait(now, settle)
+        self.settle_or_wait(settle)
     }
 
-    fn pause(&mut self, now: Duration, settle: Duration) -> Change<T> {
+    fn pause(&mut self, at: Duration, settle: Duration) -> Change<T> {
         let Some(candidate) = &mut self.candidate else { return Change::Unchanged };
-        candidate.confirmed = None;
-        Change::Waiting { until: now.saturating_add(settle.saturating_sub(candidate.held)) }
+        candidate.seen = Seen::Lost(at);
+        Change::Waiting { until: candidate.until(settle) }
     }
 
-    fn settle_or_wait(&mut self, now: Duration, settle: Duration) -> Change<T> {
+    fn settle_or_wait(&mut self, settle: Duration) -> Change<T> {
         match self.candidate.take() {
-            Some(candidate) if candidate.held >= settle => {
+            Some(candidate) if candidate.held >= settle && matches!(candidate.seen, Seen::Confirmed(_)) => {
                 let from = self.settled.replace(candidate.value.clone());
                 Change::Settled { from, to: candidate.value }
             }
             Some(candidate) => {
-                let until = now.saturating_add(settle.saturating_sub(candidate.held));
+                let until = candidate.until(settle);
                 self.candidate = Some(candidate);
                 Change::Waiting { until }
             }
             None => Change::Unchanged,
         }
+    }
+}
+
+impl<T> Candidate<T> {
+    fn confirm(&mut self, taken: Duration) {
+        match self.seen {
+            Seen::Confirmed(before) if before < taken => {
+                self.held += taken - before;
+                self.seen = Seen::Confirmed(taken);
+            }
+            Seen::Lost(at) if at <= taken => self.seen = Seen::Confirmed(taken),
+            Seen::Confirmed(_) | Seen::Lost(_) => {}
+        }
+    }
+
+    /// When a reading could settle it, were it to hold from the last one on.
+    fn until(&self, settle: Duration) -> Duration {
+        let (Seen::Confirmed(at) | Seen::Lost(at)) = self.seen;
+        at.saturating_add(settle.saturating_sub(self.held))
     }
 }
 
@@ -174,11 +198,27 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_settles_nothing_early() {
+    fn one_reading_that_is_looked_at_again_and_again_settles_nothing() {
         let mut state = settled_on("a");
-        state.observe(Some("b"), at(100), SETTLE);
-        assert_eq!(state.observe(Some("b"), at(10), SETTLE), Change::Waiting { until: at(40) });
-        assert_eq!(state.observe(Some("b"), at(39), SETTLE), Change::Waiting { until: at(40) });
+        state.observe(Some("b"), at(10), SETTLE);
+        for _ in 0..100 {
+            assert_eq!(state.observe(Some("b"), at(10), SETTLE), Change::Waiting { until: at(40) });
+        }
+        assert_eq!(state.observe(Some("b"), at(5), SETTLE), Change::Waiting { until: at(40) });
+        assert_eq!(state.observe(Some("b"), at(41), SETTLE), Change::Settled { from: Some("a"), to: "b" });
+    }
+
+    #[test]
+    fn what_was_read_before_a_suspend_confirms_nothing_after_it() {
+        let mut state = settled_on("a");
+        state.observe(Some("b"), at(10), SETTLE);
+        state.observe(Some("b"), at(30), SETTLE);
+        assert_eq!(state.observe(None, at(3600), SETTLE), Change::Waiting { until: at(3610) });
+        // The last answer once more, and not even a person's word makes it a fresh one.
+        assert_eq!(state.observe(Some("b"), at(30), SETTLE), Change::Waiting { until: at(3610) });
+        assert_eq!(state.observe(Some("b"), at(30), Duration::ZERO), Change::Waiting { until: at(3600) });
+        assert_eq!(state.observe(Some("b"), at(3620), SETTLE), Change::Waiting { until: at(3630) });
+        assert_eq!(state.observe(Some("b"), at(3630), SETTLE), Change::Settled { from: Some("a"), to: "b" });
     }
 
     /// A reading (`None`: it failed) and the seconds since the one before.

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 /// signatures (cloud/api.md 3, `InvalidTimeStamp.Expired`). One minute more for the effect to show.
 pub const LATE_EFFECT: SignedDuration = SignedDuration::from_mins(16);
 /// An absence counts only where two reads at least this far apart agree on it (reliability.md 3.2).
-const ABSENT_TWICE: SignedDuration = SignedDuration::from_secs(60);
+pub const ABSENT_TWICE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a reading says about the write whose outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Is the cloud's record of this device true, and if not, what would make it so?
 
 use super::ownership::Ownership;
-use super::pending::{Pending, hold_for_pending, is_wanted, on_the_wall, settle_pending};
+use super::pending::{ABSENT_TWICE, Pending, hold_for_pending, is_wanted, on_the_wall, settle_pending};
 use super::{Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Now, Situation, Step, StepAction, replacement};
 use crate::facts::findings;
 use crate::journal::replay::Progress;
@@ -226,14 +226,17 @@ impl Case<'_> {
         }
     }
 
-    /// What we registered moments ago is not shown: when to look again before believing that it is gone.
+    /// What we registered moments ago, or with another address, is not shown: when to look again before believing that it is gone.
     fn reads_may_lag(&self) -> Option<Timestamp> {
         let known = self.progress.registered.as_ref().filter(|known| known.region == self.desired.region)?;
+        // Nothing in the cloud refuses a second one with another address.
+        let moves = known.ip != self.desired.ip;
+        let apart = if moves { ABSENT_TWICE } else { LAG_RECHECK };
         // By the wall clock: too early is harmless, and a time that is still to come costs two looks.
-        if self.now.wall.duration_since(known.since) >= READ_LAG {
+        if !moves && self.now.wall.duration_since(known.since) >= READ_LAG {
             return None;
         }
-        let again = self.progress.missing_since.unwrap_or(self.now.uptime) + LAG_RECHECK;
+        let again = self.progress.missing_since.unwrap_or(self.now.uptime) + apart;
         (again > self.now.uptime).then(|| on_the_wall(again, self.now))
     }
 

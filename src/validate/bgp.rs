@@ -23,7 +23,8 @@ pub struct AttestedAsn {
     pub source: String,
 }
 
-const CONFIG: &str = "config";
+/// The `source` of an ASN that only the configuration says.
+pub const CONFIG: &str = "config";
 const EARLIER: &str = "earlier";
 
 /// `readings` are the answers of `[bgp] source`; `had_before` is the ASN of the last settled observation.

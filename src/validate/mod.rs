@@ -6,4 +6,4 @@ mod bgp;
 
 pub use address::address;
 pub use asn::{asn, asn_text};
-pub use bgp::{AsnVerdict, AttestedAsn, bgp};
+pub use bgp::{AsnVerdict, AttestedAsn, CONFIG, bgp};

@@ -335,6 +335,10 @@ impl State {
 
     /// Where a cut of the journal has been reached, the process is dead: what is beyond the cut never got to the disk.
     pub fn is_cut(&self) -> bool {
+        let has_cuts = self.faults.borrow().iter().any(|(_, kind)| matches!(kind, Kind::CutBefore | Kind::CutAfter));
+        if !has_cuts {
+            return false;
+        }
         let (first, written) = (self.first_record.get(), self.memory.borrow().entries().len());
         let cut = self.faults.borrow().iter().position(|(site, kind)| {
             matches!(site, Site::Record(number) if first + *number as usize <= written) && matches!(kind, Kind::CutBefore | Kind::CutAfter)

@@ -20,8 +20,15 @@ const SEED: &str =
     r#"{"Credentials": [{"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"}], "Regions": {"cn-hangzhou": {}}}"#;
 
 impl Machine {
-    /// What the packages do, by hand.
+    /// From the package that tests/run has just built, and without one by hand: a package that lies about may be of another
+    /// source.
     pub fn install(&self) {
+        let Some(deb) = deb() else { return self.install_by_hand() };
+        self.put("/root/cgwd.deb", std::fs::read(deb).unwrap());
+        self.run("apt-get install -q -y /root/cgwd.deb; rm /etc/cgwd/config.toml");
+    }
+
+    fn install_by_hand(&self) {
         self.put("/usr/bin/cgwd", std::fs::read(program()).unwrap());
         for unit in ["cgwd.service", "cgwd-failed@.service"] {
             self.put_from(&format!("/usr/lib/systemd/system/{unit}"), format!("systemd/{unit}"));
@@ -81,6 +88,14 @@ impl Machine {
         let entries = self.cgwd("history")["entries"].as_array().cloned().unwrap_or_default();
         entries.iter().filter(|entry| entry["action"] == "CreateCustomerGateway").count()
     }
+}
+
+/// The package of this source, where `CGWD_PACKAGES` names the directory that holds it.
+pub fn deb() -> Option<String> {
+    let directory = std::env::var("CGWD_PACKAGES").ok().filter(|directory| !directory.is_empty())?;
+    let deb = sh(&format!("cd {REPOSITORY}; ls -d $(realpath {directory})/cgwd_*_amd64.deb | head -1"));
+    assert!(!deb.is_empty(), "{directory} has no package");
+    Some(deb)
 }
 
 /// The program without its debugging information, which would fill the machine's memory.

@@ -48,7 +48,7 @@ impl Machine {
             return None;
         }
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let scratch = sh("mktemp -d -t cgwd-machine-XXXXXX");
+        let scratch = sh(&format!("mktemp -d -p {REPOSITORY}/target/lab machine-XXXXXX"));
         let group = format!("cgwd-test-{}", std::process::id());
         let mut command = Command::new("unshare");
         command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-ec", STAGE, "stage", ROOT]);

@@ -2,14 +2,16 @@
 //! install by hand, so that they need no package.
 
 use crate::common;
-use crate::gateway::CONFIGURATION;
-use crate::machine::{Machine, REPOSITORY, sh};
+use crate::gateway::{CONFIGURATION, deb};
+use crate::machine::Machine;
 
 const STATE: &str = "/var/lib/cgwd/journal.db";
 
 #[test]
 fn a_package_is_upgraded_downgraded_removed_purged_and_installed_again() {
-    let Some(deb) = deb() else { return };
+    let Some(deb) = deb() else {
+        return common::missing("the package's life", "CGWD_PACKAGES names no directory with packages; packaging/build.sh makes one");
+    };
     let Some(machine) = Machine::boot() else { return };
     machine.put("/root/cgwd.deb", std::fs::read(deb).unwrap());
     another_version(&machine);
@@ -30,8 +32,8 @@ fn a_package_is_upgraded_downgraded_removed_purged_and_installed_again() {
 
 fn upgraded_while_registering(machine: &Machine) {
     machine.add_address();
-    machine.start_cloud("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 9000\n");
-    machine.configure(CONFIGURATION);
+    machine.start_cloud("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 45000\n");
+    machine.configure(&format!("{CONFIGURATION}timeout = \"60s\"\n"));
     machine.store_key();
     machine.run("systemctl enable --now cgwd");
     let before = machine.service("MainPID");
@@ -44,6 +46,8 @@ fn upgraded_while_registering(machine: &Machine) {
     assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
     assert_ne!(machine.service("MainPID"), before, "the new version runs");
     machine.await_in_sync();
+    let by_the_old = machine.alerts("registration.created").iter().any(|alert| alert["_PID"] == before);
+    assert!(!by_the_old, "the old version was to leave in the middle of the call");
     let tokens: std::collections::BTreeSet<String> = writes().iter().map(|write| write["client_token"].to_string()).collect();
     assert_eq!(tokens.len(), 1, "one intent, under one token: {:?}", writes());
     let plan = machine.cgwd("plan");
@@ -103,13 +107,4 @@ fn another_version(machine: &Machine) {
         "dpkg-deb -R /root/cgwd.deb /root/next; sed -i 's/^Version: .*/Version: 99.0/' /root/next/DEBIAN/control; \
          dpkg-deb -Znone -b /root/next /root/next.deb >/dev/null; rm -r /root/next",
     );
-}
-
-fn deb() -> Option<String> {
-    let found = sh(&format!("ls -t {REPOSITORY}/target/packages/cgwd_*_amd64.deb 2>/dev/null | head -1"));
-    if found.is_empty() {
-        common::missing("the package's life", "target/packages has no package; packaging/build.sh makes it");
-        return None;
-    }
-    Some(found)
 }

@@ -257,3 +257,32 @@ proptest! {
         prop_assert_eq!(live(&slow, true), live(&slow, false));
     }
 }
+
+#[test]
+fn an_end_waits_while_another_alert_of_the_event_is_held_back() {
+    let mut book = AlertBook::default();
+    let keys: Vec<String> = (0..=FLAP_LIMIT).map(|number| format!("203.0.113.{number}")).collect();
+    for (second, key) in keys.iter().enumerate() {
+        book.reconcile(are(&[&alert(AT_ONCE, key)]), at(second as i64));
+    }
+    let (told_last, held_back) = (alert(AT_ONCE, &keys[FLAP_LIMIT - 1]), alert(AT_ONCE, &keys[FLAP_LIMIT]));
+    // Nothing says that all is well while it is not.
+    assert_eq!(phases(&book.reconcile(are(&[&held_back]), at(10))), []);
+    let shown: Vec<&str> = book.shown(at(10)).map(|standing| standing.alert.key.as_str()).collect();
+    assert_eq!(shown, [held_back.key.as_str()], "what is so is shown, told or not, and what is over is not");
+    let free = book.wake_at().expect("it is told when it may be");
+    assert_eq!(free, at(60));
+    let told = book.reconcile(are(&[&held_back]), free);
+    assert_eq!(phases(&told), [(Phase::Cleared, told_last.key.as_str()), (Phase::Raised, held_back.key.as_str())]);
+}
+
+#[test]
+fn an_end_that_waited_is_told_with_the_end_of_the_other() {
+    let mut book = AlertBook::default();
+    let (blind, other) = (alert("observation.blind", "address.missing"), alert("observation.blind", "other"));
+    book.reconcile(are(&[&blind]), at(0));
+    book.reconcile(are(&[&blind]), at(30));
+    assert_eq!(phases(&book.reconcile(are(&[&other]), at(31))), [], "the other has not lasted long enough to be told");
+    assert_eq!(book.shown(at(31)).count(), 0);
+    assert_eq!(phases(&book.reconcile(are(&[]), at(32))), [(Phase::Cleared, "address.missing")]);
+}

@@ -128,6 +128,7 @@ fn route() -> Reading<IpAddr> {
         source: source.to_string(),
         value: Observation::Unknown("the routing table did not answer".to_owned()),
         took: Duration::ZERO,
+        taken: Duration::ZERO,
     })
 }
 
@@ -172,6 +173,7 @@ mod tests {
                 source: "route:192.0.2.1".to_owned(),
                 value: route.map_or_else(unknown, |address| Observation::Known(IpAddr::from(address))),
                 took: Duration::ZERO,
+                taken: Duration::ZERO,
             },
             bgp: vec![(
                 BgpSource::Frr(None),

@@ -7,6 +7,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cloud::entropy::Entropy;
 use crate::cloud::transport::Transport;
+use crate::daemon::control::Places;
 use crate::daemon::{Daemon, DaemonError, Start, with_causes};
 use crate::facts::names;
 use crate::journal::Journal;
@@ -211,7 +212,7 @@ impl Running {
         };
         let daemon = daemon.map_err(Failure::system)?.heard_by(Box::new(listener));
         let (stop, stopped) = oneshot::channel();
-        let task = spawn_local(daemon.run_until(Some(state), async move {
+        let task = spawn_local(daemon.run_until(Places::below(&state), async move {
             // A demo that is dropped wants its daemon to end as well.
             let _said = stopped.await;
         }));

@@ -11,6 +11,7 @@ fn alert(key: u8, message: u8) -> AlertText {
         key: key.to_string(),
         message: message.to_string(),
         remedy: String::new(),
+        severity: None,
         fields: BTreeMap::new(),
     }
 }

@@ -44,7 +44,7 @@ fn ends(intent: i64) -> [Record; 3] {
 
 fn alert(message: &str) -> AlertText {
     let (code, key) = ("cloud.unreachable".to_owned(), "key".to_owned());
-    AlertText { code, key, message: message.into(), remedy: String::new(), fields: BTreeMap::new() }
+    AlertText { code, key, message: message.into(), remedy: String::new(), severity: None, fields: BTreeMap::new() }
 }
 
 fn named() -> (String, String) {

@@ -1,5 +1,7 @@
 //! Real files.
 
+#![expect(clippy::disallowed_methods, reason = "a test damages a file the way a crash does")]
+
 use super::*;
 use crate::system::scratch::Scratch;
 use std::os::unix::fs::PermissionsExt;
@@ -90,7 +92,8 @@ fn a_newer_format_is_refused_with_a_way_on() {
 
 #[test]
 fn a_damaged_file_is_refused_with_a_way_on() {
-    let files: [(&str, fn(&Path)); 3] = [
+    type Damage = fn(&Path);
+    let files: [(&str, Damage); 3] = [
         ("text instead of a database", |path| std::fs::write(path, "this is no database, but it is long enough for a header").unwrap()),
         ("zeros in the middle", |path| {
             let mut bytes = std::fs::read(path).unwrap();
@@ -183,7 +186,10 @@ fn a_process_that_is_never_restarted_keeps_its_journal_short_too() {
         assert_eq!(journal.entries().unwrap().len() as i64, left);
     }
     let (progress, entries) = (journal.progress().clone(), journal.entries().unwrap());
-    assert_eq!(replay(&progress.journal_id, &entries).unwrap(), progress);
+    let mut replayed = replay(&progress.journal_id, &entries).unwrap();
+    // What a start finds open has no outcome that this process could still hear of.
+    replayed.pending.iter_mut().for_each(|pending| pending.unconfirmed = true);
+    assert_eq!(replayed, progress);
     assert_eq!(Journal::open(scratch.path(), None).unwrap().progress(), &progress);
 }
 

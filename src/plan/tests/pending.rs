@@ -32,6 +32,7 @@ fn pending(action: &str, target: &str, sent_ago: i64) -> PendingWrite {
         sent_before: None,
         resent: false,
         poisoned: false,
+        unconfirmed: false,
         absent_since: None,
     }
 }

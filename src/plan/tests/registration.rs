@@ -218,3 +218,16 @@ fn a_write_needs_space_for_its_records_and_nothing_else_does() {
     assert_eq!(decision(Some(0), vec![ours("cgw-1", IP)]).kind, DecisionKind::InSync);
     assert_eq!(decision(Some(0), vec![ours("cgw-1", OTHER_IP)]).kind, DecisionKind::Replace);
 }
+
+#[test]
+fn one_with_another_address_is_always_looked_for_twice() {
+    let ago = |seconds| now() - SignedDuration::from_secs(seconds);
+    let next = |missing_since| {
+        let progress = Progress { missing_since, ..registered("cgw-1", OTHER_IP, ago(86_400)) };
+        decide(&desired(), &inventory(vec![]), &progress).next
+    };
+    assert!(matches!(next(None), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(60)));
+    let missing_for = |seconds| Some(uptime() - SignedDuration::from_secs(seconds));
+    assert!(matches!(next(missing_for(59)), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(1)));
+    assert!(matches!(next(missing_for(60)), Next::Do(_)));
+}
