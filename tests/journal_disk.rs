@@ -4,21 +4,14 @@
 
 mod common;
 
-use cgwd::cloud::client::Client;
-use cgwd::cloud::credentials::Credentials;
-use cgwd::cloud::endpoint::Endpoints;
-use cgwd::cloud::entropy::Entropy;
-use cgwd::execute::{ExecuteError, Executor, Want};
+use cgwd::execute::ExecuteError;
 use cgwd::journal::store::FILE;
 use cgwd::journal::{Journal, JournalError, Record};
-use cgwd::model::{RegistrationPolicy, Tags, Timestamp};
-use cgwd::plan::{DecisionKind, Desired, Owner, plan_removal};
-use cgwd::simulator::{Cloud, InMemory, Seed};
-use cgwd::system::clock::Clock;
-use std::cell::RefCell;
+use cgwd::model::Timestamp;
+use cgwd::plan::{DecisionKind, plan_removal};
+use common::in_memory::{HOME, device, owner, want};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::rc::Rc;
 use std::time::Duration;
 
 const SCENE: &str = "CGWD_TEST_SCENE";
@@ -130,60 +123,27 @@ fn a_read_only_disk_can_be_looked_at_and_not_written() {
     });
 }
 
-const REGION: &str = "cn-hangzhou";
-
-fn owner() -> Owner {
-    Owner { device: "box-1".into(), id: "0123456789abcdef0123456789abcdef".into(), epoch: 1 }
-}
-
-/// A device with its journal there, before an empty region.
-fn device(directory: &Path) -> (Executor, Rc<RefCell<Cloud>>) {
-    let clock = Clock::system();
-    let seed = format!(r#"{{"Credentials": [{{"AccessKeyId": "AKID", "AccessKeySecret": "SECRET"}}], "Regions": {{"{REGION}": {{}}}}}}"#);
-    let cloud = Rc::new(RefCell::new(Cloud::new(&Seed::parse(&seed).unwrap(), clock.now()).unwrap()));
-    let now = clock.clone();
-    let transport = Rc::new(InMemory::new(Rc::clone(&cloud), Rc::new(move || now.now())));
-    let credentials = Credentials::lasting("AKID", "SECRET", "test");
-    let client = Client::with_transport(transport, credentials, Endpoints::public(), clock.clone(), Entropy::seeded(1));
-    let journal = Rc::new(RefCell::new(Journal::open(directory, None).unwrap()));
-    (Executor { client: Rc::new(client), journal, clock, auth_key: None }, cloud)
-}
-
-fn want() -> Want {
-    let desired = Desired {
-        owner: owner(),
-        region: REGION.into(),
-        ip: "203.0.113.7".parse().unwrap(),
-        asn: None,
-        name: None,
-        description: None,
-        resource_group: None,
-        tags: Tags::new(),
-    };
-    Want { desired, findings: Vec::new(), gates: Vec::new(), policy: RegistrationPolicy { create: true, adopt: true } }
-}
-
 #[test]
 fn no_write_goes_out_without_room_for_its_records() {
     on_a_small_disk("no_write_goes_out_without_room_for_its_records", 4096, |disk| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (executor, cloud) = device(disk);
+            let (executor, cloud) = device(Journal::open(disk, None).unwrap());
             let writes = || cloud.borrow().calls().iter().filter(|call| call.is_write).count();
             fill(disk);
-            let blocked = executor.register(&want(), Duration::ZERO).await.unwrap().decision;
+            let blocked = executor.register(&want(HOME), Duration::ZERO).await.unwrap().decision;
             assert_eq!(blocked.kind, DecisionKind::Blocked);
             assert!(blocked.errors().any(|finding| finding.code == "state.disk_full"), "{blocked:?}");
             assert!(blocked.gates.iter().any(|gate| gate.name == "disk" && !gate.passed), "{blocked:?}");
             assert_eq!(writes(), 0);
             std::fs::remove_file(ballast(disk)).unwrap();
-            let registered = executor.register(&want(), Duration::ZERO).await.unwrap().decision;
+            let registered = executor.register(&want(HOME), Duration::ZERO).await.unwrap().decision;
             assert_eq!((registered.kind, writes()), (DecisionKind::InSync, 1), "{registered:?}");
             // What needs no write is done on a full disk too, and what needs one is not begun.
             fill(disk);
-            assert_eq!(executor.register(&want(), Duration::ZERO).await.unwrap().decision.kind, DecisionKind::InSync);
-            let removal = plan_removal(&owner(), false, &executor.look(REGION, false).await.unwrap());
-            let refused = executor.deregister(&owner(), REGION, &removal.steps).await;
+            assert_eq!(executor.register(&want(HOME), Duration::ZERO).await.unwrap().decision.kind, DecisionKind::InSync);
+            let removal = plan_removal(&owner(), false, &executor.look(HOME, false).await.unwrap());
+            let refused = executor.deregister(&owner(), HOME, &removal.steps).await;
             assert!(matches!(refused, Err(ExecuteError::NoSpace)), "{refused:?}");
             assert!(!executor.journal.borrow().is_broken() && writes() == 1);
         });
