@@ -4,11 +4,15 @@
 
 mod common;
 
+use cgwd::execute::ExecuteError;
 use cgwd::journal::store::FILE;
 use cgwd::journal::{Journal, JournalError, Record};
 use cgwd::model::Timestamp;
+use cgwd::plan::{DecisionKind, plan_removal};
+use common::in_memory::{HOME, device, owner, want};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const SCENE: &str = "CGWD_TEST_SCENE";
 
@@ -116,5 +120,32 @@ fn a_read_only_disk_can_be_looked_at_and_not_written() {
         assert_eq!(looked_at.progress().decision.as_deref(), Some("decision-1"));
         let error = Journal::open(&disk.join("new"), None).err().unwrap();
         assert!(matches!(error, JournalError::Directory { .. }) && error.is_storage(), "{error:?}");
+    });
+}
+
+#[test]
+fn no_write_goes_out_without_room_for_its_records() {
+    on_a_small_disk("no_write_goes_out_without_room_for_its_records", 4096, |disk| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (executor, cloud) = device(Journal::open(disk, None).unwrap());
+            let writes = || cloud.borrow().calls().iter().filter(|call| call.is_write).count();
+            fill(disk);
+            let blocked = executor.register(&want(HOME), Duration::ZERO).await.unwrap().decision;
+            assert_eq!(blocked.kind, DecisionKind::Blocked);
+            assert!(blocked.errors().any(|finding| finding.code == "state.disk_full"), "{blocked:?}");
+            assert!(blocked.gates.iter().any(|gate| gate.name == "disk" && !gate.passed), "{blocked:?}");
+            assert_eq!(writes(), 0);
+            std::fs::remove_file(ballast(disk)).unwrap();
+            let registered = executor.register(&want(HOME), Duration::ZERO).await.unwrap().decision;
+            assert_eq!((registered.kind, writes()), (DecisionKind::InSync, 1), "{registered:?}");
+            // What needs no write is done on a full disk too, and what needs one is not begun.
+            fill(disk);
+            assert_eq!(executor.register(&want(HOME), Duration::ZERO).await.unwrap().decision.kind, DecisionKind::InSync);
+            let removal = plan_removal(&owner(), false, &executor.look(HOME, false).await.unwrap());
+            let refused = executor.deregister(&owner(), HOME, &removal.steps).await;
+            assert!(matches!(refused, Err(ExecuteError::NoSpace)), "{refused:?}");
+            assert!(!executor.journal.borrow().is_broken() && writes() == 1);
+        });
     });
 }

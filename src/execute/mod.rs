@@ -44,6 +44,8 @@ pub enum ExecuteError {
     Unconfirmed { action: &'static str, target: String, why: String },
     #[error("the BGP authentication key in {path} cannot be used: {why}")]
     AuthKey { path: std::path::PathBuf, why: String },
+    #[error("{}", plan::NO_SPACE)]
+    NoSpace,
     #[error("{0} is not part of this version")]
     NotInThisVersion(&'static str),
     #[error("the plan did not come to an end after {MAX_ROUNDS} rounds")]
@@ -165,6 +167,10 @@ impl Executor {
 
     /// Performs the steps of a removal, each proved by a later reading. Returns those done.
     pub async fn deregister(&self, owner: &Owner, region: &str, steps: &[Step]) -> Result<Vec<Step>, ExecuteError> {
+        let free = self.journal.borrow().free_bytes();
+        if !steps.is_empty() && free.is_some_and(|free| free < plan::LEAST_SPACE) {
+            return Err(ExecuteError::NoSpace);
+        }
         let mut done = Vec::new();
         for step in steps {
             self.perform_until_known(owner, region, step).await?;

@@ -251,12 +251,12 @@ impl Journal {
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
         match &self.backing {
             Backing::Disk(disk) => {
-                let mut entries = Vec::new();
+                let mut all = Vec::new();
                 for_each_entry(&disk.connection, |entry| {
-                    entries.push(entry);
+                    all.push(entry);
                     Ok(())
                 })?;
-                Ok(entries)
+                Ok(all)
             }
             Backing::Memory(memory) => Ok(memory.entries()),
         }

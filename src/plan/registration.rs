@@ -19,6 +19,9 @@ pub const USUAL_QUOTA: usize = 100;
 /// Bytes that must be free before a write begins: some hundred times what its records take (5.6 kB each, reliability.md 1), since
 /// others write to that disk too.
 pub const LEAST_SPACE: u64 = 1 << 20;
+/// What is so below that, and what a person can do.
+pub const NO_SPACE: &str = "less than 1 MiB is free where the journal is kept, and no write goes out that could not be recorded";
+pub const NO_SPACE_REMEDY: &str = "free space on the disk of the state directory";
 
 /// Pure and total: the same inputs give the same decision.
 pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decision {
@@ -50,9 +53,8 @@ fn with_space(mut decision: Decision, situation: &Situation<'_>) -> Decision {
         decision.gates.push(Gate::passed("disk", format!("{} MiB free for the journal", free >> 20)));
         return decision;
     }
-    let message = "less than 1 MiB is free where the journal is kept, and no write goes out that could not be recorded";
-    decision.gates.push(Gate::refused("disk", message));
-    decision.findings.push(Finding::error(findings::STATE_DISK_FULL, message, "free space on the disk of the state directory"));
+    decision.gates.push(Gate::refused("disk", NO_SPACE));
+    decision.findings.push(Finding::error(findings::STATE_DISK_FULL, NO_SPACE, NO_SPACE_REMEDY));
     let Decision { customer_gateway, findings, gates, .. } = decision;
     Decision { customer_gateway, ..Decision::blocked(findings, gates) }
 }
