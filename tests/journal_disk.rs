@@ -1,6 +1,6 @@
 //! The journal on a real file system that is full, or read-only: in a mount namespace of its own.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test program")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, reason = "a test program")]
 
 mod common;
 
