@@ -98,5 +98,14 @@ fn the_way_to_the_vpn_gateway_tells_the_address() {
     // Once more, when there is something in the journal.
     let mut daemon = Daemon::start(&device);
     daemon.wait_decision("in_sync");
+    // A reload while the cloud is away: where it was is still known.
+    drop(sim);
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.wait_heard("STATUS=reading the configuration");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let status = device.status();
+    assert_eq!(status["address"]["source"], "route:vpn-gateway");
+    let findings = status["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|finding| finding["code"] != "address.missing"), "{status:#}");
     daemon.stop();
 }

@@ -13,6 +13,7 @@ mod reload;
 mod round;
 mod sources;
 pub mod status;
+mod tell;
 pub mod want;
 
 pub use background::{CloudReport, CloudTask, auth_key, owner};
