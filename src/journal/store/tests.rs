@@ -46,7 +46,8 @@ fn what_was_appended_is_there_after_a_restart() {
     let mut journal = Journal::open(&directory, Some("machine".into())).unwrap();
     assert_eq!(journal.append(at(1), intended()).unwrap(), 1);
     assert_eq!(journal.append(at(2), Record::WriteResent { intent: 1, sent: None }).unwrap(), 2);
-    let (before, id) = (journal.progress().clone(), journal.device_id().to_owned());
+    let (mut before, id) = (journal.progress().clone(), journal.device_id().to_owned());
+    before.begin();
     drop(journal);
     let journal = Journal::open(&directory, Some("another machine".into())).unwrap();
     assert_eq!((journal.progress(), journal.device_id(), id.as_str()), (&before, "machine", "machine"));
