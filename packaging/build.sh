@@ -64,7 +64,7 @@ settle_environment() {
   SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l packaging/changelog -S Timestamp)
   export SOURCE_DATE_EPOCH TZ=UTC LC_ALL=C.UTF-8
   umask 022
-  unset RUSTFLAGS
+  unset RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET
   CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f%s\x1f%s' "--remap-path-prefix=$PWD=/cgwd" "--remap-path-prefix=$cargo_home=/cargo" \
     "--remap-path-prefix=$sysroot=/rust")
   export CARGO_ENCODED_RUSTFLAGS

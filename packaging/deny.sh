@@ -8,7 +8,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 
 find_cargo
 install_cargo_tool cargo-deny@0.20.2
-cargo deny --locked check bans licenses sources
+cargo deny --locked check --hide-inclusion-graph bans licenses sources
 if said=$(cargo deny --locked fetch db 2>&1); then
   cargo deny --locked check --disable-fetch advisories
 else
