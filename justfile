@@ -20,9 +20,17 @@ test:
 bench *arguments:
     bench/run {{arguments}}
 
-# Licences, bans and sources of the dependencies; needs `cargo install cargo-deny`.
+# The deb and the rpm, with their SBOM, in target/packages; installs the tools that it needs.
+package *architecture:
+    packaging/build.sh {{architecture}}
+
+# Builds the packages a second time, elsewhere, and compares them to the byte.
+reproduce:
+    packaging/reproduce.sh
+
+# Licences, bans, sources and known vulnerabilities of the dependencies; installs cargo-deny.
 deny:
-    cargo deny --locked check bans licenses sources
+    packaging/deny.sh
 
 # Makes the reference pages in docs/ and config.example.toml anew from their sources.
 docs:
@@ -33,3 +41,7 @@ docs:
 # The whole story on this machine against a simulated cloud: no account, no root.
 demo *arguments:
     cargo run --locked --quiet --release -- demo {{arguments}}
+
+# Spelling; needs `cargo install typos-cli` or `pip install typos`.
+spell:
+    typos

@@ -22,6 +22,7 @@ const ROOMS: &[Room] = &[
     Room { name: "plan", floor: 1, pure: true },
     Room { name: "journal::record", floor: 1, pure: true },
     Room { name: "journal::replay", floor: 1, pure: true },
+    Room { name: "journal::prune", floor: 1, pure: true },
     Room { name: "alert::catalogue", floor: 1, pure: true },
     Room { name: "alert::raise", floor: 1, pure: true },
     Room { name: "observe::settle", floor: 1, pure: true },

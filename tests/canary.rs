@@ -254,3 +254,9 @@ fn nobody_else_looks_into_the_process() {
     assert!(line.starts_with("listening on "), "{line}");
     assert_eq!(owners, [0, 0]);
 }
+
+#[test]
+#[should_panic(expected = "is in a log")]
+fn what_is_looked_for_is_found() {
+    clean("a log", format!("DEBUG Authorization: {STS_TOKEN} and more").as_bytes());
+}

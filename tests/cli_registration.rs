@@ -644,6 +644,26 @@ fn killed_in_the_middle_the_next_register_finds_out() {
 }
 
 #[test]
+fn a_write_that_was_left_open_in_another_region_is_looked_for_there() {
+    let sim = Sim::with_faults("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 60000\n");
+    let device = Device::new(&sim).with(|device| device.cloud += "\ntimeout = \"90s\"");
+    let mut child = device.command(&["register", "--json"]).spawn().unwrap();
+    common::journal::wait_for("the effect", || sim.gateways().len() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let device = device.with(|device| device.cloud = "region = \"cn-shanghai\"".into());
+    let done = device.cgwd(&["register"]).expect(0).json();
+    assert_eq!((done["region"].clone(), done["decision"].clone()), (json!("cn-shanghai"), json!("in_sync")));
+    assert_eq!(sim.gateways_in("cn-shanghai").len(), 1);
+    let history = device.history();
+    let writes = writes(&history);
+    assert_eq!(writes.len(), 2, "{history:#?}");
+    assert_eq!((writes[0]["region"].clone(), writes[0]["outcome"].clone()), (json!(REGION), json!("done")));
+    assert_eq!(writes[0]["result"], sim.only_gateway()["CustomerGatewayId"]);
+    assert_eq!(writes[1]["region"], "cn-shanghai");
+}
+
+#[test]
 fn interrupted_it_is_resumable() {
     let sim = Sim::with_faults("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 60000\n");
     let device = Device::new(&sim).with(|device| device.cloud += "\ntimeout = \"90s\"");

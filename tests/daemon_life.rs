@@ -89,6 +89,19 @@ fn register_while_the_daemon_runs_goes_through_it() {
 }
 
 #[test]
+fn a_persons_word_settles_the_address() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim).with(|device| device.address = device.address.replace("0s", "1h"));
+    let daemon = Daemon::start(&device);
+    daemon.wait_status("the address", |status| status["address"]["value"] == ADDRESS);
+    assert_eq!(device.status()["address"]["settled"], false);
+    let done = device.cgwd(&["register"]).expect(0).json();
+    assert_eq!((done["changed"].clone(), done["decision"].clone()), (json!(true), json!("in_sync")));
+    assert_eq!(daemon.wait_decision("in_sync")["address"]["settled"], true);
+    sim.only_gateway();
+}
+
+#[test]
 fn register_through_the_daemon_tells_what_register_alone_tells() {
     // Blocked by a stranger, and a refusal of the cloud: the same exit codes and documents as without a daemon.
     let foreign = json!({"cgwd-device": "branch-2", "cgwd-owner": "0123456789abcdef0123456789abcdef.1"});

@@ -100,7 +100,8 @@ fn with_a_full_disk_it_watches_and_writes_nothing() {
     };
     fill();
     sim.delete_gateway(sim.only_gateway()["CustomerGatewayId"].as_str().unwrap());
-    for address in 71..90 {
+    // Fewer than the alerts of one kind that are told in a minute.
+    for address in 71..74 {
         device.move_to(&format!("203.0.113.{address}"));
         daemon.wait("the change", || daemon.stderr().contains(&format!("to 203.0.113.{address} ")));
     }
@@ -132,10 +133,11 @@ fn journal(device: &Device) -> std::path::PathBuf {
 }
 
 #[track_caller]
-fn refuses(device: &Device, words: &str) {
+/// `exit`: a newer version's state is refused (5), a damaged one is a failure (1); the unit starts cgwd again after the latter only.
+fn refuses(device: &Device, words: &str, exit: i32) {
     for command in ["run", "register", "deregister", "plan", "status", "history"] {
         let output = device.cgwd(&[command]);
-        let document = output.expect(1).json();
+        let document = output.expect(exit).json();
         let message = document["error"]["message"].as_str().unwrap();
         assert!(message.contains(words) && message.contains("journal.db"), "{command}: {message}");
         let remedy = document["error"]["remedy"].as_str().unwrap();
@@ -151,14 +153,15 @@ fn a_newer_journal_is_refused_with_the_way_on() {
     let database = rusqlite::Connection::open(journal(&device)).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     database.close().unwrap();
-    refuses(&device, "99");
+    refuses(&device, "99", 5);
     sim.only_gateway();
     goes_on(&sim, &device);
 }
 
 #[test]
 fn a_damaged_journal_is_refused_with_the_way_on() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 3] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 3] = [
         ("its head", |bytes| bytes[..100].fill(0x55)),
         ("a page", |bytes| {
             let end = bytes.len().min(4096 * 3);
@@ -176,7 +179,7 @@ fn a_damaged_journal_is_refused_with_the_way_on() {
         damage(&mut bytes);
         std::fs::write(journal(&device), bytes).unwrap();
         println!("{what}");
-        refuses(&device, "damaged");
+        refuses(&device, "damaged", 1);
         goes_on(&sim, &device);
     }
 }

@@ -1,52 +1,100 @@
-//! The unit for an install from source: systemd understands every line, and it confines as far as it says.
+//! The units as files: systemd understands every line, they confine as far as they say, with every shipped drop-in, and each
+//! line has its reason. What they do in a booted systemd, tests/service_life tells.
 
 #![allow(clippy::disallowed_methods, reason = "a test program lays out files")]
 
 mod common;
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Of 10; what is left is the network, netlink and Unix sockets, which it is there for.
-const EXPOSURE: &str = "14";
+/// Of 100; what is left is the network, netlink and Unix sockets, which it is there for.
+const EXPOSURE: &str = "13";
+const SYSTEMD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd");
 
 #[test]
-fn systemd_accepts_every_line_of_the_unit() {
-    let Some(verified) = analyze(&["verify", "--man=no"]) else { return };
+fn systemd_accepts_every_line_of_the_units() {
+    for drop_in in [None].into_iter().chain(drop_ins().iter().map(Some)) {
+        let Some(verified) = analyze(&["verify", "--man=no"], "cgwd.service", drop_in) else { return };
+        let words = String::from_utf8_lossy(&verified.stderr).into_owned();
+        assert!(verified.status.success() && words.is_empty(), "{drop_in:?}: {words}");
+    }
+    let Some(verified) = analyze(&["verify", "--man=no"], "cgwd-failed@cgwd.service.service", None) else { return };
     let words = String::from_utf8_lossy(&verified.stderr).into_owned();
     assert!(verified.status.success() && words.is_empty(), "{words}");
 }
 
 #[test]
-fn the_unit_confines_the_daemon() {
-    let Some(judged) = analyze(&["security", "--offline=true", "--no-pager", &format!("--threshold={EXPOSURE}")]) else { return };
-    assert!(judged.status.success(), "{}{}", String::from_utf8_lossy(&judged.stdout), String::from_utf8_lossy(&judged.stderr));
+fn the_units_confine_the_daemon_with_every_drop_in_too() {
+    let judge = ["security", "--offline=true", "--no-pager", &format!("--threshold={EXPOSURE}")];
+    for drop_in in [None].into_iter().chain(drop_ins().iter().map(Some)) {
+        let Some(judged) = analyze(&judge, "cgwd.service", drop_in) else { return };
+        let words = String::from_utf8_lossy(&judged.stdout).into_owned();
+        assert!(judged.status.success(), "{drop_in:?}: {words}{}", String::from_utf8_lossy(&judged.stderr));
+        assert!(words.contains("Overall exposure level"), "{words}");
+    }
+    let Some(judged) = analyze(&judge, "cgwd-failed@cgwd.service.service", None) else { return };
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
 }
 
-/// Runs it on the unit in a tree that has the program where the unit looks for it.
-fn analyze(arguments: &[&str]) -> Option<Output> {
-    let tree = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("unit-{}", arguments[0]));
+/// A setting stands below a sentence, or below another setting that does.
+#[test]
+fn every_line_of_the_unit_has_its_sentence() {
+    let unit = std::fs::read_to_string(format!("{SYSTEMD}/cgwd.service")).expect("the unit is there");
+    let mut explained = false;
+    for line in unit.lines() {
+        match line.chars().next() {
+            Some('#') => explained = !line.starts_with("# ---"),
+            Some('[') | None => explained = line.starts_with("[Install]"),
+            // The two that speak for themselves.
+            Some(_) => assert!(explained || line.starts_with("Description=") || line.starts_with("Documentation="), "{line}"),
+        }
+    }
+}
+
+fn drop_ins() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(format!("{SYSTEMD}/cgwd.service.d")).expect("the drop-ins are there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 7 && paths.iter().all(|path| path.to_string_lossy().ends_with(".conf.example")), "{paths:?}");
+    paths
+}
+
+/// Runs it on the unit in a tree that has the programs where the units look for them.
+fn analyze(arguments: &[&str], unit: &str, drop_in: Option<&PathBuf>) -> Option<Output> {
+    let name = drop_in.and_then(|path| path.file_stem()).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let tree = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("unit-{}-{unit}-{name}", arguments[0]));
     let units = tree.join("etc/systemd/system");
-    std::fs::create_dir_all(&units).expect("a tree can be laid out");
-    for (program, folder) in [("cgwd", "usr/local/bin"), ("kill", "usr/bin")] {
-        let path = tree.join(folder).join(program);
-        std::fs::create_dir_all(path.parent().expect("it has one")).expect("a tree can be laid out");
-        std::fs::write(&path, "").expect("a file can be written");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("and made executable");
+    let _absent = std::fs::remove_dir_all(&tree);
+    std::fs::create_dir_all(units.join("cgwd.service.d")).expect("a tree can be laid out");
+    for program in ["usr/bin/cgwd", "bin/kill", "bin/sh"] {
+        write(&tree.join(program), "");
+        std::fs::set_permissions(tree.join(program), std::fs::Permissions::from_mode(0o755)).expect("it can be made executable");
     }
-    let unit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/cgwd.service")).expect("the unit is there");
-    // Targets of the distribution that the unit orders itself by; an empty tree has none.
-    for target in ["network-online", "time-sync", "nss-lookup", "sysinit", "basic", "shutdown", "multi-user"] {
-        std::fs::write(units.join(format!("{target}.target")), "[Unit]\nDescription=of the distribution\n").expect("a file can be written");
+    // Units of the distribution that ours order themselves by; an empty tree has none.
+    for other in ["network.target", "nss-lookup.target", "sysinit.target", "basic.target", "shutdown.target", "multi-user.target"] {
+        write(&units.join(other), "[Unit]\nDescription=of the distribution\n");
     }
-    std::fs::write(units.join("system.slice"), "[Unit]\nDescription=of the distribution\n").expect("a file can be written");
-    std::fs::write(units.join("cgwd.service"), unit).expect("a file can be written");
-    match Command::new("systemd-analyze").args(arguments).arg(format!("--root={}", tree.display())).arg("cgwd.service").output() {
+    for slice in ["system.slice", "system-cgwd\\x2dfailed.slice"] {
+        write(&units.join(slice), "[Unit]\nDescription=of the distribution\n");
+    }
+    for own in ["cgwd.service", "cgwd-failed@.service"] {
+        std::fs::copy(Path::new(SYSTEMD).join(own), units.join(own)).expect("the unit is there");
+    }
+    if let Some(drop_in) = drop_in {
+        std::fs::copy(drop_in, units.join("cgwd.service.d").join(name)).expect("the drop-in is there");
+    }
+    match Command::new("systemd-analyze").args(arguments).arg(format!("--root={}", tree.display())).arg(unit).output() {
         Ok(output) => Some(output),
         Err(error) => {
             common::missing("systemd-analyze", &error.to_string());
             None
         }
     }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("it has one")).expect("a tree can be laid out");
+    std::fs::write(path, text).expect("a file can be written");
 }

@@ -78,7 +78,9 @@ impl From<CloudError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Failure {
-        Failure::new(Exit::Failed, with_causes(&error), error.remedy())
+        // Trying again helps only where the disk is at fault; the unit goes by this.
+        let exit = if matches!(error, JournalError::Newer { .. }) { Exit::Refused } else { Exit::Failed };
+        Failure::new(exit, with_causes(&error), error.remedy())
     }
 }
 
@@ -105,6 +107,7 @@ impl From<ExecuteError> for Failure {
                 message,
                 "run the same command again: it looks what became of the call before it does anything else",
             ),
+            ExecuteError::NoSpace => Failure::new(Exit::Failed, message, crate::plan::NO_SPACE_REMEDY),
             ExecuteError::AuthKey { .. } => {
                 Failure::new(Exit::Usage, message, "correct the file of `[gateway] bgp_auth_key_file`")
             }

@@ -1,12 +1,14 @@
 //! The command line: one file for each command. Here errors become text and exit codes, and nowhere else.
 
 mod check;
+mod completions;
 mod config;
 mod demo;
 mod deregister;
 mod document;
 mod exit;
 mod history;
+mod man;
 mod output;
 mod plan;
 mod register;
@@ -22,7 +24,7 @@ use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::logging::Logging;
 use crate::system::machine;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use output::Output;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -69,6 +71,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// The simulated cloud as a server, for tests and rehearsals
     Simulate(simulate::SimulateArgs),
+    /// Print the script that completes this command line in a shell
+    Completions(completions::CompletionsArgs),
+    /// Print a manual page
+    Man(man::ManArgs),
 }
 
 /// What every command is given.
@@ -145,7 +151,16 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failu
             simulate::run(&arguments, &context.environment, &mut std::io::stdout(), &mut std::io::stderr()).await?;
             Ok(Exit::Done)
         }
+        Command::Completions(arguments) => completions::run(context, &arguments),
+        Command::Man(arguments) => man::run(context, &arguments),
     }
+}
+
+/// The whole command line as clap knows it, for what is generated from it.
+fn command_line() -> clap::Command {
+    let mut command = Arguments::command();
+    command.build();
+    command
 }
 
 impl Context {

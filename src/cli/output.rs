@@ -4,6 +4,7 @@
 use super::exit::Failure;
 use crate::model::{Finding, Severity};
 use crate::system::environment::Environment;
+use crate::system::logging::stderr_is_the_journal;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stdout};
 
@@ -11,6 +12,8 @@ use std::io::{IsTerminal, Write, stdout};
 pub struct Output {
     pub json: bool,
     color: bool,
+    /// Of each line of an error where stderr is the journal, which would otherwise take it for information.
+    error_level: &'static str,
 }
 
 /// How a word is set off on a terminal.
@@ -26,7 +29,8 @@ pub enum Tone {
 impl Output {
     pub fn new(json: bool, environment: &Environment) -> Output {
         let color = !json && stdout().is_terminal() && environment.var("NO_COLOR").is_none() && environment.var("TERM") != Some("dumb");
-        Output { json, color }
+        let error_level = if stderr_is_the_journal(environment) { "<3>" } else { "" };
+        Output { json, color, error_level }
     }
 
     /// The one document of `--json`, or the text.
@@ -64,9 +68,12 @@ impl Output {
         if self.json {
             self.failure_document(failure);
         }
-        eprintln!("cgwd: {}", failure.message);
+        let mut text = format!("cgwd: {}", failure.message);
         if !failure.remedy.is_empty() {
-            eprintln!("      what to do: {}", failure.remedy);
+            text += &format!("\n      what to do: {}", failure.remedy);
+        }
+        for line in text.lines() {
+            eprintln!("{}{line}", self.error_level);
         }
     }
 

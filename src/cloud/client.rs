@@ -122,14 +122,14 @@ impl Client {
         self.0.time.offset()
     }
 
+    /// What the cloud's own clock shows, as its answers told it; `None` before the first.
+    pub fn cloud_time(&self) -> Option<Timestamp> {
+        self.0.time.told()
+    }
+
     /// Our time of the last HTTP answer of the cloud, whatever it said.
     pub fn last_contact(&self) -> Option<Timestamp> {
         self.0.time.last_contact()
-    }
-
-    /// A token for a new write: 36 ASCII characters, never given twice.
-    pub fn new_client_token(&self) -> String {
-        self.0.entropy.uuid()
     }
 
     /// Which provider the credentials come from, e.g. `environment`; asks it where none was asked yet.

@@ -14,24 +14,29 @@ pub const MAX_OFFSET_FOR_WRITES: SignedDuration = SignedDuration::from_hours(24)
 
 pub struct CloudTime {
     clock: Clock,
-    offset: Cell<SignedDuration>,
+    offset: Cell<Option<SignedDuration>>,
     last_contact: Cell<Option<Timestamp>>,
 }
 
 impl CloudTime {
     pub fn new(clock: Clock) -> CloudTime {
-        CloudTime { clock, offset: Cell::new(SignedDuration::ZERO), last_contact: Cell::new(None) }
+        CloudTime { clock, offset: Cell::new(None), last_contact: Cell::new(None) }
     }
 
     /// The time to sign with, and to compare expiry with.
     pub fn now(&self) -> Timestamp {
         let own = self.clock.now();
-        own.checked_add(self.offset.get()).unwrap_or(own)
+        own.checked_add(self.offset()).unwrap_or(own)
+    }
+
+    /// What the cloud's own clock shows; `None` until an answer has told it.
+    pub fn told(&self) -> Option<Timestamp> {
+        self.offset.get().map(|_| self.now())
     }
 
     /// How far the cloud's clock is ahead of ours; zero until an answer came. To the second.
     pub fn offset(&self) -> SignedDuration {
-        self.offset.get()
+        self.offset.get().unwrap_or_default()
     }
 
     /// Our time of the last HTTP answer of the cloud.
@@ -45,12 +50,12 @@ impl CloudTime {
         self.last_contact.set(Some(own));
         let date = answer.header("date").and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
         if let Some(date) = date {
-            self.offset.set(date.timestamp().duration_since(own));
+            self.offset.set(Some(date.timestamp().duration_since(own)));
         }
     }
 
     pub fn too_far_off_to_write(&self) -> bool {
-        self.offset.get().abs() > MAX_OFFSET_FOR_WRITES
+        self.offset().abs() > MAX_OFFSET_FOR_WRITES
     }
 }
 
@@ -67,11 +72,12 @@ mod tests {
     async fn the_offset_follows_the_date_header() {
         let start: Timestamp = "2025-01-02T03:04:05Z".parse().expect("a time");
         let time = CloudTime::new(Clock::on_runtime_time(start));
-        assert_eq!((time.now(), time.last_contact()), (start, None));
+        assert_eq!((time.now(), time.told(), time.last_contact()), (start, None, None));
         let answer = |date: &str| RawResponse { status: 200, headers: vec![("date".into(), date.into())], body: Vec::new() };
         time.learn(&answer("Thu, 02 Jan 2025 03:14:05 GMT"));
         assert_eq!(time.offset(), SignedDuration::from_mins(10));
         assert_eq!(wire_time(time.now()), "2025-01-02T03:14:05Z");
+        assert_eq!(time.told(), Some(time.now()));
         assert_eq!(time.last_contact(), Some(start));
         time.learn(&answer("no date at all"));
         assert_eq!(time.offset(), SignedDuration::from_mins(10));

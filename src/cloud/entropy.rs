@@ -1,4 +1,4 @@
-//! Unpredictable numbers for nonces, tokens and back-off, or predictable ones in tests.
+//! Unpredictable numbers for nonces and back-off, or predictable ones in tests.
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -37,7 +37,7 @@ impl Entropy {
         self.block()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// In UUID form: 36 ASCII characters, so it can be a ClientToken (cloud/api.md 1.4: at most 64).
+    /// In UUID form: 36 ASCII characters.
     pub fn uuid(&self) -> String {
         let hex = self.hex128();
         format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])

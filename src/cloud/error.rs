@@ -69,11 +69,6 @@ impl CloudError {
         self.meaning() == Some(Meaning::QuotaFull)
     }
 
-    /// Something still refers to the object.
-    pub fn is_in_use(&self) -> bool {
-        self.meaning() == Some(Meaning::InUse)
-    }
-
     /// A change is running, or an earlier call with this token is.
     pub fn is_busy(&self) -> bool {
         self.retry == Retry::Busy
@@ -81,11 +76,6 @@ impl CloudError {
 
     pub fn is_throttled(&self) -> bool {
         matches!(self.retry, Retry::Throttled(_))
-    }
-
-    /// The dry run was accepted: the cloud reports that as an error (cloud/api.md 2.3).
-    pub fn is_accepted_dry_run(&self) -> bool {
-        self.meaning() == Some(Meaning::DryRunAccepted)
     }
 
     /// The ClientToken was used before with other parameters, or its first call failed for good.

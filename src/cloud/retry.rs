@@ -22,9 +22,13 @@ pub const WRITE: Budget = Budget { tries: 3, waiting: Duration::from_secs(5), ti
 /// Longest back-off between two tries, the cloud's own hint apart.
 const CAP: Duration = Duration::from_secs(5);
 
+/// The most that a hint of the cloud is taken for; an absurd one must not stop us for good.
+const LONGEST_HINT: Duration = Duration::from_secs(300);
+
 /// Full jitter (anywhere from nothing to the exponential step), so that many devices with one trigger spread out.
 ///
-/// `attempt` counts from 0, `random` lies in 0..1. A hint of the cloud is a lower bound.
+/// `attempt` counts from 0, `random` lies in 0..1. A hint of the cloud is a lower bound,
+/// up to five minutes.
 pub fn delay(retry: Retry, attempt: u32, random: f64) -> Duration {
     let step = match retry {
         Retry::Throttled(_) | Retry::Busy => Duration::from_millis(500),
@@ -35,7 +39,7 @@ pub fn delay(retry: Retry, attempt: u32, random: f64) -> Duration {
     let exponential = step.saturating_mul(2_u32.saturating_pow(attempt)).min(CAP);
     let jittered = exponential.mul_f64(random.clamp(0.0, 1.0));
     match retry {
-        Retry::Throttled(Some(hint)) => hint + jittered.min(step),
+        Retry::Throttled(Some(hint)) => hint.min(LONGEST_HINT) + jittered.min(step),
         _ => jittered,
     }
 }
@@ -71,8 +75,8 @@ impl Tries {
             _ => {}
         }
         let wait = delay(retry, self.made - 1, random);
-        self.waited += wait;
-        (self.waited <= self.budget.waiting && elapsed + wait <= self.budget.time).then_some(wait)
+        self.waited = self.waited.saturating_add(wait);
+        (self.waited <= self.budget.waiting && elapsed.saturating_add(wait) <= self.budget.time).then_some(wait)
     }
 }
 
@@ -93,6 +97,19 @@ mod tests {
     fn a_hint_beyond_the_budget_ends_the_tries() {
         let mut tries = Tries::new(WRITE);
         assert_eq!(tries.after(Retry::Throttled(Some(Duration::from_secs(60))), false, 0.0, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn an_absurd_hint_is_a_long_one_and_no_overflow() {
+        let absurd = Retry::Throttled(Some(Duration::MAX));
+        assert_eq!(delay(absurd, 0, 0.0), LONGEST_HINT);
+        assert!(delay(absurd, u32::MAX, 1.0) <= LONGEST_HINT + Duration::from_millis(500));
+        for budget in [READ, WRITE, Budget { tries: u32::MAX, waiting: Duration::MAX, time: Duration::MAX }] {
+            let mut tries = Tries::new(budget);
+            tries.waited = Duration::MAX;
+            let next = tries.after(absurd, true, 1.0, Duration::MAX);
+            assert_eq!(next.is_some(), budget.time == Duration::MAX);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod schema;
 mod show;
 
 pub use example::example;
+pub use parse::duration_text;
 pub use problem::{ConfigError, Origin, Problem, check_json, check_text};
 pub use show::{show_json, show_text};
 

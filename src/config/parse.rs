@@ -58,7 +58,7 @@ pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Parsed<Du
 }
 
 /// In the largest unit that loses nothing, as [`duration`] reads it.
-pub(super) fn duration_text(value: Duration) -> String {
+pub fn duration_text(value: Duration) -> String {
     let (millis, seconds) = (value.as_millis(), value.as_secs());
     match () {
         () if !millis.is_multiple_of(1000) => format!("{millis}ms"),

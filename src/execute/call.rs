@@ -5,6 +5,7 @@ use super::{ExecuteError, Executor};
 use crate::cloud::customer_gateways::{self as gateways, NewCustomerGateway};
 use crate::cloud::write_call::WriteCall;
 use crate::journal::Record;
+use crate::journal::record::Sent;
 use crate::plan::{Desired, MARK_DEVICE, MARK_OWNER, Step, StepAction, client_token};
 
 /// What a step is performed for.
@@ -39,10 +40,10 @@ impl Executor {
             if call.request_hash() != pending.request_hash {
                 return Ok(Intention::Changed(pending.intent));
             }
-            self.append(Record::WriteResent { intent: pending.intent })?;
+            self.append(Record::WriteResent { intent: pending.intent, sent: Some(self.sent_now()) })?;
             return Ok(Intention::Send(pending.intent, call));
         }
-        let purpose = order.desired.map_or_else(|| step.target.clone(), Desired::intention);
+        let purpose = order.desired.map_or_else(|| step.target.clone(), |desired| desired.purpose(step.action, &step.target));
         let client_token = client_token(&journal_id, step.action.name(), &purpose, generation);
         let call = self.call(step, order, &client_token)?;
         let intent = self.append(Record::WriteIntended {
@@ -52,8 +53,15 @@ impl Executor {
             client_token,
             generation,
             request_hash: call.request_hash(),
+            sent: Some(self.sent_now()),
         })?;
         Ok(Intention::Send(intent, call))
+    }
+
+    /// By the clocks that nobody sets on this device: what a later process, or the next boot, counts from.
+    fn sent_now(&self) -> Sent {
+        let uptime_ms = u64::try_from(self.clock.uptime().as_millis()).unwrap_or_default();
+        Sent { boot: self.clock.boot().to_owned(), uptime_ms, cloud: self.client.cloud_time() }
     }
 
     fn call(&self, step: &Step, order: Order<'_>, token: &str) -> Result<WriteCall, ExecuteError> {

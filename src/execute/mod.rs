@@ -14,7 +14,7 @@ use crate::cloud::client::Client;
 use crate::cloud::error::CloudError;
 use crate::journal::{Journal, JournalError, Record};
 use crate::model::{CustomerGateway, Finding, Inventory, RegistrationPolicy, Secret, Timestamp};
-use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Owner, Situation, Step, StepAction};
+use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Now, Owner, Situation, Step, StepAction};
 use crate::system::clock::Clock;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,6 +26,9 @@ pub use outcome::Outcome;
 const MAX_ROUNDS: u32 = 40;
 /// The cloud says that an address exists which no reading shows: so many readings, with growing pauses, before giving up.
 const HIDDEN_LOOKS: u32 = 7;
+/// Bounds of the pause before a write that met another change is sent again.
+const BUSY_FIRST: Duration = Duration::from_secs(1);
+const BUSY_MOST: Duration = Duration::from_secs(5);
 /// Attempts without a trustworthy answer before the caller is told; the write stays open in the journal.
 const UNCONFIRMED_TRIES: u32 = 6;
 
@@ -41,6 +44,8 @@ pub enum ExecuteError {
     Unconfirmed { action: &'static str, target: String, why: String },
     #[error("the BGP authentication key in {path} cannot be used: {why}")]
     AuthKey { path: std::path::PathBuf, why: String },
+    #[error("{}", plan::NO_SPACE)]
+    NoSpace,
     #[error("{0} is not part of this version")]
     NotInThisVersion(&'static str),
     #[error("the plan did not come to an end after {MAX_ROUNDS} rounds")]
@@ -79,13 +84,15 @@ pub struct Registration {
 }
 
 impl Want {
-    fn situation<'a>(&'a self, inventory: &'a Inventory) -> Situation<'a> {
-        Situation { desired: Some(&self.desired), findings: &self.findings, gates: &self.gates, policy: self.policy, inventory }
+    fn situation<'a>(&'a self, inventory: &'a Inventory, free_bytes: Option<u64>) -> Situation<'a> {
+        let Want { desired, findings, gates, policy } = self;
+        Situation { desired: Some(desired), findings, gates, policy: *policy, free_bytes, inventory }
     }
 }
 
 impl Executor {
-    /// What would be done, without doing it and without a record. `connections` asks for the outline of a replacement.
+    /// What would be done, without doing it and without a record. Where that is a replacement, with its outline: only then are
+    /// the connections read.
     pub async fn preview(&self, want: &Want) -> Result<Decision, ExecuteError> {
         let inventory = self.look(&want.desired.region, false).await?;
         let decision = self.decide(want, &inventory);
@@ -102,6 +109,7 @@ impl Executor {
         let mut done = Vec::new();
         let mut hidden = 0;
         let mut unconfirmed = 0;
+        let mut busy = Duration::ZERO;
         for _ in 0..MAX_ROUNDS {
             if self.write_is_open_outside(&want.desired.region) {
                 self.resolve_open_write(&want.desired.owner).await?;
@@ -111,6 +119,7 @@ impl Executor {
             let decision = self.decide(want, &inventory);
             let decision = match &decision.concluded {
                 Some(concluded) => {
+                    self.note_ours(want, &decision, &done)?;
                     self.conclude(concluded)?;
                     self.decide(want, &inventory)
                 }
@@ -143,6 +152,12 @@ impl Executor {
                         }
                         tokio::time::sleep(Duration::from_secs(1 << (hidden - 1).min(5))).await;
                     }
+                    // Something else is changing the object: it ends, and then the same is wanted.
+                    Outcome::Refused(error) if error.is_busy() && busy < patience => {
+                        let wait = (busy / 2).clamp(BUSY_FIRST, BUSY_MOST);
+                        busy += wait;
+                        tokio::time::sleep(wait).await;
+                    }
                     Outcome::Refused(error) => return Err(error.into()),
                 },
             }
@@ -152,6 +167,10 @@ impl Executor {
 
     /// Performs the steps of a removal, each proved by a later reading. Returns those done.
     pub async fn deregister(&self, owner: &Owner, region: &str, steps: &[Step]) -> Result<Vec<Step>, ExecuteError> {
+        let free = self.journal.borrow().free_bytes();
+        if !steps.is_empty() && free.is_some_and(|free| free < plan::LEAST_SPACE) {
+            return Err(ExecuteError::NoSpace);
+        }
         let mut done = Vec::new();
         for step in steps {
             self.perform_until_known(owner, region, step).await?;
@@ -163,9 +182,16 @@ impl Executor {
 
     /// After a removal the registered gateway is no longer ours, also where somebody else had removed it before.
     pub fn forget_registered(&self, before: &Inventory) -> Result<(), JournalError> {
-        let known = self.journal.borrow().progress().registered.clone().filter(|known| known.region == before.region);
-        let Some(known) = known else { return Ok(()) };
-        self.append(Record::GatewayReleased { id: known.id, why: "let go".to_owned() }).map(drop)
+        let known: Vec<String> = {
+            let journal = self.journal.borrow();
+            let progress = journal.progress();
+            let all = progress.registered.iter().chain(&progress.left_behind);
+            all.filter(|known| known.region == before.region).map(|known| known.id.clone()).collect()
+        };
+        for id in known {
+            self.append(Record::GatewayReleased { id, why: "let go".to_owned() })?;
+        }
+        Ok(())
     }
 
     /// The configuration named another region when the write was sent.
@@ -174,21 +200,29 @@ impl Executor {
     }
 
     fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
-        plan::plan(&want.situation(inventory), self.journal.borrow().progress(), self.clock.now())
+        let journal = self.journal.borrow();
+        plan::plan(&want.situation(inventory, journal.free_bytes()), journal.progress(), self.now())
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.clock.now(), uptime: self.clock.uptime() }
     }
 
     async fn settled(&self, want: &Want, decision: Decision, done: Vec<Step>) -> Result<Registration, ExecuteError> {
-        if decision.kind == DecisionKind::InSync
-            && let Some(gateway) = &decision.customer_gateway
-        {
-            self.note_registered(gateway, &want.desired.region, &done)?;
-        }
+        self.note_ours(want, &decision, &done)?;
         let decision = match decision.kind {
             DecisionKind::Replace => self.decide(want, &self.look(&want.desired.region, true).await?),
             _ => decision,
         };
         let customer_gateway = decision.customer_gateway.clone();
         Ok(Registration { decision, done, customer_gateway, held: None })
+    }
+
+    /// Also where it is to be replaced: it is ours until then.
+    fn note_ours(&self, want: &Want, decision: &Decision, done: &[Step]) -> Result<(), JournalError> {
+        let shows_ours = matches!(decision.kind, DecisionKind::InSync | DecisionKind::Replace);
+        let ours = decision.customer_gateway.as_ref().filter(|_| shows_ours);
+        ours.map_or(Ok(()), |gateway| self.note_registered(gateway, &want.desired.region, done))
     }
 
     /// Journals which customer gateway is ours, where that is news.

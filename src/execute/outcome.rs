@@ -42,38 +42,43 @@ impl Executor {
             Err(error) => {
                 let CloudError { request_id, code, message, .. } = error.clone();
                 let poisoned = error.is_token_spent();
-                self.append(Record::WriteUnconfirmed { intent, request_id, code, message, poisoned })?;
-                match error.certainty {
-                    Certainty::DidNotHappen if !poisoned => Ok(Outcome::Refused(error)),
-                    _ => Ok(Outcome::Unconfirmed(error.to_string())),
-                }
+                let refused = error.certainty == Certainty::DidNotHappen && !poisoned;
+                self.append(Record::WriteUnconfirmed { intent, request_id, code, message, poisoned, refused })?;
+                if refused { Ok(Outcome::Refused(error)) } else { Ok(Outcome::Unconfirmed(error.to_string())) }
             }
         }
     }
 
     fn record_done(&self, intent: i64, step: &Step, order: Order<'_>, written: Written) -> Result<Outcome, JournalError> {
         let request_id = Some(written.request_id.clone());
-        let Some(desired) = order.desired.filter(|_| step.action == StepAction::CreateCustomerGateway) else {
-            self.append(Record::WriteDone { intent, request_id, result: Some(step.target.clone()) })?;
-            return Ok(Outcome::Done);
+        let became_ours = match (step.action, order.desired) {
+            (StepAction::CreateCustomerGateway, Some(desired)) => match created_id(&written) {
+                Ok(id) => Some((id, desired, "created")),
+                Err(error) => {
+                    let message = error.to_string();
+                    let code = String::new();
+                    self.append(Record::WriteUnconfirmed {
+                        intent,
+                        request_id,
+                        code,
+                        message: message.clone(),
+                        poisoned: false,
+                        refused: false,
+                    })?;
+                    return Ok(Outcome::Unconfirmed(message));
+                }
+            },
+            (StepAction::TagResources, Some(desired)) => Some((step.target.clone(), desired, "adopted")),
+            _ => None,
         };
-        let id = match created_id(&written) {
-            Ok(id) => id,
-            Err(error) => {
-                let message = error.to_string();
-                let code = String::new();
-                self.append(Record::WriteUnconfirmed { intent, request_id, code, message: message.clone(), poisoned: false })?;
-                return Ok(Outcome::Unconfirmed(message));
-            }
-        };
-        self.append(Record::WriteDone { intent, request_id, result: Some(id.clone()) })?;
-        self.append(Record::GatewayRegistered {
-            id,
-            ip: desired.ip.into(),
-            asn: desired.asn,
-            region: desired.region.clone(),
-            how: "created".to_owned(),
-        })?;
+        let result = Some(became_ours.as_ref().map_or_else(|| step.target.clone(), |(id, ..)| id.clone()));
+        // Whose it is comes first: after a crash between the two the write is still open and is looked up, whereas a gateway
+        // that nobody knows is missed by the first reading that lags behind.
+        if let Some((id, desired, how)) = became_ours {
+            let (ip, asn, region) = (desired.ip.into(), desired.asn, desired.region.clone());
+            self.append(Record::GatewayRegistered { id, ip, asn, region, how: how.to_owned() })?;
+        }
+        self.append(Record::WriteDone { intent, request_id, result })?;
         Ok(Outcome::Done)
     }
 
@@ -84,7 +89,8 @@ impl Executor {
     /// The pending write cannot go out again as it was: only looking can tell what became of it.
     pub(super) fn give_up_token(&self, intent: i64) -> Result<Outcome, JournalError> {
         let message = "what it would send has changed since it was sent; its ClientToken cannot be used again".to_owned();
-        let record = Record::WriteUnconfirmed { intent, request_id: None, code: String::new(), message: message.clone(), poisoned: true };
+        let (request_id, code) = (None, String::new());
+        let record = Record::WriteUnconfirmed { intent, request_id, code, message: message.clone(), poisoned: true, refused: false };
         self.append(record)?;
         Ok(Outcome::Unconfirmed(message))
     }
@@ -97,22 +103,25 @@ impl Executor {
     /// For a removal: tries until the step is done or seen to be done.
     pub(super) async fn perform_until_known(&self, owner: &Owner, region: &str, step: &Step) -> Result<(), ExecuteError> {
         let order = Order { region, desired: None };
-        let mut last = String::new();
+        let mut last = ExecuteError::Endless;
         for attempt in 0..ATTEMPTS {
             self.nothing_else_is_open(step)?;
             match self.perform(step, order).await? {
                 Outcome::Done => return Ok(()),
                 // Also where an earlier copy is still under way: there is nothing left that it could change.
                 Outcome::Refused(error) if error.is_not_found() => return Ok(self.conclude_open(&step.target)?),
+                Outcome::Refused(error) if error.is_busy() => last = error.into(),
                 Outcome::Refused(error) => return Err(error.into()),
-                Outcome::Unconfirmed(why) => last = why,
+                Outcome::Unconfirmed(why) => {
+                    last = ExecuteError::Unconfirmed { action: step.action.name(), target: step.target.clone(), why }
+                }
             }
             tokio::time::sleep(Duration::from_secs(1 << attempt.min(4))).await;
             if matches!(self.look_after_open_write(owner, region).await?, Pending::Concluded(Concluded { found: Some(_), .. })) {
                 return Ok(());
             }
         }
-        Err(ExecuteError::Unconfirmed { action: step.action.name(), target: step.target.clone(), why: last })
+        Err(last)
     }
 
     /// Resolves the write that is still open, by looking. False where another one may still take effect; one of a removal is in
@@ -138,7 +147,7 @@ impl Executor {
         let inventory = self.look(region, false).await?;
         self.remember_absences(owner, &inventory);
         let pending = self.journal.borrow().progress().pending.clone();
-        let settled = pending.map(|pending| settle_pending(&pending, owner, false, &inventory, self.clock.now()));
+        let settled = pending.map(|pending| settle_pending(&pending, owner, false, &inventory, self.now()));
         let settled = settled.unwrap_or(Pending::Resend);
         if let Pending::Concluded(concluded) = &settled {
             self.conclude(concluded)?;
@@ -155,7 +164,8 @@ impl Executor {
         let journal = self.journal.borrow();
         let other = journal.progress().pending.as_ref();
         let Some(other) = other.filter(|open| open.action != step.action.name() || open.target != step.target) else { return Ok(()) };
-        let why = format!("an earlier {} for {} can still take effect until {}", other.action, other.target, other.last_sent + LATE_EFFECT);
+        let why =
+            format!("an earlier {} for {} can still take effect until {}", other.action, other.target, other.last_sent.at + LATE_EFFECT);
         Err(ExecuteError::Unconfirmed { action: step.action.name(), target: step.target.clone(), why })
     }
 }

@@ -16,7 +16,7 @@ macro_rules! codes {
     ($($name:ident = $code:literal, $meaning:literal;)*) => {
         $(#[doc = $meaning] pub const $name: &str = $code;)*
 
-        /// In the order of this file: address, asn, region, owner and gateway, registration, cloud.
+        /// In the order of this file: address, asn, region, owner and gateway, registration, cloud, state.
         pub const ALL: &[FindingCode] = &[$(FindingCode { code: $name, meaning: $meaning }),*];
     };
 }
@@ -48,7 +48,7 @@ codes! {
     REGION_UNKNOWN = "region.unknown", "The region does not exist, or the configured resource was found in none.";
     OWNER_FOREIGN = "owner.foreign", "The customer gateway bears another device's mark.";
     GATEWAY_DUPLICATE = "gateway.duplicate", "Several customer gateways bear this device's mark.";
-    GATEWAY_DRIFT = "gateway.drift", "Our customer gateway was deleted or edited by somebody else.";
+    GATEWAY_DRIFT = "gateway.drift", "Our customer gateway was deleted or edited by somebody else, or is in a region that is no longer configured.";
     GATEWAY_ADDRESS_TAKEN = "gateway.address_taken", "An unmarked customer gateway has this device's address with another ASN.";
     GATEWAY_ASN_UNMANAGED = "gateway.asn_unmanaged", "The customer gateway has an ASN and the configuration has no [bgp] table.";
     REGISTRATION_CREATE_DISABLED = "registration.create_disabled", "A customer gateway has to be created and `[registration] create` is false.";
@@ -57,6 +57,7 @@ codes! {
     CLOCK_SKEW = "clock.skew", "This machine's clock is more than five minutes off the cloud's.";
     CLOUD_UNREACHABLE = "cloud.unreachable", "The cloud's API gave no usable answer; nothing is known about what it holds.";
     CLOUD_FORBIDDEN = "cloud.forbidden", "The cloud refused the call for lack of rights; this never means that nothing is there.";
+    STATE_DISK_FULL = "state.disk_full", "Less than 1 MiB is free where the journal is kept, so no write to the cloud is begun.";
 }
 
 #[cfg(test)]

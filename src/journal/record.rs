@@ -52,10 +52,14 @@ pub enum Record {
         generation: u32,
         /// SHA-256 over action and parameters.
         request_hash: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent: Option<Sent>,
     },
     /// The same write goes out once more, under the same token.
     WriteResent {
         intent: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent: Option<Sent>,
     },
     WriteDone {
         intent: i64,
@@ -69,13 +73,16 @@ pub enum Record {
         code: String,
         message: String,
     },
-    /// No trustworthy answer: it may have happened. `poisoned`: its token cannot be used again.
+    /// No trustworthy answer: it may have happened. `poisoned`: its token cannot be used again. `refused`: this sending was
+    /// refused, and only an earlier one may have happened.
     WriteUnconfirmed {
         intent: i64,
         request_id: Option<String>,
         code: String,
         message: String,
         poisoned: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
     },
     /// Found out by looking.
     WriteConcluded {
@@ -117,6 +124,18 @@ pub enum Record {
     CloudContact {
         last_cloud_contact: Option<Timestamp>,
     },
+}
+
+/// When a write went out, by clocks that nobody sets on this device. The time of the record itself is the wall clock's, which
+/// is for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The kernel's id of the boot; empty where it gives none.
+    pub boot: String,
+    /// Milliseconds since that boot, sleep included.
+    pub uptime_ms: u64,
+    /// The cloud's time, as its answers had told it.
+    pub cloud: Option<Timestamp>,
 }
 
 /// An alert as it was told.

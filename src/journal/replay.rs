@@ -1,7 +1,8 @@
 //! From records to what the planner needs. One total match; a pair that cannot follow one another is corruption.
 
-use super::record::{AlertText, Entry, Record};
+use super::record::{AlertText, Entry, Record, Sent};
 use crate::model::{Asn, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -15,12 +16,15 @@ pub struct Progress {
     /// Where configured resources were found: selector to region.
     pub regions: BTreeMap<String, String>,
     pub registered: Option<Registered>,
+    /// Registered earlier in other regions, and neither let go nor registered again since.
+    pub left_behind: Vec<Registered>,
     /// The one write whose outcome is not known. There is never a second.
     pub pending: Option<PendingWrite>,
-    /// How many intents of a kind were concluded: the next one's ClientToken must be another.
+    /// One more than that of the last intent that was concluded: the next one's ClientToken must be another.
     pub generation: u32,
-    /// Since when the registered gateway has been missing from the cloud's answers. Not journaled: a restart looks twice again.
-    pub missing_since: Option<Timestamp>,
+    /// Since when, in time since boot, the registered gateway has been missing from the cloud's answers. Not journaled: a
+    /// restart looks twice again.
+    pub missing_since: Option<SignedDuration>,
     pub alerts: BTreeMap<(String, String), StandingAlert>,
     pub decision: Option<String>,
     pub last_cloud_contact: Option<Timestamp>,
@@ -54,16 +58,30 @@ pub struct PendingWrite {
     pub generation: u32,
     pub request_hash: String,
     /// Before it was sent for the first time.
-    pub intended_at: Timestamp,
-    pub last_sent: Timestamp,
+    pub intended: Sending,
+    /// The last sending that may have its effect.
+    pub last_sent: Sending,
+    /// The one before: what counts again where the cloud refuses the last.
+    pub sent_before: Option<Sending>,
     /// Whether it went out more than once: a refusal of the last attempt then says nothing of the earlier ones.
     pub resent: bool,
     /// The cloud no longer accepts its token.
     pub poisoned: bool,
     /// An attempt ended without a trustworthy answer, or the process did before it had one. Until then it is merely under way.
     pub unconfirmed: bool,
-    /// Since when reads have not shown its effect. Not journaled: a restart looks twice again.
-    pub absent_since: Option<Timestamp>,
+    /// Since when, in time since boot, reads have not shown its effect. Not journaled: a restart looks twice again.
+    pub absent_since: Option<SignedDuration>,
+}
+
+/// One sending of a write, and when that was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sending {
+    /// By this device's wall clock: for people.
+    pub at: Timestamp,
+    /// By the clocks that count; `None` in records of earlier versions.
+    pub sent: Option<Sent>,
+    /// Time since this boot. Not journaled; `None` until [`Sending::place`] has found it out.
+    pub uptime: Option<SignedDuration>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -85,14 +103,19 @@ pub fn replay<'a>(journal_id: &str, entries: impl IntoIterator<Item = &'a Entry>
     for entry in entries {
         progress.apply(entry)?;
     }
-    if let Some(pending) = &mut progress.pending {
-        // Whoever sent it is gone.
-        pending.unconfirmed = true;
-    }
+    progress.begin();
     Ok(progress)
 }
 
 impl Progress {
+    /// A process begins with what an earlier one left.
+    pub fn begin(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            // Whoever sent it is gone.
+            pending.unconfirmed = true;
+        }
+    }
+
     pub fn new(journal_id: &str) -> Progress {
         Progress {
             journal_id: journal_id.to_owned(),
@@ -100,6 +123,7 @@ impl Progress {
             asn: None,
             regions: BTreeMap::new(),
             registered: None,
+            left_behind: Vec::new(),
             pending: None,
             generation: 0,
             missing_since: None,
@@ -123,11 +147,12 @@ impl Progress {
                 self.regions.insert(selector.clone(), region.clone());
             }
             Record::DecisionChanged { decision, .. } => self.decision = Some(decision.clone()),
-            Record::WriteIntended { action, target, region, client_token, generation, request_hash } => {
+            Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent } => {
                 if let Some(pending) = &self.pending {
                     return Err(corrupt(format!("a write is intended while that of record {} is unresolved", pending.intent)));
                 }
                 self.last_write_at = Some(at);
+                let sending = Sending { at, sent: sent.clone(), uptime: None };
                 self.pending = Some(PendingWrite {
                     intent: entry.seq,
                     action: action.clone(),
@@ -136,35 +161,45 @@ impl Progress {
                     client_token: client_token.clone(),
                     generation: *generation,
                     request_hash: request_hash.clone(),
-                    intended_at: at,
-                    last_sent: at,
+                    intended: sending.clone(),
+                    last_sent: sending,
+                    sent_before: None,
                     resent: false,
                     poisoned: false,
                     unconfirmed: false,
                     absent_since: None,
                 });
             }
-            Record::WriteResent { intent } => {
+            Record::WriteResent { intent, sent } => {
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to send again")))?;
-                pending.last_sent = at;
+                let sending = Sending { at, sent: sent.clone(), uptime: None };
+                pending.sent_before = Some(std::mem::replace(&mut pending.last_sent, sending));
                 pending.resent = true;
                 pending.absent_since = None;
             }
-            Record::WriteUnconfirmed { intent, poisoned, .. } => {
+            Record::WriteUnconfirmed { intent, poisoned, refused, .. } => {
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to leave unconfirmed")))?;
                 pending.poisoned |= poisoned;
                 pending.unconfirmed = true;
+                if let Some(before) = pending.sent_before.take_if(|_| *refused) {
+                    pending.last_sent = before;
+                }
             }
             Record::WriteDone { intent, .. } | Record::WriteRefused { intent, .. } | Record::WriteConcluded { intent, .. } => {
-                self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to conclude")))?;
+                let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to conclude")))?;
+                self.generation = pending.generation.saturating_add(1);
                 self.pending = None;
-                self.generation += 1;
             }
             Record::GatewayRegistered { id, ip, asn, region, .. } => {
                 self.missing_since = None;
-                self.registered = Some(Registered { id: id.clone(), ip: *ip, asn: *asn, region: region.clone(), since: at });
+                let now = Registered { id: id.clone(), ip: *ip, asn: *asn, region: region.clone(), since: at };
+                let before = self.registered.replace(now);
+                self.left_behind.extend(before);
+                // In one region there is one: another one there takes its place.
+                self.left_behind.retain(|left| left.region != *region);
             }
             Record::GatewayReleased { id, .. } => {
+                self.left_behind.retain(|left| left.id != *id);
                 if self.registered.as_ref().is_some_and(|registered| registered.id == *id) {
                     self.registered = None;
                     // It was about that customer gateway; the next look decides anew.
@@ -194,3 +229,24 @@ impl Progress {
         self.pending.as_mut().filter(|pending| pending.intent == intent)
     }
 }
+
+impl Sending {
+    /// Finds out when it was in time since this boot. Within one boot the kernel's clock tells; over a restart of the machine the
+    /// cloud's does. What neither tells, and what is told to be still to come, counts as sent now.
+    pub fn place(&mut self, boot: &str, uptime: SignedDuration, cloud: Option<Timestamp>) {
+        if self.uptime.is_some() {
+            return;
+        }
+        let ago = self.sent.as_ref().and_then(|sent| match (sent.cloud, cloud) {
+            _ if sent.boot == boot && !boot.is_empty() => {
+                Some(uptime.saturating_sub(SignedDuration::from_millis(i64::try_from(sent.uptime_ms).ok()?)))
+            }
+            (Some(then), Some(now)) => Some(now.duration_since(then)),
+            _ => None,
+        });
+        self.uptime = Some(uptime.saturating_sub(ago.unwrap_or_default().max(SignedDuration::ZERO)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,12 @@
 //! a power cut (reliability.md 1). After the first storage error nothing more is appended by this process: what the disk
 //! holds is then unknown, and the next start finds out by reading.
 
+use super::prune::Superseded;
 use super::record::{Entry, Record};
 use super::replay::{Corrupt, Progress, replay};
 use crate::model::Timestamp;
+use crate::system::space;
+use jiff::SignedDuration;
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::cell::RefCell;
@@ -15,8 +18,12 @@ use std::rc::Rc;
 pub const SCHEMA: i64 = 1;
 /// File name below the state directory.
 pub const FILE: &str = "journal.db";
-/// Observations and alerts beyond so many records are dropped at the start, oldest first; writes are kept for ever.
+/// Beyond so many records those that nothing depends on are dropped from the older half, as [`Superseded`] names them: at the
+/// start, and while a process that is never restarted appends. Writes that had an effect are kept for ever.
 const KEEP: i64 = 10_000;
+/// Address notices that are kept in any minute: each costs the flash a sync, and an address that flaps says the same again and
+/// again.
+const NOTICES_A_MINUTE: usize = 6;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -81,11 +88,21 @@ pub struct Journal {
     device_id: String,
     epoch: u32,
     broken: bool,
+    /// Of the last minute.
+    notices: Vec<Timestamp>,
 }
 
 enum Backing {
-    Disk(Connection),
+    Disk(Disk),
     Memory(Memory),
+}
+
+struct Disk {
+    connection: Connection,
+    directory: PathBuf,
+    records: i64,
+    /// The number of records at which to look for superseded ones.
+    prune_at: i64,
 }
 
 /// Records that live as long as the value, for tests and rehearsals; clones share them, so that a "restart" finds them.
@@ -114,7 +131,7 @@ impl Journal {
         make_private_directory(directory)?;
         let path = directory.join(FILE);
         let open = |source| JournalError::Open { path: path.clone(), source };
-        let connection = Connection::open(&path).map_err(open)?;
+        let mut connection = Connection::open(&path).map_err(open)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| damaged(&path, error))?;
         if found > SCHEMA {
             return Err(JournalError::Newer { path, found });
@@ -126,8 +143,10 @@ impl Journal {
         if found == 0 {
             create(&connection, machine_identity)?;
         }
-        prune(&connection).map_err(|error| place(&path, error))?;
-        Journal::load(connection).map_err(|error| place(&path, error))
+        if count(&connection).map_err(|error| place(&path, error))? > KEEP {
+            prune(&mut connection, KEEP / 2).map_err(|error| place(&path, error))?;
+        }
+        Journal::load(connection, directory).map_err(|error| place(&path, error))
     }
 
     /// For looking only, also while a daemon writes. `None` where there is no journal yet.
@@ -149,25 +168,35 @@ impl Journal {
         match found {
             0 => Ok(None),
             found if found > SCHEMA => Err(JournalError::Newer { path, found }),
-            _ => Journal::load(connection).map(Some).map_err(|error| place(&path, error)),
+            _ => Journal::load(connection, directory).map(Some).map_err(|error| place(&path, error)),
         }
     }
 
     pub fn in_memory(memory: Memory, device_id: &str) -> Result<Journal, JournalError> {
         let progress = replay("memory", memory.entries.borrow().iter())?;
-        Ok(Journal { backing: Backing::Memory(memory), progress, device_id: device_id.to_owned(), epoch: 1, broken: false })
+        Ok(Journal::of(Backing::Memory(memory), progress, device_id.to_owned(), 1))
     }
 
-    fn load(connection: Connection) -> Result<Journal, JournalError> {
+    fn load(connection: Connection, directory: &Path) -> Result<Journal, JournalError> {
         let meta = |key: &str| -> Result<Option<String>, JournalError> {
             connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional().map_err(JournalError::Read)
         };
         let journal_id = meta("journal_id")?.ok_or(JournalError::Identity)?;
         let device_id = meta("device_id")?.ok_or(JournalError::Identity)?;
         let epoch = meta("epoch")?.and_then(|epoch| epoch.parse().ok()).ok_or(JournalError::Identity)?;
-        let entries = read_entries(&connection)?;
-        let progress = replay(&journal_id, &entries)?;
-        Ok(Journal { backing: Backing::Disk(connection), progress, device_id, epoch, broken: false })
+        let mut progress = Progress::new(&journal_id);
+        let mut records = 0;
+        for_each_entry(&connection, |entry| {
+            records += 1;
+            Ok(progress.apply(&entry)?)
+        })?;
+        progress.begin();
+        let disk = Disk { connection, directory: directory.to_owned(), records, prune_at: KEEP.max(records) };
+        Ok(Journal::of(Backing::Disk(disk), progress, device_id, epoch))
+    }
+
+    fn of(backing: Backing, progress: Progress, device_id: String, epoch: u32) -> Journal {
+        Journal { backing, progress, device_id, epoch, broken: false, notices: Vec::new() }
     }
 
     pub fn progress(&self) -> &Progress {
@@ -192,13 +221,25 @@ impl Journal {
         self.broken
     }
 
-    /// Returns the record's sequence number once it is on disk.
+    /// Bytes that the disk has left for it; `None` where it is in memory, or the disk does not tell.
+    pub fn free_bytes(&self) -> Option<u64> {
+        match &self.backing {
+            Backing::Disk(disk) => space::free_bytes(&disk.directory).ok(),
+            Backing::Memory(_) => None,
+        }
+    }
+
+    /// Returns the record's sequence number once it is on disk; 0 for an address notice beyond six in a minute, which is left
+    /// out.
     pub fn append(&mut self, at: Timestamp, record: Record) -> Result<i64, JournalError> {
         if self.broken {
             return Err(JournalError::Broken);
         }
+        if matches!(record, Record::AddressNoticed { .. }) && !self.has_room_for_a_notice(at) {
+            return Ok(0);
+        }
         let appended = match &mut self.backing {
-            Backing::Disk(connection) => append_to_disk(connection, &mut self.progress, at, record),
+            Backing::Disk(disk) => disk.append(&mut self.progress, at, record),
             Backing::Memory(memory) => append_to_memory(memory, &mut self.progress, at, record),
         };
         if appended.is_err() {
@@ -209,10 +250,46 @@ impl Journal {
 
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
         match &self.backing {
-            Backing::Disk(connection) => read_entries(connection),
+            Backing::Disk(disk) => {
+                let mut all = Vec::new();
+                for_each_entry(&disk.connection, |entry| {
+                    all.push(entry);
+                    Ok(())
+                })?;
+                Ok(all)
+            }
             Backing::Memory(memory) => Ok(memory.entries()),
         }
     }
+
+    fn has_room_for_a_notice(&mut self, at: Timestamp) -> bool {
+        let minute = SignedDuration::from_mins(1);
+        // A clock that was set back begins anew.
+        self.notices.retain(|then| (SignedDuration::ZERO..minute).contains(&at.duration_since(*then)));
+        let has_room = self.notices.len() < NOTICES_A_MINUTE;
+        if has_room {
+            self.notices.push(at);
+        }
+        has_room
+    }
+}
+
+impl Disk {
+    fn append(&mut self, progress: &mut Progress, at: Timestamp, record: Record) -> Result<i64, JournalError> {
+        let seq = append_to_disk(&mut self.connection, progress, at, record)?;
+        self.records += 1;
+        if self.records > self.prune_at {
+            prune(&mut self.connection, KEEP / 2)?;
+            self.records = count(&self.connection)?;
+            self.prune_at = next_pruning(self.records);
+        }
+        Ok(seq)
+    }
+}
+
+/// Also where most records have to stay, looking for others is not done for each one that is added.
+fn next_pruning(records: i64) -> i64 {
+    KEEP.max(records + KEEP / 2)
 }
 
 fn append_to_disk(connection: &mut Connection, progress: &mut Progress, at: Timestamp, record: Record) -> Result<i64, JournalError> {
@@ -239,19 +316,20 @@ fn append_to_memory(memory: &Memory, progress: &mut Progress, at: Timestamp, rec
     Ok(seq)
 }
 
-fn read_entries(connection: &Connection) -> Result<Vec<Entry>, JournalError> {
+/// One at a time: there can be many, and the memory is small.
+fn for_each_entry(connection: &Connection, mut take: impl FnMut(Entry) -> Result<(), JournalError>) -> Result<(), JournalError> {
     let mut statement = connection.prepare("SELECT seq, at, body FROM record ORDER BY seq").map_err(JournalError::Read)?;
     let rows = statement
         .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
         .map_err(JournalError::Read)?;
-    rows.map(|row| {
+    for row in rows {
         let (seq, at, body) = row.map_err(JournalError::Read)?;
         let unreadable = |why: String| JournalError::Corrupt(Corrupt { seq, why });
         let at = at.parse().map_err(|error| unreadable(format!("its time is unreadable: {error}")))?;
         let record = serde_json::from_str(&body).map_err(|error| unreadable(format!("its body is unreadable: {error}")))?;
-        Ok(Entry { seq, at, record })
-    })
-    .collect()
+        take(Entry { seq, at, record })?;
+    }
+    Ok(())
 }
 
 fn create(connection: &Connection, machine_identity: Option<String>) -> Result<(), JournalError> {
@@ -272,20 +350,25 @@ fn create(connection: &Connection, machine_identity: Option<String>) -> Result<(
         .map_err(JournalError::Write)
 }
 
-fn prune(connection: &Connection) -> Result<(), JournalError> {
-    let count: i64 = connection.query_row("SELECT count(*) FROM record", [], |row| row.get(0)).map_err(JournalError::Read)?;
-    if count <= KEEP {
-        return Ok(());
-    }
-    // Only what replay does not need: single events. Settled values and standing alerts are few.
-    connection
-        .execute(
-            "DELETE FROM record WHERE seq <= (SELECT max(seq) FROM record) - ?1
-             AND json_extract(body, '$.kind') IN ('address_noticed', 'alert_occurred')",
-            [KEEP / 2],
-        )
-        .map(drop)
-        .map_err(JournalError::Write)
+fn count(connection: &Connection) -> Result<i64, JournalError> {
+    connection.query_row("SELECT count(*) FROM record", [], |row| row.get(0)).map_err(JournalError::Read)
+}
+
+/// Drops what nothing depends on, save the newest `recent` records.
+fn prune(connection: &mut Connection, recent: i64) -> Result<(), JournalError> {
+    let newest: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM record", [], |row| row.get(0)).map_err(JournalError::Read)?;
+    let mut superseded = Superseded::until(newest - recent);
+    for_each_entry(connection, |entry| {
+        superseded.take(&entry);
+        Ok(())
+    })?;
+    let transaction = connection.transaction().map_err(JournalError::Write)?;
+    delete(&transaction, superseded.seqs()).and_then(|()| transaction.commit()).map_err(JournalError::Write)
+}
+
+fn delete(connection: &Connection, seqs: Vec<i64>) -> Result<(), rusqlite::Error> {
+    let mut delete = connection.prepare("DELETE FROM record WHERE seq = ?1")?;
+    seqs.into_iter().try_for_each(|seq| delete.execute([seq]).map(drop))
 }
 
 fn check_integrity(connection: &Connection, path: &Path) -> Result<(), JournalError> {
@@ -335,3 +418,6 @@ fn make_private_directory(directory: &Path) -> Result<(), JournalError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|source| JournalError::Directory { path: directory.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,19 +5,31 @@
 
 mod decision;
 mod ownership;
+mod pending;
 mod registration;
 mod removal;
 mod replacement;
 mod token;
 
 pub use decision::{Concluded, Decision, DecisionKind, Gate, Hold, HoldReason, Next, Step, StepAction, Strategy};
-pub use ownership::{MARK_DEVICE, MARK_OWNER, MARK_PLAN, Owner, Ownership};
-pub use registration::{LATE_EFFECT, Pending, effect_of, plan, settle_pending};
+pub use ownership::{MARK_DEVICE, MARK_OWNER, Owner, Ownership};
+pub use pending::{LATE_EFFECT, Pending, effect_of, settle_pending};
+pub use registration::{LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, plan};
 pub use removal::{Removal, plan_removal};
 pub use token::client_token;
 
-use crate::model::{Asn, Finding, Inventory, RegistrationPolicy, Tags};
+use crate::model::{Asn, Finding, Inventory, RegistrationPolicy, Tags, Timestamp};
+use jiff::SignedDuration;
 use std::net::Ipv4Addr;
+
+/// The time, as far as a decision depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// This device's wall clock. Anybody can set it, so nothing that could harm is measured by it.
+    pub wall: Timestamp,
+    /// Time since boot, sleep included: nobody can set it.
+    pub uptime: SignedDuration,
+}
 
 /// What the cloud's record of this device should say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +55,16 @@ impl Desired {
         tags
     }
 
-    /// Everything that a create sends, as one text: equal texts are one intention and so carry one ClientToken.
-    pub fn intention(&self) -> String {
-        let tags: Vec<String> = self.marked_tags().iter().map(|(key, value)| format!("{key}={value}")).collect();
+    /// What a call is for, as one text: equal texts are one intention and so carry one ClientToken.
+    pub fn purpose(&self, action: StepAction, target: &str) -> String {
+        match action {
+            StepAction::CreateCustomerGateway => self.intention(),
+            _ => format!("{target}\n{}", in_lines(&self.owner.mark())),
+        }
+    }
+
+    /// Everything that a create sends.
+    fn intention(&self) -> String {
         format!(
             "{}\n{}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
             self.region,
@@ -54,9 +73,13 @@ impl Desired {
             self.name,
             self.description,
             self.resource_group,
-            tags.join("\n")
+            in_lines(&self.marked_tags())
         )
     }
+}
+
+fn in_lines(tags: &Tags) -> String {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// What was found out before the cloud was asked: what is wanted, or why that is not known.
@@ -69,5 +92,10 @@ pub struct Situation<'a> {
     /// Evidence gathered before the cloud was asked.
     pub gates: &'a [Gate],
     pub policy: RegistrationPolicy,
+    /// Bytes that the journal's disk has left; `None` where no disk is behind it, or it does not tell.
+    pub free_bytes: Option<u64>,
     pub inventory: &'a Inventory,
 }
+
+#[cfg(test)]
+mod tests;

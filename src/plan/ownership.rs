@@ -6,8 +6,6 @@ use crate::model::{CustomerGateway, Tags};
 pub const MARK_DEVICE: &str = "cgwd-device";
 /// Tag key: `<device id>.<epoch>`.
 pub const MARK_OWNER: &str = "cgwd-owner";
-/// Tag key: what a running replacement made; gone when it is done.
-pub const MARK_PLAN: &str = "cgwd-plan";
 
 /// Who we are towards the cloud.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +47,11 @@ impl Owner {
     /// Whether both tags are there as we would write them now.
     pub fn is_fully_marked(&self, gateway: &CustomerGateway) -> bool {
         self.mark().iter().all(|(key, value)| gateway.tags.get(key) == Some(value))
+    }
+
+    /// Whether it bears this machine's id, under whatever device name.
+    pub fn has_marked(&self, gateway: &CustomerGateway) -> bool {
+        gateway.tags.get(MARK_OWNER).is_some_and(|owner| id_of(owner) == self.id)
     }
 
     fn other_name(&self, device: &str, owner: Option<&String>) -> String {

@@ -1,20 +1,14 @@
 //! Is the cloud's record of this device true, and if not, what would make it so?
 
 use super::ownership::Ownership;
-use super::{
-    Concluded, Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Owner, Situation, Step, StepAction, client_token, replacement,
-};
+use super::pending::{ABSENT_TWICE, Pending, hold_for_pending, is_wanted, on_the_wall, settle_pending};
+use super::{Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Now, Situation, Step, StepAction, replacement};
 use crate::facts::findings;
-use crate::journal::replay::{PendingWrite, Progress};
-use crate::model::{CustomerGateway, Finding, Inventory, Timestamp};
+use crate::journal::replay::Progress;
+use crate::model::{CustomerGateway, Finding, Timestamp};
 use jiff::SignedDuration;
 use std::net::IpAddr;
 
-/// A request that got no answer is dead, or was accepted, 15 minutes after it was signed: the cloud refuses older
-/// signatures (cloud/api.md 3, `InvalidTimeStamp.Expired`). One minute more for the effect to show.
-pub const LATE_EFFECT: SignedDuration = SignedDuration::from_mins(16);
-/// An absence counts only where two reads at least this far apart agree on it (reliability.md 3.2).
-const ABSENT_TWICE: SignedDuration = SignedDuration::from_secs(60);
 /// For so long after our own write a read may not show it yet.
 const READ_LAG: SignedDuration = SignedDuration::from_secs(60);
 /// Within that time an absence must be seen twice, so far apart. Creating too early is harmless: the cloud holds an
@@ -22,15 +16,21 @@ const READ_LAG: SignedDuration = SignedDuration::from_secs(60);
 const LAG_RECHECK: SignedDuration = SignedDuration::from_secs(5);
 /// Customer gateways in a region, as documented in 2021 (cloud/api.md 1.3); the cloud's own answer decides.
 pub const USUAL_QUOTA: usize = 100;
+/// Bytes that must be free before a write begins: some hundred times what its records take (5.6 kB each, reliability.md 1), since
+/// others write to that disk too.
+pub const LEAST_SPACE: u64 = 1 << 20;
+/// What is so below that, and what a person can do.
+pub const NO_SPACE: &str = "less than 1 MiB is free where the journal is kept, and no write goes out that could not be recorded";
+pub const NO_SPACE_REMEDY: &str = "free space on the disk of the state directory";
 
 /// Pure and total: the same inputs give the same decision.
-pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Timestamp) -> Decision {
+pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decision {
     let Some(desired) = situation.desired else {
         return Decision::blocked(situation.findings.to_vec(), situation.gates.to_vec());
     };
-    let mut decision = decide(situation, desired, progress, now);
+    let mut decision = with_space(decide(situation, desired, progress, now), situation);
     if let Some(pending) = &progress.pending {
-        let wanted = is_wanted(pending, &decision, desired, progress);
+        let wanted = is_wanted(pending, &decision, desired, &progress.journal_id);
         match settle_pending(pending, &desired.owner, wanted, situation.inventory, now) {
             Pending::Concluded(concluded) => decision.concluded = Some(concluded),
             // The decision's next step is that very write.
@@ -44,82 +44,22 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Timestamp) -> D
     decision
 }
 
-/// What a reading says about the write whose outcome is unknown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pending {
-    Concluded(Concluded),
-    /// The same request under the same token is the way to find out.
-    Resend,
-    Wait(Timestamp),
+/// A write begins only where its records fit on the disk.
+fn with_space(mut decision: Decision, situation: &Situation<'_>) -> Decision {
+    let Some(free) = situation.free_bytes.filter(|_| matches!(decision.kind, DecisionKind::Create | DecisionKind::Adopt)) else {
+        return decision;
+    };
+    if free >= LEAST_SPACE {
+        decision.gates.push(Gate::passed("disk", format!("{} MiB free for the journal", free >> 20)));
+        return decision;
+    }
+    decision.gates.push(Gate::refused("disk", NO_SPACE));
+    decision.findings.push(Finding::error(findings::STATE_DISK_FULL, NO_SPACE, NO_SPACE_REMEDY));
+    let Decision { customer_gateway, findings, gates, .. } = decision;
+    Decision { customer_gateway, ..Decision::blocked(findings, gates) }
 }
 
-/// Whether the next step is the pending write itself: the same call, and for a create the same token, so the same intention.
-fn is_wanted(pending: &PendingWrite, decision: &Decision, desired: &Desired, progress: &Progress) -> bool {
-    let step = decision.steps.first().filter(|_| decision.next != Next::Nothing);
-    let same_call = step.is_some_and(|step| step.action.name() == pending.action && step.target == pending.target);
-    let creates = pending.action == StepAction::CreateCustomerGateway.name();
-    let token = || client_token(&progress.journal_id, &pending.action, &desired.intention(), pending.generation);
-    same_call && (!creates || token() == pending.client_token)
-}
-
-/// `wanted`: the pending write is what would be sent now. Then it may go out again for as long as its first copy can still
-/// arrive; later, and where something else is wanted, only looking tells what became of it.
-pub fn settle_pending(pending: &PendingWrite, owner: &Owner, wanted: bool, inventory: &Inventory, now: Timestamp) -> Pending {
-    let concluded = |found| Pending::Concluded(Concluded { intent: pending.intent, found });
-    if pending.region != inventory.region {
-        // What another region shows says nothing about it.
-        return Pending::Wait((pending.last_sent + LATE_EFFECT).max(now + ABSENT_TWICE));
-    }
-    if let Some(found) = effect_of(pending, owner, inventory) {
-        return concluded(Some(found));
-    }
-    if wanted && !pending.poisoned && now < pending.intended_at + LATE_EFFECT {
-        return Pending::Resend;
-    }
-    match proven_absent(pending, now) {
-        Ok(()) => concluded(None),
-        Err(until) => Pending::Wait(until),
-    }
-}
-
-/// The id of what the pending write made or changed, where the reading shows its effect.
-pub fn effect_of(pending: &PendingWrite, owner: &Owner, inventory: &Inventory) -> Option<String> {
-    let by_id = inventory.customer_gateways.iter().find(|gateway| gateway.id == pending.target);
-    let is_ours = |gateway: &&CustomerGateway| owner.ownership(gateway) == Ownership::Ours;
-    match pending.action.as_str() {
-        "CreateCustomerGateway" => {
-            let made = inventory.customer_gateways.iter().filter(|gateway| gateway.ip.to_string() == pending.target).find(is_ours);
-            made.map(|made| made.id.clone())
-        }
-        "TagResources" => by_id.filter(|gateway| owner.is_fully_marked(gateway)).map(|gateway| gateway.id.clone()),
-        "UnTagResources" => by_id.filter(is_ours).is_none().then(|| pending.target.clone()),
-        _ => by_id.is_none().then(|| pending.target.clone()),
-    }
-}
-
-/// Whether a write that no read shows can no longer take effect; else when to look again.
-fn proven_absent(pending: &PendingWrite, now: Timestamp) -> Result<(), Timestamp> {
-    let dead_at = pending.last_sent + LATE_EFFECT;
-    match pending.absent_since {
-        Some(since) if since >= dead_at && since + ABSENT_TWICE <= now => Ok(()),
-        Some(since) if since >= dead_at => Err(since + ABSENT_TWICE),
-        _ if now >= dead_at => Err(now + ABSENT_TWICE),
-        _ => Err(dead_at),
-    }
-}
-
-/// There is never a second open write: until the pending one is resolved, no other goes out.
-fn hold_for_pending(decision: &mut Decision, pending: &PendingWrite, until: Timestamp) {
-    decision.gates.push(Gate::refused(
-        "unconfirmed",
-        format!("{} for {} has no confirmed outcome; it can take effect until {until}", pending.action, pending.target),
-    ));
-    if decision.next != Next::Nothing {
-        decision.next = Next::Wait(Hold { reason: HoldReason::Unconfirmed, until });
-    }
-}
-
-fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now: Timestamp) -> Decision {
+fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now: Now) -> Decision {
     let inventory = situation.inventory;
     let mut findings = situation.findings.to_vec();
     let mut gates = situation.gates.to_vec();
@@ -133,6 +73,7 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     let fitting: Vec<&CustomerGateway> = ours.iter().copied().filter(|gateway| fits(gateway, desired)).collect();
     let case = Case { situation, desired, progress, now };
     findings.extend(lost(&case));
+    findings.extend(left_behind(&case));
     match (fitting.as_slice(), ours.as_slice()) {
         ([], []) => case.none_of_ours(findings, gates),
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
@@ -162,7 +103,7 @@ struct Case<'a> {
     situation: &'a Situation<'a>,
     desired: &'a Desired,
     progress: &'a Progress,
-    now: Timestamp,
+    now: Now,
 }
 
 /// The gateway that the journal knows as ours is gone, or no longer bears our mark.
@@ -190,6 +131,23 @@ fn lost(case: &Case<'_>) -> Option<Finding> {
             ),
         )),
     }
+}
+
+/// What was registered while the configuration named another region. It stays: nobody asked for its end.
+fn left_behind(case: &Case<'_>) -> Vec<Finding> {
+    let here = &case.desired.region;
+    let elsewhere = case.progress.registered.iter().chain(&case.progress.left_behind).filter(|known| known.region != *here);
+    let told = elsewhere.map(|known| {
+        Finding::warning(
+            findings::GATEWAY_DRIFT,
+            format!(
+                "customer gateway {} ({}) in {} is still registered for this device, which is now in {here}",
+                known.id, known.ip, known.region
+            ),
+            format!("it stays; `cgwd deregister` with a configuration whose region is {} lets go of it", known.region),
+        )
+    });
+    told.collect()
 }
 
 impl Case<'_> {
@@ -252,14 +210,7 @@ impl Case<'_> {
         let count = self.situation.inventory.customer_gateways.len();
         gates.push(Gate::passed("owner", format!("no customer gateway in {} holds {}", self.desired.region, self.desired.ip)));
         gates.push(Gate::passed("quota", format!("{count} in use, usually {USUAL_QUOTA} allowed")));
-        let step = Step {
-            id: "1".into(),
-            action: StepAction::CreateCustomerGateway,
-            target: self.desired.ip.to_string(),
-            strategy: None,
-            reason: self.why_create(),
-            destructive: false,
-        };
+        let step = only_step(StepAction::CreateCustomerGateway, self.desired.ip.to_string(), self.why_create());
         let next = match self.reads_may_lag() {
             Some(until) => Next::Wait(Hold { reason: HoldReason::ReadsLag, until }),
             None => Next::Do(step.clone()),
@@ -275,17 +226,18 @@ impl Case<'_> {
         }
     }
 
-    /// What we registered moments ago is not shown: when to look again before believing that it is gone.
+    /// What we registered moments ago, or with another address, is not shown: when to look again before believing that it is gone.
     fn reads_may_lag(&self) -> Option<Timestamp> {
         let known = self.progress.registered.as_ref().filter(|known| known.region == self.desired.region)?;
-        if known.since + READ_LAG <= self.now {
+        // Nothing in the cloud refuses a second one with another address.
+        let moves = known.ip != self.desired.ip;
+        let apart = if moves { ABSENT_TWICE } else { LAG_RECHECK };
+        // By the wall clock: too early is harmless, and a time that is still to come costs two looks.
+        if !moves && self.now.wall.duration_since(known.since) >= READ_LAG {
             return None;
         }
-        match self.progress.missing_since {
-            Some(since) if since + LAG_RECHECK <= self.now => None,
-            Some(since) => Some(since + LAG_RECHECK),
-            None => Some(self.now + LAG_RECHECK),
-        }
+        let again = self.progress.missing_since.unwrap_or(self.now.uptime) + apart;
+        (again > self.now.uptime).then(|| on_the_wall(again, self.now))
     }
 
     fn adopt(&self, gateway: &CustomerGateway, mut findings: Vec<Finding>, mut gates: Vec<Gate>) -> Decision {
@@ -299,20 +251,8 @@ impl Case<'_> {
         }
         findings.extend(self.unmanaged_asn(gateway));
         gates.push(Gate::passed("owner", format!("{} bears no other device's mark", gateway.id)));
-        let step = self.mark_step(gateway, format!("{} has this address and ASN and bears no device's mark", gateway.id));
-        Decision {
-            kind: DecisionKind::Adopt,
-            customer_gateway: Some(gateway.clone()),
-            steps: vec![step.clone()],
-            gates,
-            findings,
-            next: Next::Do(step),
-            concluded: None,
-        }
-    }
-
-    fn mark_step(&self, gateway: &CustomerGateway, reason: String) -> Step {
-        Step { id: "1".into(), action: StepAction::TagResources, target: gateway.id.clone(), strategy: None, reason, destructive: false }
+        let reason = format!("{} has this address and ASN and bears no device's mark", gateway.id);
+        mark(gateway, reason, findings, gates)
     }
 
     fn in_sync(&self, gateway: &CustomerGateway, all: &[&CustomerGateway], mut findings: Vec<Finding>, mut gates: Vec<Gate>) -> Decision {
@@ -327,16 +267,7 @@ impl Case<'_> {
         findings.extend(self.unmanaged_asn(gateway));
         findings.extend(self.edited(gateway));
         if !self.desired.owner.is_fully_marked(gateway) && self.situation.policy.adopt {
-            let step = self.mark_step(gateway, "its mark is incomplete".into());
-            return Decision {
-                kind: DecisionKind::Adopt,
-                customer_gateway: Some(gateway.clone()),
-                steps: vec![step.clone()],
-                gates,
-                findings,
-                next: Next::Do(step),
-                concluded: None,
-            };
+            return mark(gateway, "its mark is incomplete".into(), findings, gates);
         }
         Decision {
             kind: DecisionKind::InSync,
@@ -406,6 +337,24 @@ impl Case<'_> {
             concluded: None,
         }
     }
+}
+
+/// Puts our mark on it.
+fn mark(gateway: &CustomerGateway, reason: String, findings: Vec<Finding>, gates: Vec<Gate>) -> Decision {
+    let step = only_step(StepAction::TagResources, gateway.id.clone(), reason);
+    Decision {
+        kind: DecisionKind::Adopt,
+        customer_gateway: Some(gateway.clone()),
+        steps: vec![step.clone()],
+        gates,
+        findings,
+        next: Next::Do(step),
+        concluded: None,
+    }
+}
+
+fn only_step(action: StepAction, target: String, reason: String) -> Step {
+    Step { id: "1".into(), action, target, strategy: None, reason, destructive: false }
 }
 
 fn asn_words(asn: Option<crate::model::Asn>) -> String {

@@ -105,11 +105,6 @@ impl Cloud {
         self.hook = Some(Box::new(hook));
     }
 
-    pub fn clear_faults(&mut self) {
-        self.hook = None;
-        self.script = Script::default();
-    }
-
     /// Every call so far, oldest first.
     pub fn calls(&self) -> &[CallRecord] {
         &self.calls

@@ -22,6 +22,8 @@ pub enum LockError {
     /// The directory can be read but not written.
     #[error("{} can't be written", directory.display())]
     NotWritable { directory: PathBuf, source: io::Error },
+    #[error("the disk of {} is full", directory.display())]
+    Full { directory: PathBuf, source: io::Error },
     #[error("could not lock {}", directory.display())]
     Io { directory: PathBuf, source: io::Error },
 }
@@ -51,6 +53,7 @@ impl LockError {
         match self {
             LockError::Held { .. } => "use `cgwd status` to see the running one, or stop it with `systemctl stop cgwd`",
             LockError::NotWritable { .. } => "make the state directory writable for the user that cgwd runs as",
+            LockError::Full { .. } => "free space there, then restart cgwd",
             LockError::Io { .. } => "see that the state directory exists and its file system is sound",
         }
     }
@@ -70,9 +73,8 @@ fn classify(directory: &Path, errno: Errno) -> LockError {
 fn classify_io(directory: &Path, source: io::Error) -> LockError {
     let directory = directory.to_owned();
     match source.kind() {
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull => {
-            LockError::NotWritable { directory, source }
-        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => LockError::NotWritable { directory, source },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LockError::Full { directory, source },
         _ => LockError::Io { directory, source },
     }
 }
@@ -136,8 +138,17 @@ mod tests {
         assert!(matches!(refused, LockError::NotWritable { .. }), "{refused:?}");
         assert_eq!(refused.to_string(), "/sys can't be written");
         let directory = Path::new("/x");
-        for errno in [Errno::ROFS, Errno::ACCESS, Errno::NOSPC] {
+        for errno in [Errno::ROFS, Errno::ACCESS] {
             assert!(matches!(classify(directory, errno), LockError::NotWritable { .. }), "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        for errno in [Errno::NOSPC, Errno::DQUOT] {
+            let full = classify(Path::new("/x"), errno);
+            assert!(matches!(full, LockError::Full { .. }), "{errno}");
+            assert_eq!((full.to_string().as_str(), full.remedy()), ("the disk of /x is full", "free space there, then restart cgwd"));
         }
     }
 }

@@ -7,6 +7,13 @@ use std::path::Path;
 
 const MACHINE_ID: &str = "/etc/machine-id";
 
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The kernel's id of this boot (random(4)): 36 characters, another one after each start of the machine.
+pub fn boot_id() -> io::Result<String> {
+    std::fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned())
+}
+
 /// The kernel's host name up to the first dot; `None` where it is not set.
 pub fn host_name() -> Option<String> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -67,6 +74,12 @@ mod tests {
         assert_eq!(of("uninitialized\n"), None);
         assert_eq!(of(""), None);
         assert_eq!(device_id_of(Path::new("/nonexistent/machine-id")).unwrap(), None);
+    }
+
+    #[test]
+    fn the_boot_has_one_id() {
+        let id = boot_id().unwrap();
+        assert_eq!((id.len(), boot_id().unwrap()), (36, id));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod logging;
 pub mod machine;
 pub mod notify;
 #[cfg(test)]
-mod scratch;
+pub mod scratch;
 pub mod signals;
 pub mod space;
 pub mod trust;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Scratch(PathBuf);
 
 impl Scratch {
+    #[expect(clippy::new_without_default, reason = "making a directory is nothing that happens by default")]
     pub fn new() -> Scratch {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("cgwd-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

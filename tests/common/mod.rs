@@ -4,6 +4,7 @@
 
 pub mod daemon;
 pub mod device;
+pub mod in_memory;
 pub mod journal;
 pub mod simulated;
 

@@ -42,6 +42,10 @@ pub enum Kind {
     CrashBefore(Pause),
     /// The process dies after the call's effect, before its answer.
     CrashAfter(Pause),
+    /// Before this call goes out the machine dies. It starts anew, with a wall clock that is so many hours off.
+    Reboot(i64),
+    /// The wall clock is set to so many hours off.
+    Clock(i64),
     /// An operator acts right before this call.
     Operator(Act),
     /// The process dies before, or after, this record is on disk.
@@ -91,6 +95,11 @@ pub const OF_CALLS: &[(&str, Kind)] = &[
     ("crash-after", Kind::CrashAfter(Pause::None)),
     ("crash-after-minutes", Kind::CrashAfter(Pause::Minutes)),
     ("crash-after-days", Kind::CrashAfter(Pause::Days)),
+    ("reboot", Kind::Reboot(0)),
+    ("reboot-ahead", Kind::Reboot(20)),
+    ("reboot-behind", Kind::Reboot(-20)),
+    ("clock-ahead", Kind::Clock(20)),
+    ("clock-behind", Kind::Clock(-20)),
 ];
 
 /// Acts of an operator at a call.

@@ -3,7 +3,7 @@
 use super::course::sites;
 use super::fault::{OF_CALLS, OF_OPERATORS, OF_RECORDS};
 use super::schedule::{ALL_TOKENS, Schedule, Site, Tokens};
-use super::topology::Topology;
+use super::topology::{Change, Topology};
 use cgwd::simulator::Random;
 
 pub type Fault = (Site, &'static str);
@@ -31,6 +31,9 @@ const TELLING: &[&str] = &[
     "crash-before-days",
     "crash-after",
     "crash-after-days",
+    "reboot-ahead",
+    "clock-ahead",
+    "clock-behind",
     "operator-deletes",
     "operator-unmarks",
     "operator-makes",
@@ -81,7 +84,11 @@ pub fn random(topologies: &[&'static Topology], seed: u64) -> Schedule {
             1 if topology.operators => (Site::Call(1 + below(8) as u32), OF_OPERATORS[below(OF_OPERATORS.len())].0),
             _ => (Site::Call(1 + below(10) as u32), OF_CALLS[below(OF_CALLS.len())].0),
         };
-        if faults.iter().all(|(site, _)| *site != fault.0) {
+        // Two readings a minute apart that are both older than that minute are beyond what the cloud does. Where the address
+        // changes, only they keep a second customer gateway away.
+        let stale = |name: &str| name.starts_with("stale");
+        let too_stale = topology.change == Change::Address && stale(fault.1) && faults.iter().any(|(_, name)| stale(name));
+        if !too_stale && faults.iter().all(|(site, _)| *site != fault.0) {
             faults.push(fault);
         }
     }

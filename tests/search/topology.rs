@@ -52,6 +52,11 @@ pub enum Before {
     Duplicated,
     /// A connection refers to our customer gateway.
     Connected,
+    /// The device was registered, and `deregister` died after its intent was on disk.
+    Untagging,
+    Deleting,
+    /// So did `deregister --delete` of a copy that was made only now.
+    DeletingCopy,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,9 +72,13 @@ pub enum Change {
     None,
     Address,
     Name,
+    /// Of the device itself, which its mark tells.
+    Device,
     AuthKey,
     /// Not of the device: the region's quota was full, and somebody makes room.
     Quota,
+    /// Nobody makes room.
+    NoQuota,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,8 +87,12 @@ pub enum End {
     Registered,
     /// Exactly one bears our mark; where it is not the one wanted, a replacement is due.
     RegisteredOrReplace,
+    /// Exactly one bears this machine's mark; where that tells an earlier name, it is another's.
+    RegisteredOrForeign,
     /// Blocked with this finding, and nothing was ever written.
     Blocked(&'static str),
+    /// The quota is full, that is told, and no write is open.
+    NoQuota,
     /// A replacement is due, and nothing was written.
     Replace,
     /// No customer gateway bears our mark; ours still exists.
@@ -126,6 +139,19 @@ pub const ALL: &[Topology] = &[
     Topology { name: "moved", before: Before::Registered, change: Change::Address, end: End::Replace, operators: false, ..CREATE },
     Topology { name: "renames", change: Change::Name, ..CREATE },
     Topology { name: "rekeys", change: Change::AuthKey, ..CREATE },
+    Topology { name: "renamed", change: Change::Device, end: End::RegisteredOrForeign, operators: false, ..CREATE },
+    Topology {
+        name: "renamed-adopting",
+        holds: Holds::Unmarked,
+        change: Change::Device,
+        end: End::RegisteredOrForeign,
+        operators: false,
+        ..CREATE
+    },
+    Topology { name: "untagging", before: Before::Untagging, operators: false, ..CREATE },
+    Topology { name: "deleting", before: Before::Deleting, operators: false, ..CREATE },
+    Topology { name: "deleting-copy", before: Before::DeletingCopy, operators: false, ..CREATE },
+    Topology { name: "stays-full", change: Change::NoQuota, end: End::NoQuota, operators: false, ..CREATE },
     Topology { name: "full", change: Change::Quota, operators: false, ..CREATE },
     DEREGISTER,
     Topology { name: "deregister-connected", before: Before::Connected, ..DEREGISTER },
@@ -152,7 +178,7 @@ impl Topology {
     pub fn desired(&self, later: bool) -> Desired {
         let changed = |change: Change| later && self.change == change;
         Desired {
-            owner: owner(),
+            owner: if changed(Change::Device) { Owner { device: "box-1-renamed".to_owned(), ..owner() } } else { owner() },
             region: REGION.to_owned(),
             ip: if changed(Change::Address) { OTHER_IP } else { IP },
             asn: Asn::new(ASN),

@@ -10,6 +10,7 @@ use cgwd::cloud::endpoint::Endpoints;
 use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::transport::{Answer, SignedRequest, Transport};
 use cgwd::execute::Executor;
+use cgwd::journal::record::Sent;
 use cgwd::journal::store::Memory;
 use cgwd::journal::{Journal, Record, replay};
 use cgwd::model::{Secret, Timestamp};
@@ -27,6 +28,7 @@ const START: &str = "2026-01-02T03:04:05Z";
 pub struct World {
     pub schedule: Schedule,
     pub cloud: Rc<RefCell<Cloud>>,
+    /// The true time, which the cloud knows.
     pub clock: Clock,
     pub state: Rc<State>,
     wire: Rc<Wire>,
@@ -51,11 +53,21 @@ pub struct State {
     /// The last call, where it was a write.
     last_write: RefCell<Option<String>>,
     pub operator_acted: Cell<bool>,
+    machine: Rc<Machine>,
     sent: RefCell<BTreeMap<String, String>>,
     writes: Cell<u32>,
     violations: RefCell<Vec<String>>,
     aim: Aim,
     end: End,
+}
+
+/// The device's clocks.
+#[derive(Default)]
+struct Machine {
+    hours_off: Cell<i64>,
+    boots: Cell<u32>,
+    /// By the true clock, since the beginning.
+    booted_at: Cell<Duration>,
 }
 
 impl World {
@@ -88,10 +100,21 @@ impl World {
         *self.state.journal.borrow_mut() = Some(Rc::clone(&journal));
         let credentials = Credentials::lasting("AKID", "SECRET", "test");
         let entropy = Entropy::seeded(u64::from(self.state.calls.get()));
-        let client = Client::with_transport(self.wire.clone(), credentials, Endpoints::public(), self.clock.clone(), entropy);
+        let clock = self.device_clock();
+        let client = Client::with_transport(self.wire.clone(), credentials, Endpoints::public(), clock.clone(), entropy);
         let rekeyed = later && self.schedule.topology.change == topology::Change::AuthKey;
         let auth_key = rekeyed.then(|| Secret::new("another-key"));
-        Ok(Executor { client: Rc::new(client), journal, clock: self.clock.clone(), auth_key })
+        Ok(Executor { client: Rc::new(client), journal, clock, auth_key })
+    }
+
+    /// As a process of this boot sees it.
+    fn device_clock(&self) -> Clock {
+        let machine = Rc::clone(&self.state.machine);
+        let (truth, off) = (self.clock.clone(), Rc::clone(&machine));
+        let wall = move || truth.now() + jiff::SignedDuration::from_hours(off.hours_off.get());
+        let (truth, boot) = (self.clock.clone(), machine.boots.get().to_string());
+        let uptime = move || Duration::try_from(truth.uptime()).expect("not negative") - machine.booted_at.get();
+        Clock::of(wall, uptime, &boot)
     }
 
     /// Brings about what was before the faults begin, and lets them begin.
@@ -99,14 +122,12 @@ impl World {
         let now = self.clock.now();
         match self.schedule.topology.before {
             Before::Nothing | Before::Registered => {}
+            Before::Untagging => self.left_open("UnTagResources", None),
+            Before::Deleting => self.left_open("DeleteCustomerGateway", None),
+            Before::DeletingCopy => self.left_open("DeleteCustomerGateway", Some("cgw-copy")),
             Before::Deleted => self.operator(Act::Deletes),
             Before::Unmarked => self.operator(Act::Unmarks),
-            Before::Duplicated => {
-                let mut cloud = self.cloud.borrow_mut();
-                let objects = cloud.region_mut(REGION).expect("seeded").change(now);
-                let ours = objects.customer_gateways.iter().find(|gateway| topology::is_ours(&gateway.tags)).expect("registered").clone();
-                objects.customer_gateways.push(CustomerGateway { id: "cgw-copy".into(), ip: "203.0.113.99".into(), ..ours });
-            }
+            Before::Duplicated => self.copy_ours(),
             Before::Connected => {
                 let mut cloud = self.cloud.borrow_mut();
                 let objects = cloud.region_mut(REGION).expect("seeded").change(now);
@@ -122,7 +143,7 @@ impl World {
                 self.connections.borrow_mut().clone_from(&objects.connections);
             }
         }
-        if self.schedule.topology.change == topology::Change::Quota {
+        if matches!(self.schedule.topology.change, topology::Change::Quota | topology::Change::NoQuota) {
             let mut cloud = self.cloud.borrow_mut();
             let region = cloud.region_mut(REGION).expect("seeded");
             region.quota.customer_gateways = region.objects().customer_gateways.len();
@@ -133,6 +154,9 @@ impl World {
             let read = Request::of("DescribeCustomerGateways", &[("RegionId", REGION)]);
             let _list = self.cloud.borrow_mut().handle(&read, now);
         }
+        if self.schedule.topology.before == Before::DeletingCopy {
+            self.copy_ours();
+        }
         self.state.first_record.set(self.state.memory.borrow().entries().len());
         self.state.operator_acted.set(false);
         self.state.calls.set(0);
@@ -142,6 +166,31 @@ impl World {
 
     fn operator(&self, act: Act) {
         self.wire.operator(act);
+    }
+
+    fn copy_ours(&self) {
+        let mut cloud = self.cloud.borrow_mut();
+        let objects = cloud.region_mut(REGION).expect("seeded").change(self.clock.now());
+        let ours = objects.customer_gateways.iter().find(|gateway| topology::is_ours(&gateway.tags)).expect("registered").clone();
+        objects.customer_gateways.push(CustomerGateway { id: "cgw-copy".into(), ip: "203.0.113.99".into(), ..ours });
+    }
+
+    /// A process died before its write, of ours or of this one, went out.
+    fn left_open(&self, action: &str, target: Option<&str>) {
+        let executor = self.process(false).expect("a sound journal");
+        let mut journal = executor.journal.borrow_mut();
+        let ours = journal.progress().registered.as_ref().expect("registered").id.clone();
+        let sent = Sent { boot: executor.clock.boot().to_owned(), uptime_ms: uptime_ms(&executor.clock), cloud: Some(self.clock.now()) };
+        let intended = Record::WriteIntended {
+            action: action.to_owned(),
+            target: target.map_or(ours, str::to_owned),
+            region: REGION.to_owned(),
+            client_token: "left-open".to_owned(),
+            generation: journal.progress().generation,
+            request_hash: String::new(),
+            sent: Some(sent),
+        };
+        journal.append(executor.clock.now(), intended).expect("in memory");
     }
 
     /// The world changes for good, where the topology says so.
@@ -173,6 +222,10 @@ impl World {
         cloud.region(REGION).expect("seeded").objects().customer_gateways.iter().any(|gateway| gateway.ip == ip.to_string())
     }
 
+    fn holds_id(&self, cloud: &Cloud, id: &str) -> bool {
+        cloud.region(REGION).expect("seeded").objects().customer_gateway(id).is_some()
+    }
+
     /// What the journal calls refused, or found not to have happened, never had an effect; what it calls done, had one.
     pub fn outcomes_are_true(&self) -> Result<(), String> {
         let cloud = self.cloud.borrow();
@@ -189,9 +242,16 @@ impl World {
             let mut calls = cloud.calls().iter().filter(|call| call.token.is_some() && call.token == token);
             calls.any(|call| call.effect)
         };
+        let deletes = |intent: i64| {
+            let intent = entries.iter().find(|entry| entry.seq == intent);
+            intent.is_some_and(|entry| matches!(&entry.record, Record::WriteIntended { action, .. } if action == "DeleteCustomerGateway"))
+        };
         let is_tokenless = |intent: i64| cloud.calls().iter().all(|call| call.token != token_of(intent));
         for entry in &entries {
             match &entry.record {
+                Record::WriteConcluded { intent, found: Some(id) } if deletes(*intent) && self.holds_id(&cloud, id) => {
+                    return Err(format!("record {} says that {id} is gone, and it is there", entry.seq));
+                }
                 Record::WriteRefused { intent, .. } if had_effect(*intent) => {
                     return Err(format!("record {} says that it was refused, and it happened", entry.seq));
                 }
@@ -229,6 +289,7 @@ impl State {
             refused: Cell::new(false),
             last_write: RefCell::default(),
             operator_acted: Cell::new(false),
+            machine: Rc::default(),
             sent: RefCell::default(),
             writes: Cell::new(0),
             violations: RefCell::default(),
@@ -257,6 +318,11 @@ impl State {
         self.memory.borrow().entries()
     }
 
+    /// Since the faults began.
+    pub fn records(&self) -> usize {
+        self.memory.borrow().entries().len().saturating_sub(self.first_record.get())
+    }
+
     pub fn disarm(&self) {
         self.armed.set(false);
         self.faults.borrow_mut().clear();
@@ -269,6 +335,10 @@ impl State {
 
     /// Where a cut of the journal has been reached, the process is dead: what is beyond the cut never got to the disk.
     pub fn is_cut(&self) -> bool {
+        let has_cuts = self.faults.borrow().iter().any(|(_, kind)| matches!(kind, Kind::CutBefore | Kind::CutAfter));
+        if !has_cuts {
+            return false;
+        }
         let (first, written) = (self.first_record.get(), self.memory.borrow().entries().len());
         let cut = self.faults.borrow().iter().position(|(site, kind)| {
             matches!(site, Site::Record(number) if first + *number as usize <= written) && matches!(kind, Kind::CutBefore | Kind::CutAfter)
@@ -412,6 +482,13 @@ impl Transport for Wire {
                     self.check();
                     state.die(pause).await
                 }
+                Some(Kind::Reboot(hours_off)) => {
+                    state.machine.hours_off.set(hours_off);
+                    state.machine.boots.set(state.machine.boots.get() + 1);
+                    state.machine.booted_at.set(Duration::try_from(self.clock.uptime()).expect("not negative"));
+                    state.die(Pause::None).await
+                }
+                Some(Kind::Clock(hours_off)) => state.machine.hours_off.set(hours_off),
                 Some(Kind::Operator(act)) => self.operator(act),
                 Some(Kind::Cloud(fault)) => *state.next.borrow_mut() = Some(fault()),
                 _ => {}
@@ -462,4 +539,8 @@ impl Wire {
             Act::Makes => {}
         }
     }
+}
+
+fn uptime_ms(clock: &Clock) -> u64 {
+    u64::try_from(clock.uptime().as_millis()).expect("not negative")
 }

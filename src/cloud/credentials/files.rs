@@ -4,7 +4,7 @@
 use super::{Credentials, ProviderError};
 use crate::model::Secret;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// No key, token or profile is longer.
 const MAX_FILE: u64 = 256 * 1024;
@@ -12,6 +12,12 @@ const MAX_FILE: u64 = 256 * 1024;
 const SYSTEMD_ID: &str = "access-key-id";
 const SYSTEMD_SECRET: &str = "access-key-secret";
 const SYSTEMD_TOKEN: &str = "security-token";
+
+/// Where systemd's credentials lie: `directory/{prefix}access-key-id` and its neighbours.
+pub struct SystemdKeys {
+    directory: PathBuf,
+    prefix: &'static str,
+}
 
 pub fn configured(id: Option<&Path>, secret: Option<&Path>) -> Result<Credentials, ProviderError> {
     match (id, secret) {
@@ -21,16 +27,33 @@ pub fn configured(id: Option<&Path>, secret: Option<&Path>) -> Result<Credential
     }
 }
 
-pub fn systemd(directory: &Path) -> Result<Credentials, ProviderError> {
-    let credentials = pair(&directory.join(SYSTEMD_ID), &directory.join(SYSTEMD_SECRET), "systemd credentials")?;
-    let token = directory.join(SYSTEMD_TOKEN);
-    let security_token = if token.exists() { Some(Secret::new(one_value(&token)?)) } else { None };
-    Ok(Credentials { security_token, ..credentials })
-}
+impl SystemdKeys {
+    pub fn new(directory: impl Into<PathBuf>, prefix: &'static str) -> SystemdKeys {
+        SystemdKeys { directory: directory.into(), prefix }
+    }
 
-/// Whether systemd delivered a key at all: the directory may hold other credentials alone.
-pub fn has_any(directory: &Path) -> bool {
-    directory.join(SYSTEMD_ID).exists() || directory.join(SYSTEMD_SECRET).exists()
+    /// For a person's commands beside the service: what the running service was given, or what it would be given from
+    /// systemd's store (systemd/cgwd.service). Only root can see either.
+    pub fn of_the_service() -> Option<SystemdKeys> {
+        let places = [("/run/credentials/cgwd.service", ""), ("/etc/credstore", "cgwd.")];
+        places.map(|(directory, prefix)| SystemdKeys::new(directory, prefix)).into_iter().find(SystemdKeys::are_there)
+    }
+
+    /// Whether there is a key at all: the directory may hold other credentials alone.
+    pub fn are_there(&self) -> bool {
+        self.path(SYSTEMD_ID).exists() || self.path(SYSTEMD_SECRET).exists()
+    }
+
+    pub fn credentials(&self) -> Result<Credentials, ProviderError> {
+        let credentials = pair(&self.path(SYSTEMD_ID), &self.path(SYSTEMD_SECRET), "systemd credentials")?;
+        let token = self.path(SYSTEMD_TOKEN);
+        let security_token = if token.exists() { Some(Secret::new(one_value(&token)?)) } else { None };
+        Ok(Credentials { security_token, ..credentials })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{}{name}", self.prefix))
+    }
 }
 
 /// The whole of a small text file.

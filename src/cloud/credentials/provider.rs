@@ -1,5 +1,6 @@
 //! The providers, in the order in which they are asked.
 
+use super::files::SystemdKeys;
 use super::sts::RoleRequest;
 use super::{Credentials, ProviderError, Surroundings, cli_profile, environment, files, ini, metadata, sts, uri};
 use crate::model::CredentialSettings;
@@ -13,8 +14,8 @@ pub enum Provider {
         id: Option<PathBuf>,
         secret: Option<PathBuf>,
     },
-    /// `$CREDENTIALS_DIRECTORY/access-key-id` and its neighbours.
-    Systemd(PathBuf),
+    /// `access-key-id` and its neighbours, as systemd delivers or keeps them.
+    Systemd(SystemdKeys),
     Environment,
     /// With the settings' role, or the environment's.
     Oidc {
@@ -34,9 +35,8 @@ impl Provider {
             let (id, secret) = (settings.access_key_id_file.clone(), settings.access_key_secret_file.clone());
             providers.push(Provider::Files { id, secret });
         }
-        if let Some(directory) = environment.var("CREDENTIALS_DIRECTORY") {
-            providers.push(Provider::Systemd(PathBuf::from(directory)));
-        }
+        let delivered = environment.var("CREDENTIALS_DIRECTORY").map(|directory| SystemdKeys::new(directory, ""));
+        providers.extend(delivered.or_else(SystemdKeys::of_the_service).map(Provider::Systemd));
         let oidc =
             environment.var("ALIBABA_CLOUD_OIDC_PROVIDER_ARN").is_some() && environment.var("ALIBABA_CLOUD_OIDC_TOKEN_FILE").is_some();
         if oidc && settings.role_arn.is_some() {
@@ -70,7 +70,7 @@ impl Provider {
     pub fn is_explicit(&self) -> bool {
         match self {
             Provider::Files { .. } => true,
-            Provider::Systemd(directory) => files::has_any(directory),
+            Provider::Systemd(keys) => keys.are_there(),
             Provider::Oidc { role_arn } => role_arn.is_some(),
             _ => false,
         }
@@ -89,7 +89,7 @@ impl Provider {
     async fn own_credentials(&self, surroundings: &Surroundings) -> Result<Credentials, ProviderError> {
         match self {
             Provider::Files { id, secret } => files::configured(id.as_deref(), secret.as_deref()),
-            Provider::Systemd(directory) => files::systemd(directory),
+            Provider::Systemd(keys) => keys.credentials(),
             Provider::Environment => environment::credentials(&surroundings.environment),
             Provider::Oidc { role_arn } => oidc(surroundings, role_arn.as_deref()).await,
             Provider::CliProfile => cli_profile::credentials(surroundings).await,

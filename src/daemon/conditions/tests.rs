@@ -2,6 +2,7 @@ use super::*;
 use crate::cloud::credentials::{CredentialsError, ProviderError};
 use crate::cloud::error::{CallContext, Certainty};
 use crate::execute::locate::Located;
+use crate::journal::replay::Sending;
 use crate::model::{Severity, Timestamp};
 use std::net::Ipv4Addr;
 
@@ -77,7 +78,7 @@ fn a_clock_far_off_is_named_without_a_number() {
 }
 
 fn pending(last_sent: i64, unconfirmed: bool) -> PendingWrite {
-    let at = |second| Timestamp::from_second(second).unwrap();
+    let sending = |second| Sending { at: Timestamp::from_second(second).unwrap(), sent: None, uptime: None };
     PendingWrite {
         intent: 1,
         action: "CreateCustomerGateway".into(),
@@ -86,8 +87,9 @@ fn pending(last_sent: i64, unconfirmed: bool) -> PendingWrite {
         client_token: "token".into(),
         generation: 0,
         request_hash: String::new(),
-        intended_at: at(0),
-        last_sent: at(last_sent),
+        intended: sending(0),
+        last_sent: sending(last_sent),
+        sent_before: None,
         resent: last_sent > 0,
         poisoned: false,
         unconfirmed,

@@ -1,0 +1,95 @@
+//! What edge boxes are really like: no network yet, no IPv6, a read-only root, a full or slow flash, little memory.
+
+use crate::gateway::{ADDRESS, CONFIGURATION};
+use crate::machine::Machine;
+use std::time::Duration;
+
+#[test]
+fn a_box_without_network_ipv6_and_journal_on_disk_is_watched_from_its_boot() {
+    let Some(machine) = Machine::boot() else { return };
+    machine.install();
+    machine.put("/etc/systemd/journald.conf.d/volatile.conf", "[Journal]\nStorage=volatile\n");
+    machine.run("rm -rf /var/log/journal; systemctl restart systemd-journald; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+    machine.configure(CONFIGURATION);
+    machine.store_key();
+
+    // No link, no route, no cloud: it starts, and says that it sees nothing.
+    let started = std::time::Instant::now();
+    machine.run("systemctl start cgwd");
+    assert!(started.elapsed() < Duration::from_secs(10), "it waits for no network");
+    assert_eq!(machine.service("ActiveState"), "active");
+    let blind = machine.eventually_alerts("observation.blind");
+    assert!(blind[0]["MESSAGE"].as_str().unwrap().contains("eth0"), "{}", blind[0]["MESSAGE"]);
+    assert!(machine.run("ls /run/log/journal/*/").contains("system.journal"));
+    machine.refused("ls /var/log/journal");
+
+    // The line comes up.
+    machine.start_cloud("");
+    machine.add_address();
+    let status = machine.await_in_sync();
+    assert_eq!(status["address"]["value"], ADDRESS);
+    assert!(machine.eventually_alerts("observation.blind").iter().any(|alert| alert["CGWD_PHASE"] == "cleared"));
+    assert_eq!(machine.run("cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6"), "1");
+}
+
+#[test]
+fn a_read_only_root_needs_a_small_state_and_a_full_one_is_told() {
+    let Some(machine) = Machine::boot() else { return };
+    machine.prepare();
+    // As an appliance has it: everything read-only but /run, and a small file system for the state.
+    machine.run("mkdir -p /var/lib/cgwd; mount -t tmpfs -o size=512k,mode=700 tmpfs /var/lib/cgwd; chown cgwd:cgwd /var/lib/cgwd");
+    machine.run("rm -rf /var/log/journal; systemctl restart systemd-journald; mount -o remount,ro,bind /");
+    machine.refused("touch /var/tmp/new");
+    machine.run("systemctl start cgwd");
+    machine.await_in_sync();
+    writes_nothing_while_nothing_changes(&machine);
+    stays_small(&machine);
+
+    // Full: it watches and tells, and writes nothing to the cloud.
+    machine.run("systemctl stop cgwd; rm -f /var/lib/cgwd/*; dd if=/dev/zero of=/var/lib/cgwd/full bs=1k 2>/dev/null || true");
+    machine.run("systemctl start cgwd");
+    let told = machine.eventually_alerts("state.watch_only");
+    assert_eq!(told.last().unwrap()["PRIORITY"], "3");
+    let status = machine.await_in_sync();
+    assert!(status["watch_only"].as_str().is_some_and(|why| why.contains("No space left")), "{status}");
+    machine.renumber(ADDRESS, "198.51.100.20");
+    let changed = machine.eventually("the change", || {
+        machine.alerts("address.changed").into_iter().find(|alert| alert["CGWD_ADDRESS_NEW"] == "198.51.100.20")
+    });
+    assert_eq!(changed["CGWD_ADDRESS_OLD"], ADDRESS);
+    assert_eq!(machine.alerts("registration.created").len(), 1, "nothing was written without a journal");
+
+    // Room again: the next start works on.
+    machine.renumber("198.51.100.20", ADDRESS);
+    machine.run("rm /var/lib/cgwd/full; systemctl restart cgwd");
+    let status = machine.await_in_sync();
+    assert_eq!(status["watch_only"], serde_json::Value::Null);
+    assert_eq!(machine.alerts("registration.created").len(), 1, "it found its own again");
+}
+
+/// Neither the flash of the state nor the journal, however often it looks.
+fn writes_nothing_while_nothing_changes(machine: &Machine) {
+    let pid = machine.service("MainPID");
+    let look = || {
+        let files = machine.run("stat -c '%n %s %Y' /var/lib/cgwd/*");
+        let written = machine.run(&format!("grep ^write_bytes: /proc/{pid}/io"));
+        (files, written, machine.journal("-u cgwd").len())
+    };
+    let before = look();
+    for _ in 0..5 {
+        // A person's look makes it read everything, the cloud too.
+        assert_eq!(machine.cgwd("register")["decision"], "in_sync");
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    assert_eq!(look(), before);
+}
+
+/// The limit of the unit is not enforced in every container, so the process itself is measured.
+fn stays_small(machine: &Machine) {
+    let pid = machine.service("MainPID");
+    let peak = machine.run(&format!("awk '/^VmHWM/ {{ print $2 }}' /proc/{pid}/status"));
+    let peak: u64 = peak.parse().unwrap();
+    crate::common::measured(&format!("peak memory {peak} kB"), Duration::ZERO);
+    assert!(peak < 40 * 1024, "{peak} kB of the 64 MiB");
+    assert_eq!(machine.service("MemoryMax"), (64 << 20).to_string());
+}

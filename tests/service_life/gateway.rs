@@ -1,0 +1,106 @@
+//! The machine as a gateway: an address on eth0, a simulated cloud on loopback, cgwd installed.
+
+use crate::machine::{Machine, REPOSITORY, sh};
+
+pub const ADDRESS: &str = "198.51.100.10";
+pub const CONFIGURATION: &str = r#"
+[device]
+name = "gateway-1"
+[address]
+network = "public"
+sources = ["interface:eth0"]
+settle = "1s"
+[cloud]
+region = "cn-hangzhou"
+endpoint = "http://127.0.0.1:8080"
+"#;
+
+/// The seed: an empty region, and the key that lies in /etc/credstore.
+const SEED: &str =
+    r#"{"Credentials": [{"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"}], "Regions": {"cn-hangzhou": {}}}"#;
+
+impl Machine {
+    /// From the package that tests/run has just built, and without one by hand: a package that lies about may be of another
+    /// source.
+    pub fn install(&self) {
+        let Some(deb) = deb() else { return self.install_by_hand() };
+        self.put("/root/cgwd.deb", std::fs::read(deb).unwrap());
+        self.run("apt-get install -q -y /root/cgwd.deb; rm /etc/cgwd/config.toml");
+    }
+
+    fn install_by_hand(&self) {
+        self.put("/usr/bin/cgwd", std::fs::read(program()).unwrap());
+        for unit in ["cgwd.service", "cgwd-failed@.service"] {
+            self.put_from(&format!("/usr/lib/systemd/system/{unit}"), format!("systemd/{unit}"));
+        }
+        self.put_from("/usr/lib/sysusers.d/cgwd.conf", "systemd/cgwd.sysusers");
+        for catalog in ["cgwd.catalog", "cgwd.zh_CN.catalog"] {
+            self.put_from(&format!("/usr/lib/systemd/catalog/{catalog}"), format!("systemd/{catalog}"));
+        }
+        self.run("chmod 755 /usr/bin/cgwd; systemd-sysusers; journalctl --update-catalog; systemctl daemon-reload");
+    }
+
+    /// A gateway that has all it needs and has not been started.
+    pub fn prepare(&self) {
+        self.install();
+        self.add_address();
+        self.start_cloud("");
+        self.configure(CONFIGURATION);
+        self.store_key();
+    }
+
+    pub fn add_address(&self) {
+        self.run("ip link add eth0 type veth peer name isp0");
+        self.run(&format!("ip addr add {ADDRESS}/24 dev eth0; ip link set isp0 up; ip link set eth0 up"));
+    }
+
+    /// In this order: a primary address takes the secondary ones of its network with it.
+    pub fn renumber(&self, old: &str, new: &str) {
+        self.run(&format!("ip addr del {old}/24 dev eth0; ip addr add {new}/24 dev eth0"));
+    }
+
+    /// The cloud, with faults where there are any.
+    pub fn start_cloud(&self, faults: &str) {
+        self.put("/run/cloud/seed.json", SEED);
+        self.put("/run/cloud/faults.toml", faults);
+        // A copy, so that removing the package under test leaves the cloud alone.
+        self.run("[ -e /run/cloud/cloud ] || cp /usr/bin/cgwd /run/cloud/cloud");
+        self.run("systemd-run --quiet --unit=cloud /run/cloud/cloud simulate --listen 127.0.0.1:8080 --seed /run/cloud/seed.json --faults /run/cloud/faults.toml");
+        self.eventually("the simulated cloud", || {
+            self.attempt("journalctl -u cloud -o cat | grep -q '^listening on'").status.success().then_some(())
+        });
+    }
+
+    pub fn configure(&self, configuration: &str) {
+        self.put("/etc/cgwd/config.toml", configuration);
+    }
+
+    pub fn store_key(&self) {
+        self.run("mkdir -p -m 700 /etc/credstore; umask 077; printf LTAItest >/etc/credstore/cgwd.access-key-id; printf the-secret-of-the-test >/etc/credstore/cgwd.access-key-secret");
+    }
+
+    pub fn await_in_sync(&self) -> serde_json::Value {
+        self.await_status("in sync", |status| status["decision"] == "in_sync")
+    }
+
+    /// The ids of the customer gateways that this device made in the cloud, as its own journal has them.
+    pub fn created(&self) -> usize {
+        let entries = self.cgwd("history")["entries"].as_array().cloned().unwrap_or_default();
+        entries.iter().filter(|entry| entry["action"] == "CreateCustomerGateway").count()
+    }
+}
+
+/// The package of this source, where `CGWD_PACKAGES` names the directory that holds it.
+pub fn deb() -> Option<String> {
+    let directory = std::env::var("CGWD_PACKAGES").ok().filter(|directory| !directory.is_empty())?;
+    let deb = sh(&format!("cd {REPOSITORY}; ls -d $(realpath {directory})/cgwd_*_amd64.deb | head -1"));
+    assert!(!deb.is_empty(), "{directory} has no package");
+    Some(deb)
+}
+
+/// The program without its debugging information, which would fill the machine's memory.
+fn program() -> String {
+    let (built, small) = (env!("CARGO_BIN_EXE_cgwd"), format!("{REPOSITORY}/target/lab/cgwd"));
+    sh(&format!("[ {small} -nt {built} ] || {{ strip -o {small}.new {built} && mv {small}.new {small}; }}"));
+    small
+}

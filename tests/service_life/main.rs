@@ -1,0 +1,14 @@
+//! The life of the service in a real systemd (issue "Installed as people install"): each story boots a machine of its own.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod credentials;
+mod embedded;
+mod gateway;
+mod life;
+mod machine;
+mod packaged;
+mod sandbox;
+mod sources;
