@@ -155,9 +155,10 @@ fn a_refresh_answers_with_what_it_found() {
 fn a_write_under_way_is_no_alert() {
     let sim = Sim::with_faults("[[fault]]\naction = \"CreateCustomerGateway\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 2500\n");
     let device = Device::new(&sim);
-    let mut daemon = Daemon::start_with(&device, |command| {
-        command.env("WATCHDOG_USEC", "400000");
-    });
+    let mut daemon = Daemon::start(&device);
+    daemon.wait("the effect, of which no answer has come yet", || sim.gateways().len() == 1);
+    // It looks at everything meanwhile.
+    device.move_to(ADDRESS);
     daemon.wait_decision("in_sync");
     let told = alerts(&device.history());
     assert_eq!(count(&told, "raised write.unconfirmed"), 0, "{told:?}");
