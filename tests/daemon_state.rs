@@ -63,7 +63,7 @@ fn with_a_read_only_state_it_watches_and_writes_nothing() {
     device.cgwd(&["plan"]).expect(4);
     assert_eq!(writes(&device.history()).len(), 1);
     mount(&["-o", "remount,rw"], &device.state());
-    // With another address the missing one would be looked for twice, a minute apart.
+    // With another address it would look for the old customer gateway twice, a minute apart.
     device.move_to("203.0.113.7");
     let mut daemon = Daemon::start(&device);
     let status = daemon.wait_decision("in_sync");
@@ -93,12 +93,12 @@ fn with_a_full_disk_it_watches_and_writes_nothing() {
     }
     let sim = Sim::empty();
     let device = with_runtime_directory(&sim);
-    mount(&["-t", "tmpfs", "-o", "size=8m", "tmpfs"], &device.state());
+    mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"], &device.state());
     let mut daemon = Daemon::start(&device);
     daemon.wait_decision("in_sync");
     // Full while it runs.
     let fill = || {
-        let _until_it_is_full = std::fs::write(device.state().join("fill"), vec![1; 16 << 20]);
+        let _until_it_is_full = std::fs::write(device.state().join("fill"), vec![1; 8 << 20]);
     };
     fill();
     sim.delete_gateway(sim.only_gateway()["CustomerGatewayId"].as_str().unwrap());
@@ -109,7 +109,9 @@ fn with_a_full_disk_it_watches_and_writes_nothing() {
     }
     daemon.wait_status("watch-only", |status| stands(status, "state.watch_only"));
     daemon.wait("the alert", || daemon.stderr().contains("state.watch_only raised"));
-    daemon.wait_decision("blocked");
+    let status = daemon.wait_decision("blocked");
+    assert!(stands(&status, "registration.blocked"), "{status:#}");
+    assert!(daemon.stderr().contains("less than 1 MiB is free"), "{}", daemon.stderr());
     assert!(sim.gateways().len() <= 1);
     let before = sim.gateways();
     device.move_to("203.0.113.99");

@@ -188,7 +188,7 @@ fn a_process_that_is_never_restarted_keeps_its_journal_short_too() {
     }
     let (progress, entries) = (journal.progress().clone(), journal.entries().unwrap());
     assert_eq!(replay(&progress.journal_id, &entries).unwrap(), progress);
-    assert_eq!(Journal::open(scratch.path(), None).unwrap().progress(), &progress);
+    assert!(Journal::open(scratch.path(), None).unwrap().progress().pending.is_some());
 }
 
 #[test]
