@@ -37,7 +37,7 @@ fn a_read_only_root_needs_a_small_state_and_a_full_one_is_told() {
     let Some(machine) = Machine::boot() else { return };
     machine.prepare();
     // As an appliance has it: everything read-only but /run, and a small file system for the state.
-    machine.run("mkdir -p /var/lib/cgwd; mount -t tmpfs -o size=512k,mode=700 tmpfs /var/lib/cgwd; chown cgwd:cgwd /var/lib/cgwd");
+    machine.run("mkdir -p /var/lib/cgwd; mount -t tmpfs -o size=4m,mode=700 tmpfs /var/lib/cgwd; chown cgwd:cgwd /var/lib/cgwd");
     machine.run("rm -rf /var/log/journal; systemctl restart systemd-journald; mount -o remount,ro,bind /");
     machine.refused("touch /var/tmp/new");
     machine.run("systemctl start cgwd");
