@@ -51,7 +51,7 @@ pub fn history(entries: &[Entry]) -> Vec<Value> {
 }
 
 fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Option<Value> {
-    let at = entry.at.to_string();
+    let at = format!("{:.3}", entry.at);
     Some(match &entry.record {
         Record::AddressNoticed { value, source, previous } => {
             json!({"at": at, "kind": "observation", "what": "address", "value": value, "source": source, "previous": previous, "settled": false})

@@ -15,7 +15,7 @@ pub struct Status(Value);
 impl Status {
     pub fn starting(settings: &Settings, started: Timestamp) -> Status {
         Status(json!({
-            "schema": 1, "daemon": "running", "responds": true, "device": settings.device, "pid": std::process::id(), "started": started.to_string(),
+            "schema": 1, "daemon": "running", "responds": true, "device": settings.device, "pid": std::process::id(), "started": format!("{started:.3}"),
             "decision": null, "address": null, "asn": null, "customer_gateway": null, "replacement": null,
             "alerts": [], "findings": [], "last_cloud_contact": null,
         }))
@@ -49,7 +49,7 @@ impl Status {
             "replacement": null,
             "alerts": alerts,
             "findings": [],
-            "last_cloud_contact": progress.and_then(|progress| progress.last_cloud_contact).map(|at| at.to_string()),
+            "last_cloud_contact": progress.and_then(|progress| progress.last_cloud_contact).map(|at| format!("{at:.3}")),
         }))
     }
 
@@ -122,8 +122,8 @@ impl Daemon {
             "responds": true,
             "device": self.settings.device,
             "pid": std::process::id(),
-            "started": self.started.to_string(),
-            "seen": now.to_string(),
+            "started": format!("{:.3}", self.started),
+            "seen": format!("{now:.3}"),
             "region": self.cloud.report.as_ref().and_then(|report| report.located.region.clone()),
             "decision": decision,
             "address": shown.map(|value| json!({
@@ -136,7 +136,7 @@ impl Daemon {
             "alerts": alerts,
             "findings": findings,
             "watch_only": self.watch_only(),
-            "last_cloud_contact": self.cloud.last_contact.map(|at| at.to_string()),
+            "last_cloud_contact": self.cloud.last_contact.map(|at| format!("{at:.3}")),
         });
         *self.status.borrow_mut() = Status(status);
     }
@@ -164,5 +164,5 @@ pub fn address_json(value: IpAddr, source: &str, network: &str, settled: bool) -
 }
 
 fn alert_json(code: &str, severity: Option<Severity>, key: &str, message: &str, remedy: &str, since: Timestamp) -> Value {
-    json!({"code": code, "severity": severity, "key": key, "message": message, "remedy": remedy, "since": since.to_string()})
+    json!({"code": code, "severity": severity, "key": key, "message": message, "remedy": remedy, "since": format!("{since:.3}")})
 }
