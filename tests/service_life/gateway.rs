@@ -24,8 +24,8 @@ impl Machine {
     /// source.
     pub fn install(&self) {
         let Some(deb) = deb() else { return self.install_by_hand() };
-        self.put("/root/cgwd.deb", std::fs::read(deb).unwrap());
-        self.run("apt-get install -q -y /root/cgwd.deb; rm /etc/cgwd/config.toml");
+        self.put("/opt/cgwd.deb", std::fs::read(deb).unwrap());
+        self.run("apt-get install -q -y /opt/cgwd.deb; rm /etc/cgwd/config.toml");
     }
 
     fn install_by_hand(&self) {

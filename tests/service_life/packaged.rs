@@ -13,11 +13,11 @@ fn a_package_is_upgraded_downgraded_removed_purged_and_installed_again() {
         return common::missing("the package's life", "CGWD_PACKAGES names no directory with packages; packaging/build.sh makes one");
     };
     let Some(machine) = Machine::boot() else { return };
-    machine.put("/root/cgwd.deb", std::fs::read(deb).unwrap());
+    machine.put("/opt/cgwd.deb", std::fs::read(deb).unwrap());
     another_version(&machine);
 
     // Installed, not started: it needs a configuration first.
-    machine.run("apt-get install -q -y /root/cgwd.deb");
+    machine.run("apt-get install -q -y /opt/cgwd.deb");
     assert_eq!(machine.attempt("systemctl is-enabled cgwd").status.code(), Some(1));
     assert_eq!(machine.service("ActiveState"), "inactive");
     machine.refused("systemctl start cgwd");
@@ -42,7 +42,7 @@ fn upgraded_while_registering(machine: &Machine) {
         entries.into_iter().filter(|entry| entry["action"] == "CreateCustomerGateway").collect::<Vec<_>>()
     };
     machine.eventually("the call is under way", || (!writes().is_empty()).then_some(()));
-    machine.run("apt-get install -q -y /root/next.deb");
+    machine.run("apt-get install -q -y /opt/next.deb");
     assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
     assert_ne!(machine.service("MainPID"), before, "the new version runs");
     machine.await_in_sync();
@@ -64,7 +64,7 @@ fn downgraded_with_a_newer_state(machine: &Machine) {
     };
     machine.run("systemctl stop cgwd");
     set_format("002");
-    machine.run("apt-get install -q -y --allow-downgrades /root/cgwd.deb");
+    machine.run("apt-get install -q -y --allow-downgrades /opt/cgwd.deb");
     machine.refused("systemctl start cgwd");
     assert_eq!((machine.service("ExecMainStatus"), machine.service("NRestarts")), ("5".to_owned(), "0".to_owned()));
     let said = machine.run("journalctl -u cgwd -o cat -n 20");
@@ -81,7 +81,7 @@ fn removed_and_installed_again(machine: &Machine) {
     assert_eq!(machine.run(&format!("ls {STATE} /etc/cgwd/config.toml")), format!("/etc/cgwd/config.toml\n{STATE}"));
     machine.refused("pgrep -x cgwd");
     machine.refused("test -e /usr/bin/cgwd -o -e /usr/lib/systemd/system/cgwd.service");
-    machine.run("apt-get install -q -y /root/cgwd.deb; systemctl start cgwd");
+    machine.run("apt-get install -q -y /opt/cgwd.deb; systemctl start cgwd");
     let status = machine.await_in_sync();
     assert_eq!(status["customer_gateway"]["id"], id);
     assert_eq!(machine.created(), 1);
@@ -93,7 +93,7 @@ fn purged_and_installed_again(machine: &Machine) {
     let said = machine.run("apt-get purge -q -y cgwd");
     assert!(said.contains("What is in the cloud stays"), "{said}");
     machine.refused("test -e /var/lib/cgwd -o -e /etc/cgwd -o -e /etc/systemd/system/multi-user.target.wants/cgwd.service");
-    machine.run("apt-get install -q -y /root/cgwd.deb");
+    machine.run("apt-get install -q -y /opt/cgwd.deb");
     machine.configure(CONFIGURATION);
     machine.run("systemctl start cgwd");
     let status = machine.await_in_sync();
@@ -104,7 +104,7 @@ fn purged_and_installed_again(machine: &Machine) {
 /// The same files as a later version.
 fn another_version(machine: &Machine) {
     machine.run(
-        "dpkg-deb -R /root/cgwd.deb /root/next; sed -i 's/^Version: .*/Version: 99.0/' /root/next/DEBIAN/control; \
-         dpkg-deb -Znone -b /root/next /root/next.deb >/dev/null; rm -r /root/next",
+        "dpkg-deb -R /opt/cgwd.deb /opt/next; sed -i 's/^Version: .*/Version: 99.0/' /opt/next/DEBIAN/control; \
+         dpkg-deb -Znone -b /opt/next /opt/next.deb >/dev/null; rm -r /opt/next",
     );
 }
