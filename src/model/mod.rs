@@ -6,6 +6,7 @@ mod finding;
 mod observation;
 mod secret;
 mod settings;
+mod snapshot;
 
 pub use asn::{Asn, AsnError};
 pub use cloud::{Attachment, CustomerGateway, Inventory, IpsecConnection, Region, Tags, TransitRouter, Tunnel, TunnelRole, VpnGateway};
@@ -16,4 +17,8 @@ pub use secret::Secret;
 pub use settings::{
     AddressSettings, AddressSource, Agreement, BgpSettings, BgpSource, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
     RegistrationPolicy, ReplacementPolicy, RouteTarget, Settings,
+};
+pub use snapshot::{
+    Authorization, ConnectionRoute, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, PolicyRoute, RouterAttachment, SNAPSHOT_FORMAT, Snapshot,
+    Verbatim,
 };
