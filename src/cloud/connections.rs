@@ -44,6 +44,9 @@ fn connection(fields: &Fields<'_>) -> Result<IpsecConnection, FieldError> {
     let tunnels = tunnels(fields)?;
     let single = tunnels.is_empty();
     let ike = fields.object("IkeConfig")?;
+    let health = fields.object("VcoHealthCheck")?;
+    let bgp = fields.object("VpnBgpConfig")?;
+    let tags_name = if fields.has("Tags") { "Tags" } else { "Tag" };
     Ok(IpsecConnection {
         id: fields.text("VpnConnectionId")?,
         name: fields.text_or_empty("Name")?,
@@ -60,6 +63,12 @@ fn connection(fields: &Fields<'_>) -> Result<IpsecConnection, FieldError> {
             None => String::new(),
         },
         bgp_enabled: bgp_enabled(fields, single)?,
+        bgp_status: bgp.map_or(Ok(String::new()), |bgp| bgp.text_or_empty("Status"))?,
+        health_enabled: health.as_ref().map_or(Ok(None), |health| health.optional_boolean("Enable"))?.unwrap_or(false),
+        health_status: health.map_or(Ok(String::new()), |health| health.text_or_empty("Status"))?,
+        cross_account: fields.optional_boolean("CrossAccountAuthorized")?.unwrap_or(false),
+        // Under `Tag` in the list, under `Tags` in the description (cloud/api.md 2.3).
+        tags: fields.tags(tags_name)?,
         tunnels,
     })
 }

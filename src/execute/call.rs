@@ -54,6 +54,7 @@ impl Executor {
             generation,
             request_hash: call.request_hash(),
             sent: Some(self.sent_now()),
+            step: None,
         })?;
         Ok(Intention::Send(intent, call))
     }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Format of the tables and records. A journal with a larger number was written by a newer cgwd.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 /// File name below the state directory.
 pub const FILE: &str = "journal.db";
 /// Beyond so many records those that nothing depends on are dropped from the older half, as [`Superseded`] names them: at the
@@ -140,8 +140,11 @@ impl Journal {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(open)?;
         check_integrity(&connection, &path)?;
-        if found == 0 {
-            create(&connection, machine_identity)?;
+        match found {
+            0 => create(&connection, machine_identity)?,
+            // What format 2 added are records alone: nothing on disk has to change, but an older cgwd must refuse them.
+            found if found < SCHEMA => connection.pragma_update(None, "user_version", SCHEMA).map_err(JournalError::Write)?,
+            _ => {}
         }
         if count(&connection).map_err(|error| place(&path, error))? > KEEP {
             prune(&mut connection, KEEP / 2).map_err(|error| place(&path, error))?;

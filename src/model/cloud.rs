@@ -100,6 +100,14 @@ pub struct IpsecConnection {
     pub remote_subnet: String,
     pub remote_id: String,
     pub bgp_enabled: bool,
+    /// Negotiation state of BGP of a single-tunnel connection; empty where it is not told.
+    pub bgp_status: String,
+    /// Of a single-tunnel connection.
+    pub health_enabled: bool,
+    pub health_status: String,
+    /// Another account's transit router may use it.
+    pub cross_account: bool,
+    pub tags: Tags,
 }
 
 impl IpsecConnection {

@@ -4,6 +4,7 @@ mod asn;
 mod cloud;
 mod finding;
 mod observation;
+mod replacement;
 mod secret;
 mod settings;
 mod snapshot;
@@ -22,3 +23,4 @@ pub use snapshot::{
     Authorization, ConnectionRoute, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, PolicyRoute, RouterAttachment, SNAPSHOT_FORMAT, Snapshot,
     Verbatim,
 };
+pub use replacement::{Begun, GatewayRef, Lane, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, Stopped, Target};

@@ -114,6 +114,20 @@ pub enum StepAction {
     ModifyVpnAttachmentAttribute,
     DeleteVpnConnection,
     CreateVpnConnection,
+    DeleteTransitRouterVpnAttachment,
+    CreateTransitRouterVpnAttachment,
+    AssociateTransitRouterAttachmentWithRouteTable,
+    EnableTransitRouterRouteTablePropagation,
+    DeleteVpnAttachment,
+    CreateVpnAttachment,
+    CreateVpnRouteEntry,
+    DeleteVpnRouteEntry,
+    CreateVpnPbrRouteEntry,
+    DeleteVpnPbrRouteEntry,
+    PublishVpnRouteEntry,
+    CreateVcoRouteEntry,
+    /// No call that changes anything: waits until a tunnel works.
+    Verify,
 }
 
 impl StepAction {
@@ -128,6 +142,19 @@ impl StepAction {
             StepAction::ModifyVpnAttachmentAttribute => "ModifyVpnAttachmentAttribute",
             StepAction::DeleteVpnConnection => "DeleteVpnConnection",
             StepAction::CreateVpnConnection => "CreateVpnConnection",
+            StepAction::DeleteTransitRouterVpnAttachment => "DeleteTransitRouterVpnAttachment",
+            StepAction::CreateTransitRouterVpnAttachment => "CreateTransitRouterVpnAttachment",
+            StepAction::AssociateTransitRouterAttachmentWithRouteTable => "AssociateTransitRouterAttachmentWithRouteTable",
+            StepAction::EnableTransitRouterRouteTablePropagation => "EnableTransitRouterRouteTablePropagation",
+            StepAction::DeleteVpnAttachment => "DeleteVpnAttachment",
+            StepAction::CreateVpnAttachment => "CreateVpnAttachment",
+            StepAction::CreateVpnRouteEntry => "CreateVpnRouteEntry",
+            StepAction::DeleteVpnRouteEntry => "DeleteVpnRouteEntry",
+            StepAction::CreateVpnPbrRouteEntry => "CreateVpnPbrRouteEntry",
+            StepAction::DeleteVpnPbrRouteEntry => "DeleteVpnPbrRouteEntry",
+            StepAction::PublishVpnRouteEntry => "PublishVpnRouteEntry",
+            StepAction::CreateVcoRouteEntry => "CreateVcoRouteEntry",
+            StepAction::Verify => "Verify",
         }
     }
 }

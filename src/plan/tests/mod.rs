@@ -130,6 +130,11 @@ fn connection(id: &str, attachment: Attachment, customer_gateways: &[&str]) -> I
         remote_subnet: String::new(),
         remote_id: String::new(),
         bgp_enabled: false,
+        bgp_status: String::new(),
+        health_enabled: false,
+        health_status: String::new(),
+        cross_account: false,
+        tags: Tags::new(),
     }
 }
 
