@@ -121,7 +121,7 @@ fn told(at: &str, phase: &str, alert: &AlertText) -> Value {
 fn extends_a_write(history: &mut [Value], entry: &Entry) -> bool {
     let (intent, changes) = match &entry.record {
         Record::WriteResent { intent, .. } => (intent, json!({})),
-        Record::WriteDone { intent, request_id, result } => {
+        Record::WriteDone { intent, request_id, result, .. } => {
             (intent, json!({"outcome": "done", "request_id": request_id, "result": result}))
         }
         Record::WriteRefused { intent, request_id, code, message } => {

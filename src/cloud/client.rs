@@ -154,7 +154,9 @@ impl Client {
         loop {
             self.may_write(call.action, certainty)?;
             let error = match self.attempt(&request).await {
-                Ok(Accepted { request_id, body }) => return Ok(Written { request_id, body }),
+                Ok(Accepted { request_id, body }) => {
+                    return Ok(Written { request_id, body, in_doubt: certainty == Certainty::MayHaveHappened });
+                }
                 Err(error) => error,
             };
             if error.certainty == Certainty::MayHaveHappened {

@@ -27,6 +27,8 @@ pub struct Written {
     pub request_id: String,
     /// The whole answer; it can hold pre-shared keys.
     pub body: serde_json::Value,
+    /// An earlier try got no answer: its copy may still take effect, up to 15 minutes after it was signed.
+    pub in_doubt: bool,
 }
 
 impl WriteCall {

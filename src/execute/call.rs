@@ -60,7 +60,7 @@ impl Executor {
     }
 
     /// By the clocks that nobody sets on this device: what a later process, or the next boot, counts from.
-    fn sent_now(&self) -> Sent {
+    pub(super) fn sent_now(&self) -> Sent {
         let uptime_ms = u64::try_from(self.clock.uptime().as_millis()).unwrap_or_default();
         Sent { boot: self.clock.boot().to_owned(), uptime_ms, cloud: self.client.cloud_time() }
     }

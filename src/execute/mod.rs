@@ -8,6 +8,7 @@ pub mod locate;
 mod look;
 mod note;
 mod outcome;
+pub mod replacement;
 
 use self::call::Order;
 use crate::cloud::client::Client;
@@ -16,6 +17,7 @@ use crate::journal::{Journal, JournalError, Record};
 use crate::model::{CustomerGateway, Finding, Inventory, RegistrationPolicy, Secret, Timestamp};
 use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Now, Owner, Situation, Step, StepAction};
 use crate::system::clock::Clock;
+use crate::system::seal::SealError;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -46,6 +48,12 @@ pub enum ExecuteError {
     AuthKey { path: std::path::PathBuf, why: String },
     #[error("{}", plan::NO_SPACE)]
     NoSpace,
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("the snapshot of the open replacement cannot be used: {0}")]
+    Snapshot(String),
+    #[error("no replacement is open")]
+    NothingOpen,
     #[error("{0} is not part of this version")]
     NotInThisVersion(&'static str),
     #[error("the plan did not come to an end after {MAX_ROUNDS} rounds")]
@@ -199,12 +207,12 @@ impl Executor {
         self.journal.borrow().progress().pending.as_ref().is_some_and(|pending| pending.region != region)
     }
 
-    fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
+    pub(crate) fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
         let journal = self.journal.borrow();
         plan::plan(&want.situation(inventory, journal.free_bytes()), journal.progress(), self.now())
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { wall: self.clock.now(), uptime: self.clock.uptime() }
     }
 
@@ -257,7 +265,7 @@ impl Executor {
         self.append(Record::GatewayReleased { id: step.target.clone(), why: why.to_owned() }).map(drop)
     }
 
-    fn append(&self, record: Record) -> Result<i64, JournalError> {
+    pub(crate) fn append(&self, record: Record) -> Result<i64, JournalError> {
         self.journal.borrow_mut().append(self.clock.now(), record)
     }
 

@@ -68,6 +68,12 @@ pub enum Record {
         intent: i64,
         request_id: Option<String>,
         result: Option<String>,
+        /// An earlier try of the same sending got no answer and may still take effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_doubt: bool,
+        /// Of a replacement's step that takes more than this call.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
     },
     /// The cloud refused it: it did not happen.
     WriteRefused {

@@ -199,7 +199,7 @@ impl Progress {
             Record::WriteDone { intent, .. } | Record::WriteRefused { intent, .. } | Record::WriteConcluded { intent, .. } => {
                 if let Some(step) = self.replacements.step_of(*intent) {
                     match &entry.record {
-                        Record::WriteDone { result, .. } => step.done(result.clone()),
+                        Record::WriteDone { result, in_doubt, partial, .. } => step.done(result.clone(), *in_doubt, *partial),
                         Record::WriteConcluded { found, .. } => step.concluded(found.clone()),
                         _ => step.refused(),
                     }

@@ -15,13 +15,15 @@ pub mod gates;
 pub mod next;
 mod outline;
 mod rollback;
+mod safe_point;
 mod stages;
 mod words;
 
 pub use gates::{Evidence, gates};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{back_lanes, leaves_nothing_behind};
-pub use words::{describe, interruption, losses, rewrites};
+pub use safe_point::{Unsafe, what_is_unsafe, what_stays};
+pub use words::{auto_config_route, describe, interruption, losses, rewrites};
 
 use super::ownership::Ownership;
 use super::{Desired, Owner, Strategy};

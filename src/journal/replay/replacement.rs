@@ -11,6 +11,8 @@ const REMEMBERED: usize = 64;
 /// A replacement that has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplacementProgress {
+    /// Sequence number of the record that it began with.
+    pub seq: i64,
     pub plan: ReplacementPlan,
     /// The snapshot, sealed, in base64.
     pub sealed: String,
@@ -92,6 +94,7 @@ impl Replacements {
                 let forget = self.begun.len().saturating_sub(REMEMBERED);
                 self.begun.drain(..forget);
                 self.open = Some(ReplacementProgress {
+                    seq: entry.seq,
                     plan: (**plan).clone(),
                     sealed: sealed.clone(),
                     began: at,
@@ -175,9 +178,12 @@ impl Replacements {
 
 impl StepProgress {
     /// The cloud did it; `id` of what was made.
-    pub(super) fn done(&mut self, id: Option<String>) {
+    pub(super) fn done(&mut self, id: Option<String>, in_doubt: bool, partial: bool) {
+        if let Some(write) = self.open.as_mut().filter(|_| in_doubt) {
+            write.unconfirmed = true;
+        }
         self.close();
-        self.answered = true;
+        self.answered = !partial;
         if id.is_some() {
             self.id = id;
         }

@@ -99,7 +99,7 @@ impl<'a> Composer<'a> {
     fn retire(&self) -> Lane {
         let old = self.plan.old.iter().map(|old| Op::DeleteGateway { id: old.id.clone() });
         let temporary = self.plan.temporary.as_ref().map(|_| Op::DeleteMade { slot: Slot::Temporary });
-        gateways([Op::UnmarkGateway].into_iter().chain(old).chain(temporary).collect())
+        gateways([Op::UnmarkGateway].into_iter().chain(temporary).chain(old).collect())
     }
 
     fn moved_lane(&self, connection: &ConnectionSnapshot) -> Lane {
