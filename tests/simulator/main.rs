@@ -6,9 +6,11 @@
 mod command;
 mod connections;
 mod customer_gateways;
+mod devices;
 mod door;
 mod faults;
 mod in_memory;
+mod modify;
 mod roles;
 mod seeds;
 mod server;

@@ -4,14 +4,13 @@ use super::parse::{self, Defaults, TunnelOptions};
 use super::{begin, refuse_dry_run};
 use crate::model::Timestamp;
 use crate::simulator::check::{self, TagRule};
+use crate::simulator::device::NO_SA;
 use crate::simulator::objects::{Bgp, Carrier, Connection, Health, Ike, Ipsec, Objects, Pending, Then, Tunnel, VpnGateway};
 use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
 use crate::simulator::{DEFAULT_RESOURCE_GROUP, customer_gateway, vpn_gateway};
 use serde_json::json;
-
-const NO_SA: &str = "ike_sa_not_established";
 
 pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
     let gateway_id = request.required("VpnGatewayId")?;
@@ -36,8 +35,7 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
 
     let until = now + region.switches.gateway_change();
     begin(&mut connection, "provisioning", "updating", Pending { until, then: Then::State("active".to_owned()) });
-    let reply = insert(region, connection, now);
-    let objects = region.change(now);
+    let (reply, objects) = insert(region, connection, now);
     objects.vpn_gateways.iter_mut().filter(|own| own.id == carrier.id).for_each(|own| own.busy_until = Some(until));
     Ok(reply)
 }
@@ -57,7 +55,7 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
     unique_tunnel_cidrs(region.objects(), &connection)?;
     refuse_dry_run(request)?;
     "init".clone_into(&mut connection.state);
-    let mut reply = insert(region, connection, now);
+    let (mut reply, _) = insert(region, connection, now);
     for (field, value) in [("Code", json!("200")), ("Success", json!(true)), ("Message", json!("successful"))] {
         reply[field] = value;
     }
@@ -82,6 +80,7 @@ fn common(request: &Request, now: Timestamp) -> Result<Connection, ApiError> {
         enable_nat_traversal: flag("EnableNatTraversal", true)?,
         enable_tunnels_bgp: flag("EnableTunnelsBgp", false)?,
         ike: Ike::default(),
+        remote_id_given: false,
         ipsec: Ipsec::default(),
         bgp: Bgp::default(),
         health: Health::default(),
@@ -119,6 +118,7 @@ fn single(objects: &Objects, request: &Request, carrier: &VpnGateway, connection
         parse::check_bgp(&connection.bgp)?;
         customer.asn.ok_or_else(|| ApiError::illegal("BgpConfig"))?;
     }
+    connection.remote_id_given = !connection.ike.remote_id.is_empty();
     connection.ike.local_id = or(&connection.ike.local_id, &carrier.internet_ip);
     connection.ike.remote_id = or(&connection.ike.remote_id, &customer.ip);
     refuse_certificates(connection, carrier)
@@ -160,6 +160,7 @@ fn tunnel(objects: &Objects, options: TunnelOptions, index: u8, role: &str, bgp:
         enable_nat_traversal,
         remote_ca,
         bgp: Bgp { enable_bgp: bgp, ..options.bgp },
+        remote_id_given: !ike.remote_id.is_empty(),
         ike: Ike { remote_id: or(&ike.remote_id, &customer.ip), ..ike },
         ipsec,
         internet_ip: String::new(),
@@ -170,15 +171,18 @@ fn tunnel(objects: &Objects, options: TunnelOptions, index: u8, role: &str, bgp:
 }
 
 /// A peer's certificate belongs to SM gateways only.
-fn refuse_certificates(connection: &Connection, carrier: &VpnGateway) -> Result<(), ApiError> {
+pub(super) fn refuse_certificates(connection: &Connection, carrier: &VpnGateway) -> Result<(), ApiError> {
     let given = !connection.remote_ca.is_empty() || connection.tunnels.iter().any(|tunnel| !tunnel.remote_ca.is_empty());
     if given == (carrier.vpn_type == "NationalStandard") { Ok(()) } else { Err(ApiError::illegal("RemoteCaCertificate")) }
 }
 
 /// Unique per VPN gateway, and different between the two tunnels (cloud/api.md 2.6).
-fn unique_tunnel_cidrs(objects: &Objects, connection: &Connection) -> Result<(), ApiError> {
+pub(super) fn unique_tunnel_cidrs(objects: &Objects, connection: &Connection) -> Result<(), ApiError> {
     let own: Vec<&str> = cidrs(connection).collect();
-    let beside = objects.connections.iter().filter(|other| other.vpn_gateway().is_some() && other.carrier == connection.carrier);
+    let beside = objects
+        .connections
+        .iter()
+        .filter(|other| other.vpn_gateway().is_some() && other.carrier == connection.carrier && other.id != connection.id);
     let taken = beside.flat_map(cidrs).any(|cidr| own.contains(&cidr));
     let twice = own.len() == 2 && own[0] == own[1];
     if taken || twice { Err(ApiError::illegal("TunnelCidr")) } else { Ok(()) }
@@ -216,7 +220,7 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
 }
 
 /// Gives it its ids, and a random pre-shared key of 16 characters wherever none was sent.
-fn insert(region: &mut Region, mut connection: Connection, now: Timestamp) -> serde_json::Value {
+fn insert(region: &mut Region, mut connection: Connection, now: Timestamp) -> (serde_json::Value, &mut Objects) {
     connection.id = region.random.id("vco");
     for tunnel in &mut connection.tunnels {
         tunnel.id = region.random.id("tun");
@@ -228,8 +232,9 @@ fn insert(region: &mut Region, mut connection: Connection, now: Timestamp) -> se
         connection.ike.psk = region.random.key(16);
     }
     let reply = json!({"VpnConnectionId": connection.id, "Name": connection.name, "CreateTime": now.as_millisecond()});
-    region.change(now).connections.push(connection);
-    reply
+    let objects = region.change(now);
+    objects.connections.push(connection);
+    (reply, objects)
 }
 
 fn one_of(request: &Request, parameter: &str, values: [&str; 2]) -> Result<String, ApiError> {
