@@ -4,15 +4,17 @@ use super::check;
 use super::device::{Device, Devices, Peers};
 use super::objects::{Objects, Pending};
 use super::random::Random;
+use super::rate::{self, Rates};
 use super::request::Request;
 use super::response::{ApiError, Reply, Response};
-use super::switches::{Quota, Switches};
+use super::switches::{Quota, RateLimits, Switches};
 use super::tokens::Tokens;
 use super::{api, connection, customer_gateway, fault::Lag, tags, transit_router, vpn_gateway};
 use crate::model::Timestamp;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// How many changes a stale read can look back over.
 const PAST: usize = 256;
@@ -36,6 +38,7 @@ pub struct Region {
     reads: u64,
     changes: u64,
     tokens: Tokens,
+    rates: Rates,
 }
 
 /// The state before a change, and when the change was.
@@ -64,6 +67,7 @@ impl Region {
             reads: 0,
             changes: 0,
             tokens: Tokens::default(),
+            rates: Rates::default(),
         }
     }
 
@@ -74,14 +78,27 @@ impl Region {
 
     pub(super) fn answer(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Response {
         self.settle(now);
+        if let Err(wait) = self.admit(&request.action, now) {
+            let mut refusal = self.failure(request, &rate::throttled());
+            refusal.headers.push(("x-acs-retry-after".to_owned(), wait.as_millis().to_string()));
+            return refusal;
+        }
         let reply = if api::is_write(&request.action) { self.write_once(request, now) } else { self.read(request, now, stale) };
-        let request_id = self.random.request_id();
         match reply {
-            Ok(fields) => Response::success(&request_id, fields),
-            Err(error) => {
-                let host = request.headers.get("host").unwrap_or(&self.endpoint);
-                Response::failure(&request_id, host, &error)
-            }
+            Ok(fields) => Response::success(&self.random.request_id(), fields),
+            Err(error) => self.failure(request, &error),
+        }
+    }
+
+    fn failure(&mut self, request: &Request, error: &ApiError) -> Response {
+        let host = request.headers.get("host").unwrap_or(&self.endpoint);
+        Response::failure(&self.random.request_id(), host, error)
+    }
+
+    fn admit(&mut self, action: &str, now: Timestamp) -> Result<(), Duration> {
+        match self.switches.rate_limits {
+            RateLimits::Off => Ok(()),
+            RateLimits::Documented => self.rates.admit(action, now),
         }
     }
 
@@ -204,6 +221,9 @@ impl Region {
             "DescribeVpnConnection" => connection::describe::one(&seen, request, self.switches.mask_psk),
             "DescribeVpnConnections" => connection::describe::list(&seen, request, &self.switches),
             "DescribeVpnAttachments" => connection::describe::attachments(&seen, request),
+            "DescribeVpnConnectionLogs" => connection::logs::describe(&seen, &self.peers, request, now),
+            "DiagnoseVpnConnections" => connection::diagnose::diagnose(&seen, &self.peers, request),
+            "DownloadVpnConnectionConfig" => connection::download::config(&seen, request),
             "ListTagResources" => tags::list(&seen, request),
             "ListTransitRouterVpnAttachments" => transit_router::list_attachments(&seen, request, &self.id, &self.account),
             "ListTransitRouterRouteTables" => transit_router::list_route_tables(&seen, request, &self.id),

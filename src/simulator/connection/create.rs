@@ -1,7 +1,7 @@
 //! CreateVpnConnection and CreateVpnAttachment.
 
 use super::parse::{self, Defaults, TunnelOptions};
-use super::{begin, refuse_dry_run};
+use super::{begin, refuse_dry_run, takes};
 use crate::model::Timestamp;
 use crate::simulator::check::{self, TagRule};
 use crate::simulator::device::NO_SA;
@@ -9,8 +9,38 @@ use crate::simulator::objects::{Bgp, Carrier, Connection, Health, Ike, Ipsec, Ob
 use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
+use crate::simulator::switches::EqualSubnets;
 use crate::simulator::{DEFAULT_RESOURCE_GROUP, customer_gateway, vpn_gateway};
 use serde_json::json;
+
+/// Both modes on a VPN gateway (cloud/api.md 2.3).
+const COMMON: [&str; 8] = ["VpnGatewayId", "LocalSubnet", "RemoteSubnet", "Name", "EffectImmediately", "AutoConfigRoute", "Tags", "DryRun"];
+const DUAL: [&str; 2] = ["TunnelOptionsSpecification", "EnableTunnelsBgp"];
+const SINGLE: [&str; 8] = [
+    "CustomerGatewayId",
+    "IkeConfig",
+    "IpsecConfig",
+    "BgpConfig",
+    "HealthCheckConfig",
+    "EnableDpd",
+    "EnableNatTraversal",
+    "RemoteCaCertificate",
+];
+/// A dual-tunnel connection for a transit router; AutoConfigRoute and RemoteCaCert are in the schema (cloud/api.md 2.4).
+const ATTACHMENT: [&str; 12] = [
+    "LocalSubnet",
+    "RemoteSubnet",
+    "Name",
+    "NetworkType",
+    "EffectImmediately",
+    "Tags",
+    "ResourceGroupId",
+    "TunnelOptionsSpecification",
+    "EnableTunnelsBgp",
+    "TunnelBandwidth",
+    "AutoConfigRoute",
+    "DryRun",
+];
 
 pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
     let gateway_id = request.required("VpnGatewayId")?;
@@ -21,12 +51,14 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     connection.resource_group.clone_from(&carrier.resource_group);
     if carrier.is_dual() {
         let options = two_tunnels(request, Defaults::Connection)?;
+        takes(request, &[&COMMON[..], &DUAL].concat())?;
         connection.tunnels = tunnels(region.objects(), options, connection.enable_tunnels_bgp)?;
         let addresses = [carrier.internet_ip.clone(), carrier.disaster_recovery_ip.clone().unwrap_or_default()];
         super::assign_addresses(&mut connection, &addresses);
         connection.tunnels.iter_mut().for_each(|tunnel| tunnel.ike.local_id = or(&tunnel.ike.local_id, &tunnel.internet_ip));
         refuse_certificates(&connection, &carrier)?;
     } else {
+        takes(request, &[&COMMON[..], &SINGLE].concat())?;
         single(region.objects(), request, &carrier, &mut connection)?;
     }
     allowed_on(region, &carrier, &connection, now)?;
@@ -51,6 +83,7 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
     connection.tunnel_bandwidth = one_of(request, "TunnelBandwidth", ["Standard", "Large"])?;
     connection.resource_group = request.filter("ResourceGroupId").unwrap_or(DEFAULT_RESOURCE_GROUP).to_owned();
     let options = two_tunnels(request, Defaults::Attachment)?;
+    takes(request, &[&ATTACHMENT[..], &["RemoteCaCert"]].concat())?;
     connection.tunnels = tunnels(region.objects(), options, connection.enable_tunnels_bgp)?;
     unique_tunnel_cidrs(region.objects(), &connection)?;
     refuse_dry_run(request)?;
@@ -100,9 +133,6 @@ fn common(request: &Request, now: Timestamp) -> Result<Connection, ApiError> {
 }
 
 fn single(objects: &Objects, request: &Request, carrier: &VpnGateway, connection: &mut Connection) -> Result<(), ApiError> {
-    if !request.objects("TunnelOptionsSpecification").is_empty() {
-        return Err(ApiError::illegal("TunnelOptionsSpecification"));
-    }
     let customer = request.required("CustomerGatewayId")?;
     let customer = objects.customer_gateway(customer).ok_or_else(|| ApiError::not_found(customer_gateway::NOT_FOUND))?;
     connection.customer_gateway.clone_from(&customer.id);
@@ -206,8 +236,9 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
         let tunnels = of.tunnels.iter().map(|tunnel| tunnel.customer_gateway.clone());
         tunnels.chain([of.customer_gateway.clone()]).collect::<Vec<_>>()
     };
+    let any_gateway = region.switches.equal_subnets == EqualSubnets::Refuse;
     let same = |other: &&Connection| {
-        gateways(other) == gateways(connection)
+        (any_gateway || gateways(other) == gateways(connection))
             && (&other.local_subnet, &other.remote_subnet) == (&connection.local_subnet, &connection.remote_subnet)
     };
     if beside.iter().any(same) {

@@ -4,6 +4,9 @@
 pub mod create;
 pub mod delete;
 pub mod describe;
+pub mod diagnose;
+pub mod download;
+pub mod logs;
 pub mod modify;
 pub mod parse;
 mod patch;
@@ -24,6 +27,17 @@ fn idle<'a>(objects: &'a Objects, request: &Request) -> Result<&'a Connection, A
         return Err(ApiError::new(400, "VpnConnection.Configuring", "The specified service is configuring."));
     }
     Ok(connection)
+}
+
+/// What every call takes; the last four are legacy parameters of the whole API (cloud/api.md 2).
+const ALWAYS: [&str; 6] = ["RegionId", "ClientToken", "OwnerId", "OwnerAccount", "ResourceOwnerId", "ResourceOwnerAccount"];
+
+/// Refuses a parameter that a call does not take for this kind of connection, so that nobody relies on it. Which of
+/// them the cloud ignores instead is not documented.
+fn takes(request: &Request, own: &[&str]) -> Result<(), ApiError> {
+    let names = request.parameters.keys().filter_map(|parameter| parameter.split('.').next());
+    let other = names.into_iter().find(|name| !ALWAYS.contains(name) && !own.contains(name));
+    other.map_or(Ok(()), |name| Err(ApiError::illegal(name)))
 }
 
 /// Starts a change that ends by itself.

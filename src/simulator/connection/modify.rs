@@ -1,11 +1,10 @@
 //! ModifyVpnConnectionAttribute, ModifyTunnelAttribute and ModifyVpnAttachmentAttribute (cloud/api.md 1.1, 2.3, 2.4).
 //!
 //! All three are asynchronous: the new settings show at once, the connection and the tunnels that they concern are
-//! `updating` for a while. None has a `DryRun`. A parameter that a call does not take for this kind of connection is
-//! refused, so that nobody relies on it; which of them the cloud ignores instead is not documented.
+//! `updating` for a while. None has a `DryRun`.
 
 use super::patch::{Patch, sections};
-use super::{NOT_FOUND, create, idle, parse, reply};
+use super::{NOT_FOUND, create, idle, parse, reply, takes};
 use crate::model::Timestamp;
 use crate::simulator::check;
 use crate::simulator::objects::{Carrier, Connection, Objects, Pending, Then, VpnGateway};
@@ -13,11 +12,8 @@ use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
 
-/// What every call takes; the last four are legacy parameters of the whole API (cloud/api.md 2).
-const ALWAYS: [&str; 7] =
-    ["RegionId", "ClientToken", "VpnConnectionId", "OwnerId", "OwnerAccount", "ResourceOwnerId", "ResourceOwnerAccount"];
 /// Either kind of connection, in either call.
-const COMMON: [&str; 5] = ["Name", "LocalSubnet", "RemoteSubnet", "EffectImmediately", "AutoConfigRoute"];
+const COMMON: [&str; 6] = ["VpnConnectionId", "Name", "LocalSubnet", "RemoteSubnet", "EffectImmediately", "AutoConfigRoute"];
 const DUAL: [&str; 2] = ["TunnelOptionsSpecification", "EnableTunnelsBgp"];
 const SINGLE: [&str; 6] = ["IkeConfig", "IpsecConfig", "HealthCheckConfig", "EnableDpd", "EnableNatTraversal", "BgpConfig"];
 
@@ -51,7 +47,7 @@ pub fn tunnel(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
     let id = request.required("TunnelId")?;
     let connection = idle(&objects, request)?;
     let carrier = carrier_of(&objects, connection)?;
-    takes(request, &["TunnelId", "TunnelOptionsSpecification"])?;
+    takes(request, &["VpnConnectionId", "TunnelId", "TunnelOptionsSpecification"])?;
     let at = connection.tunnels.iter().position(|tunnel| tunnel.id == id).ok_or_else(|| ApiError::illegal("TunnelId"))?;
     let fields = request.object("TunnelOptionsSpecification");
     if ["TunnelId", "TunnelIndex", "Role"].iter().any(|own| fields.contains_key(*own)) {
@@ -231,10 +227,4 @@ fn ready(carrier: &VpnGateway, now: Timestamp) -> Result<(), ApiError> {
 fn only(request: &Request, own: &[&str], connection: &Connection) -> Result<(), ApiError> {
     let mode: &[&str] = if connection.is_dual() { &[] } else { &SINGLE };
     takes(request, &[&COMMON, mode, own].concat())
-}
-
-fn takes(request: &Request, own: &[&str]) -> Result<(), ApiError> {
-    let name = |parameter: &'_ String| parameter.split('.').next().unwrap_or_default().to_owned();
-    let other = request.parameters.keys().map(name).find(|name| !ALWAYS.contains(&name.as_str()) && !own.contains(&name.as_str()));
-    other.map_or(Ok(()), |name| Err(ApiError::illegal(&name)))
 }

@@ -79,7 +79,7 @@ impl<'a> End<'a> {
     }
 
     /// What the cloud calls itself; the default where nothing was sent (cloud/api.md 2.7).
-    pub(super) fn local_id(&self) -> &'a str {
+    pub fn local_id(&self) -> &'a str {
         if self.ike.local_id.is_empty() { self.internet_ip } else { &self.ike.local_id }
     }
 

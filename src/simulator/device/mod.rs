@@ -31,7 +31,7 @@ mod peers;
 pub use end::{End, ends};
 pub(super) use found::found;
 pub use judge::{Fault, Verdict};
-pub use peers::{Event, Peers, Told};
+pub use peers::{Entry, Event, Peers, Told};
 
 use crate::facts::names::TAG_DEVICE;
 use crate::model::Timestamp;

@@ -32,7 +32,15 @@ struct Known {
     /// Whether they did for long enough.
     up: bool,
     verdict: Verdict,
-    history: VecDeque<(Timestamp, Event)>,
+    history: VecDeque<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub at: Timestamp,
+    /// The customer gateway's address then.
+    pub peer: String,
+    pub event: Event,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +104,7 @@ impl Peers {
         }
     }
 
-    pub fn history(&self, id: &str) -> impl Iterator<Item = &(Timestamp, Event)> {
+    pub fn history(&self, id: &str) -> impl Iterator<Item = &Entry> {
         self.known.get(id).into_iter().flat_map(|known| &known.history)
     }
 
@@ -140,7 +148,7 @@ impl Peers {
         if anew || known.history.is_empty() {
             known.print = print;
             (known.since, known.up) = (None, false);
-            known.note(at, Event::Configured);
+            known.note(end, at, Event::Configured);
         }
         known.verdict = judge(devices, marks, end, &known.expected);
         known.advance(end, at, takes);
@@ -187,17 +195,18 @@ impl Peers {
 
 impl Known {
     fn last(&self) -> Option<&Event> {
-        self.history.back().map(|(_, event)| event)
+        self.history.back().map(|entry| &entry.event)
     }
 
-    fn note(&mut self, at: Timestamp, event: Event) {
+    fn note(&mut self, end: &End<'_>, at: Timestamp, event: Event) {
         if self.last() == Some(&event) {
             return;
         }
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
-        self.history.push_back((at, event));
+        let peer = end.customer.map_or_else(String::new, |customer| customer.ip.clone());
+        self.history.push_back(Entry { at, peer, event });
     }
 
     fn advance(&mut self, end: &End<'_>, at: Timestamp, takes: Duration) {
@@ -205,10 +214,10 @@ impl Known {
         self.since = self.since.filter(|_| agrees).or((agrees && end.rests()).then_some(at));
         self.up = agrees && (self.up || self.since.is_some_and(|since| since + takes <= at));
         if self.up {
-            self.note(at, Event::Established);
+            self.note(end, at, Event::Established);
         }
         if let Verdict::Fails(fault) = &self.verdict {
-            self.note(at, Event::Failed(fault.clone()));
+            self.note(end, at, Event::Failed(fault.clone()));
         }
     }
 
