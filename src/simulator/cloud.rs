@@ -141,7 +141,7 @@ impl Cloud {
 
     /// To change anything of a listed device; whether there is one of this name.
     pub fn change_device(&mut self, name: &str, now: Timestamp, change: impl Fn(&mut Device)) -> bool {
-        self.regions.values_mut().fold(false, |found, region| region.change_device(name, now, &change) || found)
+        self.regions.values_mut().filter_map(|region| region.change_device(name, now, &change).then_some(())).count() > 0
     }
 
     /// Brings everything that is due to its end: late effects, changes of state.

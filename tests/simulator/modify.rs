@@ -93,6 +93,13 @@ fn one_change_at_a_time() {
 }
 
 #[test]
+fn a_connection_that_never_comes_to_rest_is_never_changed() {
+    let stuck = KINDS.replace(r#""VpnConnectionId": "vco-tr","#, r#""VpnConnectionId": "vco-tr", "State": "upgrading","#);
+    let change = [("VpnConnectionId", "vco-tr"), ("Name", "other")];
+    assert_eq!(ask(&mut cloud(&stuck), at(1_000_000), "ModifyVpnAttachmentAttribute", &change).code(), "VpnConnection.Configuring");
+}
+
+#[test]
 fn a_busy_gateway_refuses_its_other_connections() {
     let mut cloud = cloud(KINDS);
     cloud.region_mut(REGION).unwrap().change(at(0)).vpn_gateways[0].busy_until = Some(at(500));

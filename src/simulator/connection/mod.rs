@@ -19,11 +19,14 @@ use super::response::ApiError;
 
 pub const NOT_FOUND: &str = "InvalidVpnConnectionInstanceId.NotFound";
 
+/// The states that a connection is in while it changes; a seed may leave one in such a state for good.
+const CHANGING: [&str; 5] = ["provisioning", "updating", "upgrading", "attaching", "detaching"];
+
 /// The named connection, where no change of it is under way.
 fn idle<'a>(objects: &'a Objects, request: &Request) -> Result<&'a Connection, ApiError> {
     let id = request.required("VpnConnectionId")?;
     let connection = objects.connection(id).ok_or_else(|| ApiError::not_found(NOT_FOUND))?;
-    if connection.pending.is_some() {
+    if connection.pending.is_some() || CHANGING.contains(&connection.state.as_str()) {
         return Err(ApiError::new(400, "VpnConnection.Configuring", "The specified service is configuring."));
     }
     Ok(connection)

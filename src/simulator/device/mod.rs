@@ -19,7 +19,8 @@
 //!
 //! Where the seed lists no `Devices`, nobody said where they are. Then a device is known by the tag `cgwd-device` of
 //! customer gateways. While only one customer gateway ever bore a device's tag its tunnels wait for traffic; as soon
-//! as a second one bears it the device is taken to be at the address of the one that got it last. Nothing is known of
+//! as a second one bears it the device is taken to be at the address of the one that got it last, for good: a device
+//! that moves back, or has two addresses, needs to be listed. Nothing is known of
 //! the device behind a customer gateway without the tag: its tunnels wait too. A tunnel that waits keeps the `Status`
 //! that the seed or an operator gave it until it is configured anew, and is down from then on.
 

@@ -174,7 +174,7 @@ impl Peers {
         }
     }
 
-    /// A deleted gateway no longer shows where its device is, but still counts as one that the device had.
+    /// A deleted gateway keeps its place in the order: its device does not move because of that.
     fn note_marks(&mut self, objects: &Objects) {
         for gateway in &objects.customer_gateways {
             let Some(device) = gateway.tags.get(TAG_DEVICE) else { continue };
@@ -194,12 +194,8 @@ impl Peers {
 }
 
 impl Known {
-    fn last(&self) -> Option<&Event> {
-        self.history.back().map(|entry| &entry.event)
-    }
-
     fn note(&mut self, end: &End<'_>, at: Timestamp, event: Event) {
-        if self.last() == Some(&event) {
+        if event != Event::Configured && self.history.back().is_some_and(|entry| entry.event == event) {
             return;
         }
         if self.history.len() == HISTORY {
