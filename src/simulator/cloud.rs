@@ -1,6 +1,7 @@
 //! The whole simulated cloud: regions, the door, faults, and a record of every call.
 
 use super::api::{self, CBN, STS, VPC};
+use super::device::Device;
 use super::door::{AccessKey, Door};
 use super::fault::{Answer, Effect, Fault};
 use super::random::Random;
@@ -131,6 +132,16 @@ impl Cloud {
 
     pub fn regions(&self) -> impl Iterator<Item = &Region> {
         self.regions.values()
+    }
+
+    /// Puts a listed device somewhere else: at one address, at several, or at none. Whether there is one of this name.
+    pub fn move_device(&mut self, name: &str, addresses: &[&str], now: Timestamp) -> bool {
+        self.change_device(name, now, |device| device.move_to(addresses))
+    }
+
+    /// To change anything of a listed device; whether there is one of this name.
+    pub fn change_device(&mut self, name: &str, now: Timestamp, change: impl Fn(&mut Device)) -> bool {
+        self.regions.values_mut().filter_map(|region| region.change_device(name, now, &change).then_some(())).count() > 0
     }
 
     /// Brings everything that is due to its end: late effects, changes of state.

@@ -1,6 +1,7 @@
 //! From a seed to a cloud: ids and defaults filled in, references checked.
 
 use super::cloud::Cloud;
+use super::device::{self, NO_SA};
 use super::door::AccessKey;
 use super::objects::{
     Attachment, Bgp, Carrier, Connection, CustomerGateway, Ike, Objects, RouteTable, Tags, TransitRouter, Tunnel, VpnGateway,
@@ -14,7 +15,6 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 const ACCOUNT: &str = "1234567890123456";
-const ESTABLISHED: &str = "ipsec_sa_established";
 
 pub fn found(seed: &Seed, now: Timestamp) -> Result<Cloud, SeedError> {
     let account = seed.account.as_deref().unwrap_or(ACCOUNT);
@@ -32,8 +32,10 @@ pub fn found(seed: &Seed, now: Timestamp) -> Result<Cloud, SeedError> {
             expires: None,
         });
     }
+    let devices = device::found(seed, now)?;
     for (id, name) in regions::KNOWN {
         let mut region = Region::new(id, seed.switches, account, &random);
+        region.place(Objects::default(), devices.clone(), now);
         name.clone_into(&mut region.local_name);
         cloud.insert(region);
     }
@@ -44,7 +46,7 @@ pub fn found(seed: &Seed, now: Timestamp) -> Result<Cloud, SeedError> {
         seeded.region_endpoint.clone_into_some(&mut region.endpoint);
         let place = format!("Regions.{id}");
         let objects = Founder { place, random: &mut region.random, now, objects: Objects::default() }.objects(seeded)?;
-        region.place(objects);
+        region.place(objects, devices.clone(), now);
         cloud.insert(region);
     }
     Ok(cloud)
@@ -197,6 +199,7 @@ impl Founder<'_> {
             enable_dpd: seeded.enable_dpd.unwrap_or(true),
             enable_nat_traversal: seeded.enable_nat_traversal.unwrap_or(true),
             enable_tunnels_bgp: seeded.enable_tunnels_bgp,
+            remote_id_given: !seeded.ike_config.remote_id.is_empty(),
             ipsec: seeded.ipsec_config.clone(),
             bgp: seeded.vpn_bgp_config.clone(),
             health: seeded.vco_health_check.clone(),
@@ -210,7 +213,7 @@ impl Founder<'_> {
             created: self.created(seeded.create_time, place)?,
             tags: seeded.tags.clone(),
             state: text(&seeded.state, state),
-            status: text(&seeded.status, if carrier == Carrier::Unbound { "ike_sa_not_established" } else { ESTABLISHED }),
+            status: text(&seeded.status, NO_SA),
             pending: None,
             carrier,
         };
@@ -284,7 +287,6 @@ impl Founder<'_> {
         let customer = self.gateway_named(&seeded.customer_gateway_id, place)?;
         let (customer, remote) = (customer.id.clone(), customer.ip.clone());
         let address = seeded.internet_ip.clone().unwrap_or_else(|| address.to_owned());
-        let status = if address.is_empty() { "ike_sa_not_established" } else { ESTABLISHED };
         Ok(Tunnel {
             id: self.id(&seeded.tunnel_id, "tun"),
             index,
@@ -295,11 +297,12 @@ impl Founder<'_> {
             remote_ca: seeded.remote_ca_certificate.clone(),
             bgp: Bgp { enable_bgp: bgp, ..seeded.tunnel_bgp_config.clone() },
             ike: self.ike(&seeded.tunnel_ike_config, &address, &remote),
+            remote_id_given: !seeded.tunnel_ike_config.remote_id.is_empty(),
             ipsec: seeded.tunnel_ipsec_config.clone(),
             internet_ip: address,
             zone: seeded.zone_no.clone(),
             state: seeded.state.clone().unwrap_or_else(|| "active".to_owned()),
-            status: seeded.status.clone().unwrap_or_else(|| status.to_owned()),
+            status: seeded.status.clone().unwrap_or_else(|| NO_SA.to_owned()),
         })
     }
 

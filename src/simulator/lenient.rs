@@ -127,6 +127,20 @@ pub fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Tags, D::Error> {
     from.deserialize_any(AllTags)
 }
 
+/// One address, or a list of them.
+pub fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected an address or a list of addresses")]
+    enum Addresses {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Addresses::deserialize(from)? {
+        Addresses::One(address) => vec![address],
+        Addresses::Several(addresses) => addresses,
+    })
+}
+
 /// A list of tunnels, or the reply's own `{"TunnelOptions": [..]}`.
 pub fn tunnels<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SeedTunnel>, D::Error> {
     struct Tunnels;

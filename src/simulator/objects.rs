@@ -1,5 +1,6 @@
 //! What a region holds, as values.
 
+use super::list::List;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,11 +10,11 @@ pub type Tags = BTreeMap<String, String>;
 /// Everything in a region that calls can read and change. Lists keep the order of creation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Objects {
-    pub customer_gateways: Vec<CustomerGateway>,
-    pub vpn_gateways: Vec<VpnGateway>,
-    pub connections: Vec<Connection>,
-    pub transit_routers: Vec<TransitRouter>,
-    pub attachments: Vec<Attachment>,
+    pub customer_gateways: List<CustomerGateway>,
+    pub vpn_gateways: List<VpnGateway>,
+    pub connections: List<Connection>,
+    pub transit_routers: List<TransitRouter>,
+    pub attachments: List<Attachment>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -87,6 +88,8 @@ pub struct Connection {
     pub enable_nat_traversal: bool,
     pub enable_tunnels_bgp: bool,
     pub ike: Ike,
+    /// Whether `ike.remote_id` was ever sent, and is not just the customer gateway's address.
+    pub remote_id_given: bool,
     pub ipsec: Ipsec,
     pub bgp: Bgp,
     pub health: Health,
@@ -118,6 +121,8 @@ pub struct Tunnel {
     pub remote_ca: String,
     pub bgp: Bgp,
     pub ike: Ike,
+    /// Whether `ike.remote_id` was ever sent, and is not just the customer gateway's address.
+    pub remote_id_given: bool,
     pub ipsec: Ipsec,
     pub internet_ip: String,
     pub zone: String,
@@ -125,7 +130,7 @@ pub struct Tunnel {
     pub status: String,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 pub struct Ike {
     pub psk: String,
@@ -140,7 +145,7 @@ pub struct Ike {
     pub remote_id: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 pub struct Ipsec {
     pub ipsec_enc_alg: String,
@@ -150,7 +155,7 @@ pub struct Ipsec {
     pub ipsec_lifetime: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 pub struct Bgp {
     #[serde(deserialize_with = "super::lenient::boolean")]
@@ -237,6 +242,11 @@ impl Objects {
 
     pub fn vpn_gateway(&self, id: &str) -> Option<&VpnGateway> {
         self.vpn_gateways.iter().find(|gateway| gateway.id == id)
+    }
+
+    /// The connection that has this tunnel.
+    pub fn connection_of(&self, tunnel: &str) -> Option<&Connection> {
+        self.connections.iter().find(|connection| connection.tunnels.iter().any(|own| own.id == tunnel))
     }
 
     pub fn connection(&self, id: &str) -> Option<&Connection> {

@@ -1,20 +1,23 @@
 //! One region: its objects, their past (for stale reads), its memory of tokens, and the calls it answers.
 
 use super::check;
-use super::objects::{Objects, Pending, Then};
+use super::device::{Device, Devices, Peers};
+use super::objects::{Objects, Pending};
 use super::random::Random;
+use super::rate::{self, Rates};
 use super::request::Request;
 use super::response::{ApiError, Reply, Response};
-use super::switches::{Quota, Switches};
+use super::switches::{Quota, RateLimits, Switches};
 use super::tokens::Tokens;
 use super::{api, connection, customer_gateway, fault::Lag, tags, transit_router, vpn_gateway};
 use crate::model::Timestamp;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// How many changes a stale read can look back over.
-const PAST: usize = 64;
+const PAST: usize = 256;
 
 #[derive(Clone)]
 pub struct Region {
@@ -26,10 +29,16 @@ pub struct Region {
     pub(super) account: String,
     pub(super) random: Random,
     objects: Rc<Objects>,
+    pub(super) peers: Peers,
+    /// When there was a change of which the consequences are not drawn yet.
+    unsettled: Option<Timestamp>,
+    /// When something ends or begins by itself.
+    next: Option<Timestamp>,
     past: VecDeque<Past>,
     reads: u64,
     changes: u64,
     tokens: Tokens,
+    rates: Rates,
 }
 
 /// The state before a change, and when the change was.
@@ -51,10 +60,14 @@ impl Region {
             account: account.to_owned(),
             random: random.fork(id),
             objects: Rc::default(),
+            peers: Peers::default(),
+            unsettled: None,
+            next: None,
             past: VecDeque::new(),
             reads: 0,
             changes: 0,
             tokens: Tokens::default(),
+            rates: Rates::default(),
         }
     }
 
@@ -65,14 +78,27 @@ impl Region {
 
     pub(super) fn answer(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Response {
         self.settle(now);
+        if let Err(wait) = self.admit(&request.action, now) {
+            let mut refusal = self.failure(request, &rate::throttled());
+            refusal.headers.push(("x-acs-retry-after".to_owned(), wait.as_millis().to_string()));
+            return refusal;
+        }
         let reply = if api::is_write(&request.action) { self.write_once(request, now) } else { self.read(request, now, stale) };
-        let request_id = self.random.request_id();
         match reply {
-            Ok(fields) => Response::success(&request_id, fields),
-            Err(error) => {
-                let host = request.headers.get("host").unwrap_or(&self.endpoint);
-                Response::failure(&request_id, host, &error)
-            }
+            Ok(fields) => Response::success(&self.random.request_id(), fields),
+            Err(error) => self.failure(request, &error),
+        }
+    }
+
+    fn failure(&mut self, request: &Request, error: &ApiError) -> Response {
+        let host = request.headers.get("host").unwrap_or(&self.endpoint);
+        Response::failure(&self.random.request_id(), host, error)
+    }
+
+    fn admit(&mut self, action: &str, now: Timestamp) -> Result<(), Duration> {
+        match self.switches.rate_limits {
+            RateLimits::Off => Ok(()),
+            RateLimits::Documented => self.rates.admit(action, now),
         }
     }
 
@@ -81,14 +107,13 @@ impl Region {
         &self.objects
     }
 
-    /// To change anything the way an operator would, behind the caller's back. Stale reads take note of it.
+    /// To change anything the way an operator would, behind the caller's back. Stale reads take note of it, and the
+    /// tunnels act on it: their negotiation begins at `now`.
     pub fn change(&mut self, now: Timestamp) -> &mut Objects {
+        self.settle(now);
         self.changes += 1;
-        if self.past.len() == PAST {
-            self.past.pop_front();
-        }
-        self.past.push_back(Past { at: now, reads: self.reads, before: self.objects.clone() });
-        Rc::make_mut(&mut self.objects)
+        self.unsettled = Some(now);
+        self.alter(now)
     }
 
     /// Grows with every change.
@@ -96,34 +121,93 @@ impl Region {
         self.changes
     }
 
-    /// Puts objects in place without a past, as a seed does.
-    pub(super) fn place(&mut self, objects: Objects) {
-        self.objects = Rc::new(objects);
+    /// The devices at the other ends of the tunnels, where the seed lists them.
+    pub fn devices(&self) -> &[Device] {
+        self.peers.devices()
     }
 
-    /// Ends what is due.
+    /// To change a listed device, wherever it is; whether there is one of this name.
+    pub fn change_device(&mut self, name: &str, now: Timestamp, change: impl FnOnce(&mut Device)) -> bool {
+        self.settle(now);
+        self.unsettled = Some(now);
+        self.peers.device_mut(name).map(change).is_some()
+    }
+
+    /// Decides what the health checks of a connection find, whatever the device does; `None` leaves it to the device.
+    pub fn set_health(&mut self, connection: &str, good: Option<bool>, now: Timestamp) {
+        self.settle(now);
+        self.unsettled = Some(now);
+        self.peers.set_health(connection, good);
+    }
+
+    /// Every device takes over what the cloud has configured, as if somebody had gone there.
+    pub fn configure_devices(&mut self, now: Timestamp) {
+        self.settle(now);
+        self.unsettled = Some(now);
+        self.peers.learn(&self.objects);
+    }
+
+    /// Puts objects in place without a past, as a seed does.
+    pub(super) fn place(&mut self, objects: Objects, devices: Devices, now: Timestamp) {
+        self.objects = Rc::new(objects);
+        self.peers = Peers::new(devices);
+        let told = self.peers.settle_at_once(&self.objects, now);
+        told.iter().for_each(|told| connection::tell(Rc::make_mut(&mut self.objects), told));
+        self.next = self.next_event();
+    }
+
+    /// Shares the present state with the caller.
+    pub(super) fn shared(&self) -> Rc<Objects> {
+        self.objects.clone()
+    }
+
+    /// Brings everything that is due to its end, each at its own time.
     pub fn settle(&mut self, now: Timestamp) {
-        let due = |pending: &Option<Pending>| pending.as_ref().is_some_and(|pending| pending.until <= now);
+        while let Some(at) = self.unsettled.take().or(self.next.filter(|next| *next <= now)) {
+            self.settle_at(at);
+            self.next = self.next_event();
+        }
+    }
+
+    fn settle_at(&mut self, at: Timestamp) {
+        self.end_changes(at);
+        let told = self.peers.negotiate(&self.objects, at, self.switches.negotiation());
+        if !told.is_empty() {
+            let objects = self.alter(at);
+            told.iter().for_each(|told| connection::tell(objects, told));
+        }
+    }
+
+    fn next_event(&self) -> Option<Timestamp> {
+        let connections = self.objects.connections.iter().filter_map(|own| own.pending.as_ref());
+        let attachments = self.objects.attachments.iter().filter_map(|own| own.pending.as_ref());
+        connections.chain(attachments).map(|pending| pending.until).chain(self.peers.next(self.switches.negotiation())).min()
+    }
+
+    fn end_changes(&mut self, at: Timestamp) {
+        let due = |pending: &Option<Pending>| pending.as_ref().is_some_and(|pending| pending.until <= at);
         let connections = self.objects.connections.iter().any(|connection| due(&connection.pending));
         let attachments = self.objects.attachments.iter().any(|attachment| due(&attachment.pending));
         if !connections && !attachments {
             return;
         }
-        let counted = self.changes;
-        let objects = self.change(now);
-        objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
-        objects.attachments.retain_mut(|attachment| {
-            if !due(&attachment.pending) {
-                return true;
-            }
-            let then = attachment.pending.take().map(|pending| pending.then);
-            if let Some(Then::State(status)) = &then {
-                attachment.status = status.clone();
-            }
-            then != Some(Then::Gone)
-        });
-        // The end of an earlier call's work is no effect of the call that happens to come by.
-        self.changes = counted;
+        let objects = self.alter(at);
+        if connections {
+            objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
+        }
+        if attachments {
+            objects.attachments.retain_mut(|attachment| !due(&attachment.pending) || transit_router::finish(attachment));
+        }
+    }
+
+    /// The state to change, with the one before kept for stale reads. The end of an earlier call's work is no effect of
+    /// the call that happens to come by, so this counts nothing.
+    fn alter(&mut self, at: Timestamp) -> &mut Objects {
+        if self.past.len() == PAST {
+            self.past.pop_front();
+        }
+        self.past.push_back(Past { at, reads: self.reads, before: self.objects.clone() });
+        Rc::make_mut(&mut self.objects)
     }
 
     fn read(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Reply {
@@ -134,9 +218,12 @@ impl Region {
             "DescribeCustomerGateways" => customer_gateway::list(&seen, request),
             "DescribeVpnGateway" => vpn_gateway::describe(&seen, request, now),
             "DescribeVpnGateways" => vpn_gateway::list(&seen, request, now),
-            "DescribeVpnConnection" => connection::describe::one(&seen, request),
-            "DescribeVpnConnections" => connection::describe::list(&seen, request, self.switches.filter_matches_tunnels),
+            "DescribeVpnConnection" => connection::describe::one(&seen, request, self.switches.mask_psk),
+            "DescribeVpnConnections" => connection::describe::list(&seen, request, &self.switches),
             "DescribeVpnAttachments" => connection::describe::attachments(&seen, request),
+            "DescribeVpnConnectionLogs" => connection::logs::describe(&seen, &self.peers, request, now),
+            "DiagnoseVpnConnections" => connection::diagnose::diagnose(&seen, &self.peers, request),
+            "DownloadVpnConnectionConfig" => connection::download::config(&seen, request),
             "ListTagResources" => tags::list(&seen, request),
             "ListTransitRouterVpnAttachments" => transit_router::list_attachments(&seen, request, &self.id, &self.account),
             "ListTransitRouterRouteTables" => transit_router::list_route_tables(&seen, request, &self.id),
@@ -179,6 +266,9 @@ impl Region {
             "DeleteCustomerGateway" => customer_gateway::delete(self, request, now),
             "CreateVpnConnection" => connection::create::on_vpn_gateway(self, request, now),
             "CreateVpnAttachment" => connection::create::attachment(self, request, now),
+            "ModifyVpnConnectionAttribute" => connection::modify::on_vpn_gateway(self, request, now),
+            "ModifyTunnelAttribute" => connection::modify::tunnel(self, request, now),
+            "ModifyVpnAttachmentAttribute" => connection::modify::attachment(self, request, now),
             "DeleteVpnConnection" => connection::delete::on_vpn_gateway(self, request, now),
             "DeleteVpnAttachment" => connection::delete::attachment(self, request, now),
             "TagResources" => tags::tag(self, request, now),

@@ -40,6 +40,9 @@ pub struct Seed {
     /// ARNs that AssumeRole knows; every one where it is left out.
     pub roles: Option<Vec<String>>,
     pub switches: Switches,
+    /// The other ends of the tunnels; guessed from the tags of customer gateways where it is left out, see
+    /// [`crate::simulator::device`]. With an empty list nobody answers anywhere.
+    pub devices: Option<Vec<SeedDevice>>,
     /// By region id. A dozen well-known regions exist besides, empty.
     pub regions: BTreeMap<String, SeedRegion>,
 }
@@ -50,6 +53,53 @@ pub struct SeedKey {
     pub access_key_id: String,
     pub access_key_secret: String,
     pub security_token: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SeedDevice {
+    pub name: String,
+    /// One or several; none for a device that is off.
+    #[serde(default, deserialize_with = "lenient::addresses")]
+    pub address: Vec<String>,
+    /// Where it moves later.
+    #[serde(default)]
+    pub address_at: Vec<SeedMove>,
+    /// Any that is registered where it is left out.
+    #[serde(default, deserialize_with = "lenient::asn")]
+    pub asn: Option<u32>,
+    /// Whether it answers health checks.
+    #[serde(default = "yes", deserialize_with = "lenient::boolean")]
+    pub health_good: bool,
+    /// What it has configured; every tunnel where it is left out.
+    #[serde(default)]
+    pub tunnels: Vec<SeedKnowledge>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SeedMove {
+    /// Counted from the cloud's beginning.
+    pub after_ms: u64,
+    #[serde(default, deserialize_with = "lenient::addresses")]
+    pub address: Vec<String>,
+}
+
+/// For the tunnels that fit all of the first three; the first entry that fits counts.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct SeedKnowledge {
+    pub vpn_connection_id: Option<String>,
+    pub tunnel_id: Option<String>,
+    /// The cloud's address.
+    pub internet_ip: Option<String>,
+    /// The one that the tunnel was first seen with, where it is left out.
+    pub psk: Option<String>,
+    /// What the device calls itself, the cloud's RemoteId; its address where it is left out.
+    pub local_id: Option<String>,
+    /// In place of the device's.
+    #[serde(deserialize_with = "lenient::asn")]
+    pub asn: Option<u32>,
 }
 
 #[derive(Clone, Default, Deserialize)]

@@ -16,8 +16,24 @@ pub struct Switches {
     pub any_position: bool,
     /// Whether the CustomerGatewayId filter of DescribeVpnConnections looks at tunnels (not documented, cloud/api.md 10).
     pub filter_matches_tunnels: bool,
-    /// How long a change of a connection keeps its VPN gateway `updating`.
+    /// Whether CreateVpnConnection refuses the subnets of another connection of the same VPN gateway even where the
+    /// customer gateways differ. The rule behind InvalidVpnConnection.AlreadyExists is not documented.
+    pub equal_subnets: EqualSubnets,
+    /// What becomes of the fields that a TunnelIkeConfig or an IkeConfig of a Modify call leaves out, and likewise an
+    /// IPsec configuration (not documented, cloud/api.md 1.1, 10). Where no such object is sent nothing changes.
+    pub omitted_ike_fields: OmittedIkeFields,
+    /// Whether a RemoteId that is only the default follows the connection to a new customer gateway (not documented,
+    /// cloud/api.md 1.1, 10).
+    pub remote_id_follows: bool,
+    /// How pre-shared keys look in the replies of Describe and Modify calls. Whether some permission set masks them
+    /// is not established (cloud/api.md 1.2).
+    pub mask_psk: MaskPsk,
+    /// Calls per minute (cloud/api.md 3.1).
+    pub rate_limits: RateLimits,
+    /// How long a change of a connection keeps its VPN gateway, or the connection of a transit router, `updating`.
     pub gateway_change_ms: u64,
+    /// How long the two ends of a tunnel need to agree.
+    pub negotiation_ms: u64,
     /// How long binding to a transit router, or unbinding, takes.
     pub attach_ms: u64,
 }
@@ -33,6 +49,41 @@ pub enum TokenMemory {
     Forever,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EqualSubnets {
+    #[default]
+    Allow,
+    Refuse,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OmittedIkeFields {
+    #[default]
+    Keep,
+    /// A random pre-shared key of 16 characters; the rest falls back to the defaults of a creation.
+    Randomise,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskPsk {
+    #[default]
+    None,
+    /// `****`.
+    Stars,
+    Empty,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RateLimits {
+    #[default]
+    Off,
+    Documented,
+}
+
 impl Default for Switches {
     fn default() -> Switches {
         Switches {
@@ -41,7 +92,13 @@ impl Default for Switches {
             check_signatures: true,
             any_position: false,
             filter_matches_tunnels: false,
+            equal_subnets: EqualSubnets::Allow,
+            omitted_ike_fields: OmittedIkeFields::Keep,
+            remote_id_follows: false,
+            mask_psk: MaskPsk::None,
+            rate_limits: RateLimits::Off,
             gateway_change_ms: 1_000,
+            negotiation_ms: 200,
             attach_ms: 2_000,
         }
     }
@@ -50,6 +107,10 @@ impl Default for Switches {
 impl Switches {
     pub fn gateway_change(&self) -> Duration {
         Duration::from_millis(self.gateway_change_ms)
+    }
+
+    pub fn negotiation(&self) -> Duration {
+        Duration::from_millis(self.negotiation_ms)
     }
 
     pub fn attach(&self) -> Duration {

@@ -166,6 +166,90 @@ class Connections(unittest.TestCase):
         self.assertEqual((shown.vco_health_check.interval, shown.vpn_bgp_config.peer_bgp_ip), (5, "169.254.30.2"))
         self.wait(lambda: self.gateway("vpn-single").status, "active")
 
+    def test_modify_tunnel(self):
+        made = self.create_for_change("10.4.0.0/16")
+        one, two = self.describe(made).tunnel_options_specification.tunnel_options
+        models = vpc.ModifyTunnelAttributeRequestTunnelOptionsSpecification
+        ike = vpc.ModifyTunnelAttributeRequestTunnelOptionsSpecificationTunnelIkeConfig(remote_id="203.0.113.30", psk="p+sk&=%")
+        request = vpc.ModifyTunnelAttributeRequest(
+            region_id=REGION, vpn_connection_id=made, tunnel_id=two.tunnel_id, client_token="tunnel-1",
+            tunnel_options_specification=models(customer_gateway_id="cgw-3", enable_dpd=False, tunnel_ike_config=ike),
+        )
+        reply = self.cloud.modify_tunnel_attribute(request).body
+        self.assertEqual((reply.tunnel_id, reply.customer_gateway_id, reply.state), (two.tunnel_id, "cgw-3", "updating"))
+        self.assertEqual((reply.enable_dpd, reply.tunnel_ike_config.ike_lifetime, reply.tunnel_bgp_config.enable_bgp), (False, 86400, False))
+        self.assertEqual(self.cloud.modify_tunnel_attribute(request).body.tunnel_id, two.tunnel_id, "the same token")
+        with refused(self, "VpnConnection.Configuring", 400):
+            request.client_token = None
+            self.cloud.modify_tunnel_attribute(request)
+        self.wait(lambda: self.gateway("vpn-dual").status, "active")
+        shown = self.describe(made).tunnel_options_specification.tunnel_options
+        self.assertEqual([tunnel.customer_gateway_id for tunnel in shown], [one.customer_gateway_id, "cgw-3"])
+        self.assertEqual((shown[1].tunnel_ike_config.psk, shown[1].tunnel_ike_config.remote_id), ("p+sk&=%", "203.0.113.30"))
+        self.explain(made, two.tunnel_id)
+        self.delete(made)
+
+    def explain(self, id, tunnel):
+        page = self.cloud.diagnose_vpn_connections(vpc.DiagnoseVpnConnectionsRequest(region_id=REGION, tunnel_ids=[tunnel])).body
+        row = page.vpn_connections[0]
+        self.assertEqual((row.vpn_connection_id, row.tunnel_id, row.failed_reason_code), (id, tunnel, "NegotiationTimeout"))
+        request = vpc.DescribeVpnConnectionLogsRequest(region_id=REGION, vpn_connection_id=id, minute_period=10, tunnel_id=tunnel)
+        self.assertIn("203.0.113.30", "".join(self.cloud.describe_vpn_connection_logs(request).body.data.logs))
+        request = vpc.DownloadVpnConnectionConfigRequest(region_id=REGION, vpn_connection_id=id)
+        tunnels = self.cloud.download_vpn_connection_config(request).body.vpn_connection_config.tunnels_config.tunnel_config
+        self.assertEqual((tunnels[1].tunnel_id, tunnels[1].local, tunnels[1].ike_config.psk), (tunnel, "203.0.113.30", "p+sk&=%"))
+
+    def test_modify_connection(self):
+        made = self.create_for_change("10.5.0.0/16")
+        models = vpc.ModifyVpnConnectionAttributeRequestTunnelOptionsSpecification
+        tunnels = [
+            models(tunnel_id=tunnel.tunnel_id, role=tunnel.role, customer_gateway_id="cgw-3")
+            for tunnel in self.describe(made).tunnel_options_specification.tunnel_options
+        ]
+        request = vpc.ModifyVpnConnectionAttributeRequest(
+            region_id=REGION, vpn_connection_id=made, name="changed", effect_immediately=True, tunnel_options_specification=tunnels
+        )
+        reply = self.cloud.modify_vpn_connection_attribute(request).body
+        self.assertEqual((reply.name, reply.effect_immediately, reply.vpn_gateway_id), ("changed", True, "vpn-dual"))
+        self.assertEqual({tunnel.customer_gateway_id for tunnel in reply.tunnel_options_specification.tunnel_options}, {"cgw-3"})
+        self.assertEqual(self.describe(made).state, "updating")
+        self.wait(lambda: self.describe(made).state, "active")
+        self.delete(made)
+
+    def test_modify_attachment(self):
+        tunnels = [vpc.ModifyVpnAttachmentAttributeRequestTunnelOptionsSpecification(tunnel_index=2, customer_gateway_id="cgw-1")]
+        request = vpc.ModifyVpnAttachmentAttributeRequest(
+            region_id=REGION, vpn_connection_id="vco-attached", tunnel_options_specification=tunnels
+        )
+        reply = self.cloud.modify_vpn_attachment_attribute(request).body
+        self.assertEqual([tunnel.customer_gateway_id for tunnel in reply.tunnel_options_specification], ["cgw-1", "cgw-1"])
+        self.assertEqual((reply.attach_type, reply.status), ("CEN", "ike_sa_not_established"))
+        self.wait(lambda: self.describe("vco-attached").state, "attached")
+        tunnels[0].customer_gateway_id = "cgw-2"
+        self.cloud.modify_vpn_attachment_attribute(request)
+        self.wait(lambda: self.describe("vco-attached").state, "attached")
+
+        legacy = vpc.ModifyVpnAttachmentAttributeRequest(
+            region_id=REGION, vpn_connection_id="vco-legacy", customer_gateway_id="cgw-2", ike_config=json.dumps({"RemoteId": "203.0.113.20"})
+        )
+        reply = self.cloud.modify_vpn_attachment_attribute(legacy).body
+        self.assertEqual((reply.customer_gateway_id, reply.ike_config.remote_id, reply.enable_dpd), ("cgw-2", "203.0.113.20", True))
+        self.wait(lambda: self.describe("vco-legacy").state, "attached")
+
+    def create_for_change(self, subnet):
+        tunnel = vpc.CreateVpnConnectionRequestTunnelOptionsSpecification(customer_gateway_id="cgw-2")
+        request = vpc.CreateVpnConnectionRequest(
+            region_id=REGION, vpn_gateway_id="vpn-dual", local_subnet=subnet, remote_subnet="192.168.4.0/24",
+            tunnel_options_specification=[tunnel, tunnel],
+        )
+        made = self.cloud.create_vpn_connection(request).body.vpn_connection_id
+        self.wait(lambda: self.gateway("vpn-dual").status, "active")
+        return made
+
+    def delete(self, id):
+        self.cloud.delete_vpn_connection(vpc.DeleteVpnConnectionRequest(region_id=REGION, vpn_connection_id=id))
+        self.wait(lambda: self.gateway("vpn-dual").status, "active")
+
     def test_attachment_life(self):
         with refused(self, "VpnConnection.InvalidCreateTunnelOptions", 400):
             self.cloud.create_vpn_attachment(

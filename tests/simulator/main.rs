@@ -6,9 +6,13 @@
 mod command;
 mod connections;
 mod customer_gateways;
+mod devices;
+mod diagnosis;
 mod door;
 mod faults;
 mod in_memory;
+mod limits;
+mod modify;
 mod roles;
 mod seeds;
 mod server;

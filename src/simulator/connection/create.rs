@@ -1,17 +1,46 @@
 //! CreateVpnConnection and CreateVpnAttachment.
 
 use super::parse::{self, Defaults, TunnelOptions};
-use super::{begin, refuse_dry_run};
+use super::{begin, refuse_dry_run, takes};
 use crate::model::Timestamp;
 use crate::simulator::check::{self, TagRule};
+use crate::simulator::device::NO_SA;
 use crate::simulator::objects::{Bgp, Carrier, Connection, Health, Ike, Ipsec, Objects, Pending, Then, Tunnel, VpnGateway};
 use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
+use crate::simulator::switches::EqualSubnets;
 use crate::simulator::{DEFAULT_RESOURCE_GROUP, customer_gateway, vpn_gateway};
 use serde_json::json;
 
-const NO_SA: &str = "ike_sa_not_established";
+/// Both modes on a VPN gateway (cloud/api.md 2.3).
+const COMMON: [&str; 8] = ["VpnGatewayId", "LocalSubnet", "RemoteSubnet", "Name", "EffectImmediately", "AutoConfigRoute", "Tags", "DryRun"];
+const DUAL: [&str; 2] = ["TunnelOptionsSpecification", "EnableTunnelsBgp"];
+const SINGLE: [&str; 8] = [
+    "CustomerGatewayId",
+    "IkeConfig",
+    "IpsecConfig",
+    "BgpConfig",
+    "HealthCheckConfig",
+    "EnableDpd",
+    "EnableNatTraversal",
+    "RemoteCaCertificate",
+];
+/// A dual-tunnel connection for a transit router; AutoConfigRoute and RemoteCaCert are in the schema (cloud/api.md 2.4).
+const ATTACHMENT: [&str; 12] = [
+    "LocalSubnet",
+    "RemoteSubnet",
+    "Name",
+    "NetworkType",
+    "EffectImmediately",
+    "Tags",
+    "ResourceGroupId",
+    "TunnelOptionsSpecification",
+    "EnableTunnelsBgp",
+    "TunnelBandwidth",
+    "AutoConfigRoute",
+    "DryRun",
+];
 
 pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
     let gateway_id = request.required("VpnGatewayId")?;
@@ -22,12 +51,14 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     connection.resource_group.clone_from(&carrier.resource_group);
     if carrier.is_dual() {
         let options = two_tunnels(request, Defaults::Connection)?;
+        takes(request, &[&COMMON[..], &DUAL].concat())?;
         connection.tunnels = tunnels(region.objects(), options, connection.enable_tunnels_bgp)?;
         let addresses = [carrier.internet_ip.clone(), carrier.disaster_recovery_ip.clone().unwrap_or_default()];
         super::assign_addresses(&mut connection, &addresses);
         connection.tunnels.iter_mut().for_each(|tunnel| tunnel.ike.local_id = or(&tunnel.ike.local_id, &tunnel.internet_ip));
         refuse_certificates(&connection, &carrier)?;
     } else {
+        takes(request, &[&COMMON[..], &SINGLE].concat())?;
         single(region.objects(), request, &carrier, &mut connection)?;
     }
     allowed_on(region, &carrier, &connection, now)?;
@@ -36,8 +67,7 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
 
     let until = now + region.switches.gateway_change();
     begin(&mut connection, "provisioning", "updating", Pending { until, then: Then::State("active".to_owned()) });
-    let reply = insert(region, connection, now);
-    let objects = region.change(now);
+    let (reply, objects) = insert(region, connection, now);
     objects.vpn_gateways.iter_mut().filter(|own| own.id == carrier.id).for_each(|own| own.busy_until = Some(until));
     Ok(reply)
 }
@@ -53,11 +83,12 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
     connection.tunnel_bandwidth = one_of(request, "TunnelBandwidth", ["Standard", "Large"])?;
     connection.resource_group = request.filter("ResourceGroupId").unwrap_or(DEFAULT_RESOURCE_GROUP).to_owned();
     let options = two_tunnels(request, Defaults::Attachment)?;
+    takes(request, &[&ATTACHMENT[..], &["RemoteCaCert"]].concat())?;
     connection.tunnels = tunnels(region.objects(), options, connection.enable_tunnels_bgp)?;
     unique_tunnel_cidrs(region.objects(), &connection)?;
     refuse_dry_run(request)?;
     "init".clone_into(&mut connection.state);
-    let mut reply = insert(region, connection, now);
+    let (mut reply, _) = insert(region, connection, now);
     for (field, value) in [("Code", json!("200")), ("Success", json!(true)), ("Message", json!("successful"))] {
         reply[field] = value;
     }
@@ -82,6 +113,7 @@ fn common(request: &Request, now: Timestamp) -> Result<Connection, ApiError> {
         enable_nat_traversal: flag("EnableNatTraversal", true)?,
         enable_tunnels_bgp: flag("EnableTunnelsBgp", false)?,
         ike: Ike::default(),
+        remote_id_given: false,
         ipsec: Ipsec::default(),
         bgp: Bgp::default(),
         health: Health::default(),
@@ -101,9 +133,6 @@ fn common(request: &Request, now: Timestamp) -> Result<Connection, ApiError> {
 }
 
 fn single(objects: &Objects, request: &Request, carrier: &VpnGateway, connection: &mut Connection) -> Result<(), ApiError> {
-    if !request.objects("TunnelOptionsSpecification").is_empty() {
-        return Err(ApiError::illegal("TunnelOptionsSpecification"));
-    }
     let customer = request.required("CustomerGatewayId")?;
     let customer = objects.customer_gateway(customer).ok_or_else(|| ApiError::not_found(customer_gateway::NOT_FOUND))?;
     connection.customer_gateway.clone_from(&customer.id);
@@ -119,6 +148,7 @@ fn single(objects: &Objects, request: &Request, carrier: &VpnGateway, connection
         parse::check_bgp(&connection.bgp)?;
         customer.asn.ok_or_else(|| ApiError::illegal("BgpConfig"))?;
     }
+    connection.remote_id_given = !connection.ike.remote_id.is_empty();
     connection.ike.local_id = or(&connection.ike.local_id, &carrier.internet_ip);
     connection.ike.remote_id = or(&connection.ike.remote_id, &customer.ip);
     refuse_certificates(connection, carrier)
@@ -160,6 +190,7 @@ fn tunnel(objects: &Objects, options: TunnelOptions, index: u8, role: &str, bgp:
         enable_nat_traversal,
         remote_ca,
         bgp: Bgp { enable_bgp: bgp, ..options.bgp },
+        remote_id_given: !ike.remote_id.is_empty(),
         ike: Ike { remote_id: or(&ike.remote_id, &customer.ip), ..ike },
         ipsec,
         internet_ip: String::new(),
@@ -170,15 +201,18 @@ fn tunnel(objects: &Objects, options: TunnelOptions, index: u8, role: &str, bgp:
 }
 
 /// A peer's certificate belongs to SM gateways only.
-fn refuse_certificates(connection: &Connection, carrier: &VpnGateway) -> Result<(), ApiError> {
+pub(super) fn refuse_certificates(connection: &Connection, carrier: &VpnGateway) -> Result<(), ApiError> {
     let given = !connection.remote_ca.is_empty() || connection.tunnels.iter().any(|tunnel| !tunnel.remote_ca.is_empty());
     if given == (carrier.vpn_type == "NationalStandard") { Ok(()) } else { Err(ApiError::illegal("RemoteCaCertificate")) }
 }
 
 /// Unique per VPN gateway, and different between the two tunnels (cloud/api.md 2.6).
-fn unique_tunnel_cidrs(objects: &Objects, connection: &Connection) -> Result<(), ApiError> {
+pub(super) fn unique_tunnel_cidrs(objects: &Objects, connection: &Connection) -> Result<(), ApiError> {
     let own: Vec<&str> = cidrs(connection).collect();
-    let beside = objects.connections.iter().filter(|other| other.vpn_gateway().is_some() && other.carrier == connection.carrier);
+    let beside = objects
+        .connections
+        .iter()
+        .filter(|other| other.vpn_gateway().is_some() && other.carrier == connection.carrier && other.id != connection.id);
     let taken = beside.flat_map(cidrs).any(|cidr| own.contains(&cidr));
     let twice = own.len() == 2 && own[0] == own[1];
     if taken || twice { Err(ApiError::illegal("TunnelCidr")) } else { Ok(()) }
@@ -202,8 +236,9 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
         let tunnels = of.tunnels.iter().map(|tunnel| tunnel.customer_gateway.clone());
         tunnels.chain([of.customer_gateway.clone()]).collect::<Vec<_>>()
     };
+    let any_gateway = region.switches.equal_subnets == EqualSubnets::Refuse;
     let same = |other: &&Connection| {
-        gateways(other) == gateways(connection)
+        (any_gateway || gateways(other) == gateways(connection))
             && (&other.local_subnet, &other.remote_subnet) == (&connection.local_subnet, &connection.remote_subnet)
     };
     if beside.iter().any(same) {
@@ -216,7 +251,7 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
 }
 
 /// Gives it its ids, and a random pre-shared key of 16 characters wherever none was sent.
-fn insert(region: &mut Region, mut connection: Connection, now: Timestamp) -> serde_json::Value {
+fn insert(region: &mut Region, mut connection: Connection, now: Timestamp) -> (serde_json::Value, &mut Objects) {
     connection.id = region.random.id("vco");
     for tunnel in &mut connection.tunnels {
         tunnel.id = region.random.id("tun");
@@ -228,8 +263,9 @@ fn insert(region: &mut Region, mut connection: Connection, now: Timestamp) -> se
         connection.ike.psk = region.random.key(16);
     }
     let reply = json!({"VpnConnectionId": connection.id, "Name": connection.name, "CreateTime": now.as_millisecond()});
-    region.change(now).connections.push(connection);
-    reply
+    let objects = region.change(now);
+    objects.connections.push(connection);
+    (reply, objects)
 }
 
 fn one_of(request: &Request, parameter: &str, values: [&str; 2]) -> Result<String, ApiError> {

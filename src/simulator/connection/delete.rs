@@ -1,8 +1,8 @@
 //! DeleteVpnConnection and DeleteVpnAttachment.
 
-use super::{NOT_FOUND, begin};
+use super::{begin, idle};
 use crate::model::Timestamp;
-use crate::simulator::objects::{Carrier, Connection, Pending, Then};
+use crate::simulator::objects::{Carrier, Pending, Then};
 use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// Asynchronous; keeps its VPN gateway `updating` meanwhile.
 pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
-    let connection = named(region, request)?;
+    let connection = idle(region.objects(), request)?;
     let Carrier::VpnGateway(carrier) = connection.carrier.clone() else {
         return Err(ApiError::illegal("VpnConnectionId"));
     };
@@ -29,7 +29,7 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
 
 /// At once, but only where no transit router holds it.
 pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
-    let connection = named(region, request)?;
+    let connection = idle(region.objects(), request)?;
     match connection.carrier {
         Carrier::VpnGateway(_) => return Err(ApiError::illegal("VpnConnectionId")),
         Carrier::TransitRouter(_) => {
@@ -41,13 +41,4 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
     let id = connection.id.clone();
     region.change(now).connections.retain(|connection| connection.id != id);
     Ok(json!({"Code": "200", "Success": true, "Message": "successful"}))
-}
-
-fn named<'a>(region: &'a Region, request: &Request) -> Result<&'a Connection, ApiError> {
-    let id = request.required("VpnConnectionId")?;
-    let connection = region.objects().connection(id).ok_or_else(|| ApiError::not_found(NOT_FOUND))?;
-    if connection.pending.is_some() {
-        return Err(ApiError::new(400, "VpnConnection.Configuring", "The specified service is configuring."));
-    }
-    Ok(connection)
 }

@@ -3,21 +3,24 @@
 use super::{NOT_FOUND, parse};
 use crate::simulator::check;
 use crate::simulator::customer_gateway::shown_tags;
+use crate::simulator::device::ESTABLISHED;
 use crate::simulator::objects::{Bgp, Carrier, Connection, Health, Ike, Objects, Tunnel};
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
+use crate::simulator::switches::{MaskPsk, Switches};
 use serde_json::{Map, Value, json};
 
-pub fn one(objects: &Objects, request: &Request) -> Reply {
+pub fn one(objects: &Objects, request: &Request, mask: MaskPsk) -> Reply {
     let connection = objects.connection(request.required("VpnConnectionId")?).ok_or_else(|| ApiError::not_found(NOT_FOUND))?;
-    let mut fields = shown(objects, connection);
+    let mut fields = shown(objects, connection, mask);
     fields.insert("ZoneNo".to_owned(), Value::from(connection.zone.as_str()));
     fields.insert("Tags".to_owned(), json!({"Tag": shown_tags(&connection.tags)}));
     Ok(Value::Object(fields))
 }
 
 /// In a list the tags sit under `Tag`, and `VpnBgpConfig` has no `EnableBgp` (cloud/api.md 2.3).
-pub fn list(objects: &Objects, request: &Request, filter_matches_tunnels: bool) -> Reply {
+pub fn list(objects: &Objects, request: &Request, switches: &Switches) -> Reply {
+    let Switches { mask_psk: mask, filter_matches_tunnels, .. } = *switches;
     let page = check::page(request)?;
     let is = |parameter: &str, value: &str| request.filter(parameter).is_none_or(|wanted| wanted == value);
     let uses = |connection: &Connection, gateway: &str| {
@@ -33,7 +36,7 @@ pub fn list(objects: &Objects, request: &Request, filter_matches_tunnels: bool) 
     let found: Vec<_> = objects.connections.iter().filter(wanted).collect();
     let total = found.len();
     let row = |connection: &Connection| {
-        let mut fields = shown(objects, connection);
+        let mut fields = shown(objects, connection, mask);
         fields.insert("Tag".to_owned(), json!({"Tag": shown_tags(&connection.tags)}));
         if let Some(Value::Object(bgp)) = fields.get_mut("VpnBgpConfig") {
             bgp.remove("EnableBgp");
@@ -66,16 +69,15 @@ pub fn attachments(objects: &Objects, request: &Request) -> Reply {
 }
 
 /// What stands in `VpnGatewayId` where there is none (cloud/api.md 2.3).
-const NO_GATEWAY: &str = "vpn-not-exist";
+pub const NO_GATEWAY: &str = "vpn-not-exist";
 
-fn shown(objects: &Objects, connection: &Connection) -> Map<String, Value> {
+/// The bandwidth class of every connection.
+pub const SPEC: &str = "1000M";
+
+fn shown(objects: &Objects, connection: &Connection, mask: MaskPsk) -> Map<String, Value> {
     let (router, router_name) = router_of(objects, connection);
-    let (attach_type, attach_instance) = match &connection.carrier {
-        Carrier::VpnGateway(id) => ("VPNGW", id.as_str()),
-        Carrier::TransitRouter(id) => ("CEN", cen_of(objects, id)),
-        Carrier::Unbound => ("NO_ASSOCIATED", ""),
-    };
-    let tunnels: Vec<_> = connection.tunnels.iter().map(|tunnel| shown_tunnel(objects, tunnel)).collect();
+    let (attach_type, attach_instance) = attached_to(objects, connection);
+    let tunnels: Vec<_> = connection.tunnels.iter().map(|tunnel| shown_tunnel(objects, tunnel, mask)).collect();
     let shown = json!({
         "VpnConnectionId": connection.id, "Name": connection.name, "CreateTime": connection.created.as_millisecond(),
         "VpnGatewayId": connection.vpn_gateway().unwrap_or(NO_GATEWAY), "CustomerGatewayId": connection.customer_gateway,
@@ -85,7 +87,7 @@ fn shown(objects: &Objects, connection: &Connection) -> Map<String, Value> {
         "LocalSubnet": connection.local_subnet, "RemoteSubnet": connection.remote_subnet,
         "EffectImmediately": connection.effect_immediately, "EnableDpd": connection.enable_dpd,
         "EnableNatTraversal": connection.enable_nat_traversal, "EnableTunnelsBgp": connection.enable_tunnels_bgp,
-        "InternetIp": connection.internet_ip, "NetworkType": connection.network_type, "Spec": "1000M",
+        "InternetIp": connection.internet_ip, "NetworkType": connection.network_type, "Spec": SPEC,
         "TunnelBandwidth": connection.tunnel_bandwidth, "RemoteCaCertificate": connection.remote_ca,
         "ResourceGroupId": connection.resource_group, "State": connection.state, "Status": negotiation(connection),
         "VcoHealthCheck": shown_health(&connection.health),
@@ -94,21 +96,30 @@ fn shown(objects: &Objects, connection: &Connection) -> Map<String, Value> {
     if connection.is_dual() {
         fields.insert("TunnelOptionsSpecification".to_owned(), json!({"TunnelOptions": tunnels}));
     } else {
-        fields.insert("IkeConfig".to_owned(), json!(connection.ike));
+        fields.insert("IkeConfig".to_owned(), shown_ike(&connection.ike, mask));
         fields.insert("IpsecConfig".to_owned(), json!(connection.ipsec));
         fields.insert("VpnBgpConfig".to_owned(), shown_bgp(objects, &connection.bgp, &connection.customer_gateway));
     }
     fields
 }
 
+/// Type and id of what it is attached to.
+pub fn attached_to<'a>(objects: &'a Objects, connection: &'a Connection) -> (&'static str, &'a str) {
+    match &connection.carrier {
+        Carrier::VpnGateway(id) => ("VPNGW", id),
+        Carrier::TransitRouter(id) => ("CEN", cen_of(objects, id)),
+        Carrier::Unbound => ("NO_ASSOCIATED", ""),
+    }
+}
+
 /// Of a dual-tunnel connection: the better of its tunnels.
-fn negotiation(connection: &Connection) -> &str {
-    let established = connection.tunnels.iter().find(|tunnel| tunnel.status == "ipsec_sa_established");
+pub fn negotiation(connection: &Connection) -> &str {
+    let established = connection.tunnels.iter().find(|tunnel| tunnel.status == ESTABLISHED);
     established.or(connection.tunnels.first()).map_or(&connection.status, |tunnel| &tunnel.status)
 }
 
 /// Here booleans and numbers are text (cloud/api.md 2.3).
-fn shown_tunnel(objects: &Objects, tunnel: &Tunnel) -> Value {
+fn shown_tunnel(objects: &Objects, tunnel: &Tunnel, mask: MaskPsk) -> Value {
     let mut bgp = json!({});
     if tunnel.bgp.enable_bgp {
         let asn = objects.customer_gateway(&tunnel.customer_gateway).and_then(|gateway| gateway.asn);
@@ -123,7 +134,7 @@ fn shown_tunnel(objects: &Objects, tunnel: &Tunnel) -> Value {
         "EnableDpd": tunnel.enable_dpd.to_string(), "EnableNatTraversal": tunnel.enable_nat_traversal.to_string(),
         "InternetIp": tunnel.internet_ip, "RemoteCaCertificate": tunnel.remote_ca, "ZoneNo": tunnel.zone,
         "State": tunnel.state, "Status": tunnel.status, "TunnelBgpConfig": bgp,
-        "TunnelIkeConfig": with_text(&tunnel.ike, text),
+        "TunnelIkeConfig": with_text(&tunnel.ike, mask, text),
         "TunnelIpsecConfig": {
             "IpsecEncAlg": tunnel.ipsec.ipsec_enc_alg, "IpsecAuthAlg": tunnel.ipsec.ipsec_auth_alg,
             "IpsecPfs": tunnel.ipsec.ipsec_pfs, "IpsecLifetime": text(tunnel.ipsec.ipsec_lifetime),
@@ -131,13 +142,23 @@ fn shown_tunnel(objects: &Objects, tunnel: &Tunnel) -> Value {
     })
 }
 
-fn with_text(ike: &Ike, text: impl Fn(i64) -> String) -> Value {
+pub fn shown_ike(ike: &Ike, mask: MaskPsk) -> Value {
     let mut shown = json!(ike);
+    match mask {
+        MaskPsk::None => {}
+        MaskPsk::Stars => shown["Psk"] = json!("****"),
+        MaskPsk::Empty => shown["Psk"] = json!(""),
+    }
+    shown
+}
+
+fn with_text(ike: &Ike, mask: MaskPsk, text: impl Fn(i64) -> String) -> Value {
+    let mut shown = shown_ike(ike, mask);
     shown["IkeLifetime"] = Value::from(text(ike.ike_lifetime));
     shown
 }
 
-fn shown_bgp(objects: &Objects, bgp: &Bgp, customer_gateway: &str) -> Value {
+pub fn shown_bgp(objects: &Objects, bgp: &Bgp, customer_gateway: &str) -> Value {
     let mut shown = json!({"EnableBgp": bgp.enable_bgp.to_string()});
     if bgp.enable_bgp {
         let peer = objects.customer_gateway(customer_gateway);

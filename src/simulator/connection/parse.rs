@@ -56,12 +56,6 @@ pub fn tunnel(fields: &BTreeMap<String, String>, defaults: Defaults) -> Result<T
 }
 
 fn default_options(defaults: Defaults) -> TunnelOptions {
-    let (mut ike, mut ipsec) = (Ike::default(), Ipsec::default());
-    if defaults == Defaults::Attachment {
-        ike.ike_version = "ikev2".to_owned();
-        ike.ike_auth_alg = "sha1".to_owned();
-        ipsec.ipsec_auth_alg = "sha1".to_owned();
-    }
     TunnelOptions {
         customer_gateway: String::new(),
         role: None,
@@ -70,8 +64,22 @@ fn default_options(defaults: Defaults) -> TunnelOptions {
         enable_nat_traversal: true,
         remote_ca: String::new(),
         bgp: Bgp::default(),
-        ike,
-        ipsec,
+        ike: default_ike(defaults),
+        ipsec: default_ipsec(defaults),
+    }
+}
+
+pub fn default_ike(defaults: Defaults) -> Ike {
+    match defaults {
+        Defaults::Connection => Ike::default(),
+        Defaults::Attachment => Ike { ike_version: "ikev2".to_owned(), ike_auth_alg: "sha1".to_owned(), ..Ike::default() },
+    }
+}
+
+pub fn default_ipsec(defaults: Defaults) -> Ipsec {
+    match defaults {
+        Defaults::Connection => Ipsec::default(),
+        Defaults::Attachment => Ipsec { ipsec_auth_alg: "sha1".to_owned(), ..Ipsec::default() },
     }
 }
 
