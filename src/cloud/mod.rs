@@ -6,6 +6,10 @@
 
 pub mod client;
 pub mod cloud_time;
+pub mod connection_writes;
+pub mod route_writes;
+pub mod router_writes;
+pub mod peer;
 pub mod connections;
 pub mod credentials;
 pub mod customer_gateways;

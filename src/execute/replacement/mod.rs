@@ -28,7 +28,7 @@ pub use step::Notice;
 use self::pace::Pace;
 use super::{ExecuteError, Executor};
 use crate::journal::Record;
-use crate::model::{Asn, Lane, ReplacementOutcome, ReplacementPlan, Snapshot, Stopped};
+use crate::model::{Asn, ReplacementOutcome, ReplacementPlan, Snapshot, Stopped};
 use crate::plan::{Desired, Owner};
 use crate::system::seal::SealKey;
 use jiff::SignedDuration;
@@ -170,10 +170,6 @@ impl Course<'_> {
         self.append(Record::ReplacementEnded { plan: self.plan.id.clone(), outcome, new_gateway, leftover }).map(drop)
     }
 
-    /// A step's own lane, for what the snapshot says of its connection.
-    fn lane_of<'l>(&'l self, step: &str) -> Option<&'l Lane> {
-        self.plan.lanes().find(|lane| lane.steps.iter().any(|planned| planned.id == step))
-    }
 }
 
 /// How a stage ended.
