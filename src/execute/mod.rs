@@ -48,6 +48,8 @@ pub enum ExecuteError {
     AuthKey { path: std::path::PathBuf, why: String },
     #[error("{}", plan::NO_SPACE)]
     NoSpace,
+    #[error("the pre-shared key in {path} cannot be used: {why}")]
+    Psk { path: std::path::PathBuf, why: String },
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error("the snapshot of the open replacement cannot be used: {0}")]

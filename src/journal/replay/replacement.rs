@@ -48,8 +48,8 @@ pub struct StepProgress {
 /// How the last one ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastReplacement {
-    pub plan: String,
-    pub began: Timestamp,
+    /// As it was at its end, without the snapshot.
+    pub progress: Box<ReplacementProgress>,
     pub ended: Timestamp,
     pub outcome: ReplacementOutcome,
     pub new_gateway: Option<String>,
@@ -127,16 +127,16 @@ impl Replacements {
                 open.steps.values_mut().filter(|step| step.proven.is_none()).for_each(|step| step.verifying = None);
             }
             Record::ReplacementEnded { plan, outcome, new_gateway, leftover } => {
-                let open = self.open(plan).map_err(corrupt)?;
+                self.open(plan).map_err(corrupt)?;
+                let Some(mut progress) = self.open.take() else { return Ok(()) };
+                progress.sealed = String::new();
                 self.last = Some(PastReplacement {
-                    plan: plan.clone(),
-                    began: open.began,
+                    progress: Box::new(progress),
                     ended: at,
                     outcome: *outcome,
                     new_gateway: new_gateway.clone(),
                     leftover: leftover.clone(),
                 });
-                self.open = None;
             }
             _ => {}
         }

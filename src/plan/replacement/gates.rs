@@ -179,7 +179,7 @@ fn makeable(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects) ->
 
 fn daily_limit(replacements: &Replacements, most: u32, now: Now) -> Gate {
     let given_up = |plan: &str| {
-        replacements.last.as_ref().is_some_and(|last| last.plan == plan && last.outcome == ReplacementOutcome::Abandoned)
+        replacements.last.as_ref().is_some_and(|last| last.progress.plan.id == plan && last.outcome == ReplacementOutcome::Abandoned)
     };
     let of_today = replacements.begun.iter().filter(|begun| now.wall.duration_since(begun.at) < DAY && !given_up(&begun.plan));
     let count = of_today.count();
