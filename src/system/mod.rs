@@ -11,6 +11,7 @@ pub mod machine;
 pub mod notify;
 #[cfg(test)]
 pub mod scratch;
+pub mod seal;
 pub mod secret_file;
 pub mod signals;
 pub mod space;
