@@ -111,7 +111,7 @@ impl From<ExecuteError> for Failure {
             ExecuteError::AuthKey { .. } => {
                 Failure::new(Exit::Usage, message, "correct the file of `[gateway] bgp_auth_key_file`")
             }
-            ExecuteError::Psk { .. } => Failure::new(Exit::Usage, message, "correct the file of `[[replacement.secret]] psk_file`"),
+            ExecuteError::Psk(error) => Failure::new(Exit::Usage, message, error.remedy()),
             ExecuteError::Seal(error) => Failure::new(Exit::Failed, message, error.remedy()),
             ExecuteError::Snapshot(_) => Failure::new(
                 Exit::Failed,

@@ -2,14 +2,14 @@
 //! `cgwd replace` share.
 
 use super::want::Wanted;
-use super::with_causes;
 use crate::execute::replacement::{Asked, Notice, Present, Replacer, SuppliedKey};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Asn, Op, Order, OrderChoice, Secret, Settings, StrategyChoice};
+use crate::model::{Asn, Op, Order, OrderChoice, Settings, StrategyChoice};
 use crate::plan::replacement::{Evidence, Manner};
 use crate::plan::{Desired, Owner};
 use crate::system::seal::SealKey;
+use crate::system::secret_file;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use std::net::Ipv4Addr;
@@ -87,14 +87,8 @@ fn keys(settings: &Settings) -> Result<Vec<SuppliedKey>, ExecuteError> {
     let mut secrets: Vec<_> = settings.replacement.secrets.iter().collect();
     secrets.sort_by_key(|secret| secret.tunnel.is_some());
     let read = secrets.into_iter().map(|secret| {
-        let text = std::fs::read_to_string(&secret.psk_file)
-            .map(zeroize::Zeroizing::new)
-            .map_err(|error| ExecuteError::Psk { path: secret.psk_file.clone(), why: with_causes(&error) })?;
-        let psk = text.trim_end_matches(['\r', '\n']);
-        if psk.is_empty() {
-            return Err(ExecuteError::Psk { path: secret.psk_file.clone(), why: "it is empty".to_owned() });
-        }
-        Ok(SuppliedKey { connection: secret.connection.clone(), tunnel: secret.tunnel.clone(), psk: Secret::new(psk) })
+        let psk = secret_file::read(&secret.psk_file, crate::facts::names::psk)?;
+        Ok(SuppliedKey { connection: secret.connection.clone(), tunnel: secret.tunnel.clone(), psk })
     });
     read.collect()
 }

@@ -18,6 +18,7 @@ use crate::model::{CustomerGateway, Finding, Inventory, RegistrationPolicy, Secr
 use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Now, Owner, Situation, Step, StepAction};
 use crate::system::clock::Clock;
 use crate::system::seal::SealError;
+use crate::system::secret_file::SecretFileError;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -48,8 +49,8 @@ pub enum ExecuteError {
     AuthKey { path: std::path::PathBuf, why: String },
     #[error("{}", plan::NO_SPACE)]
     NoSpace,
-    #[error("the pre-shared key in {path} cannot be used: {why}")]
-    Psk { path: std::path::PathBuf, why: String },
+    #[error(transparent)]
+    Psk(#[from] SecretFileError),
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error("the snapshot of the open replacement cannot be used: {0}")]

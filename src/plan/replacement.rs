@@ -19,7 +19,7 @@ mod safe_point;
 mod stages;
 mod words;
 
-pub use gates::{Evidence, gates};
+pub use gates::{Evidence, gates, opens_by_itself};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{back_lanes, leaves_nothing_behind};
 pub use safe_point::{Unsafe, what_is_unsafe, what_stays};
@@ -164,6 +164,13 @@ pub fn strategy(connection: &IpsecConnection, recreate: bool, is_ours: impl Fn(&
         (_, true) if recreate => (Strategy::Recreate, "the configuration or the documented order wants it made again"),
         (_, true) => (Strategy::Rebind, "its tunnels can be pointed at another customer gateway in place, one after the other"),
     }
+}
+
+/// Whether a connection is deleted and made again, and not pointed elsewhere in place.
+pub fn is_made_again(connection: &IpsecConnection, subjects: &Subjects, manner: Manner) -> bool {
+    let recreate = manner.recreate || manner.order == Order::Documented;
+    let is_ours = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
+    strategy(connection, recreate, is_ours).0 == Strategy::Recreate
 }
 
 /// Who may be touched at all.

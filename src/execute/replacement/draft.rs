@@ -1,9 +1,8 @@
 //! From what is wanted to a plan with its gates: reads everything, and writes nothing.
 
-use super::Replacer;
 use super::call::creation;
 use crate::cloud::error::CloudError;
-use crate::execute::{ExecuteError, Want};
+use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
     Attachment, ConnectionSnapshot, DestinationRoute, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan, SNAPSHOT_FORMAT, Secret,
     Snapshot,
@@ -54,13 +53,13 @@ impl Draft {
     }
 }
 
-impl Replacer {
+impl Executor {
     /// What replacing would be.
     ///
     /// # Errors
     /// Where anything that hangs on the customer gateway cannot be read: nothing is planned on a part of it.
     pub async fn draft(&self, asked: &Asked) -> Result<Draft, ExecuteError> {
-        let executor = &self.executor;
+        let executor = self;
         let read_at = executor.clock.uptime();
         let inventory = executor.look(&asked.want.desired.region, true).await?;
         let mut decision = executor.decide(&asked.want, &inventory);
@@ -69,7 +68,7 @@ impl Replacer {
             let snapshot = replacement::listed(&subjects, &inventory);
             return Ok(Draft { decision, plan: None, snapshot, subjects, read_at });
         }
-        let mut snapshot = self.snapshot(&subjects, &inventory).await?;
+        let mut snapshot = self.snapshot(&subjects, &inventory, asked.manner).await?;
         supply(&mut snapshot, &asked.keys);
         let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner);
         let mut evidence = asked.evidence.clone();
@@ -89,23 +88,24 @@ impl Replacer {
         decision.steps =
             plan.steps().filter(|step| replacement::is_shown(&step.op)).map(|step| replacement::describe(&plan, &snapshot, step)).collect();
         decision.next = Next::Nothing;
-        if decision.gates.iter().any(|gate| !gate.passed) {
+        if decision.gates.iter().any(|gate| !gate.passed && !replacement::opens_by_itself(gate)) {
             decision.kind = DecisionKind::Blocked;
         }
         Ok(Draft { decision, plan: Some(plan), snapshot, subjects, read_at })
     }
 
-    /// Everything that hangs on the customer gateways, each connection described by itself: the list can leave things out.
-    async fn snapshot(&self, subjects: &Subjects, inventory: &Inventory) -> Result<Snapshot, ExecuteError> {
+    /// Everything that hangs on the customer gateways and would be lost, each connection described by itself: the list can leave things out.
+    async fn snapshot(&self, subjects: &Subjects, inventory: &Inventory, manner: Manner) -> Result<Snapshot, ExecuteError> {
         let region = inventory.region.as_str();
         let mut routes = RoutesOfGateways::default();
         let mut connections = Vec::new();
         let moved: Vec<&IpsecConnection> = inventory.connections.iter().filter(|connection| subjects.moves(connection)).collect();
-        let on_routers = moved.iter().any(|connection| matches!(connection.attachment, Attachment::TransitRouter(_)));
-        let descriptions = if on_routers { self.descriptions(region).await? } else { BTreeMap::new() };
+        let is_made_again = |connection: &IpsecConnection| replacement::is_made_again(connection, subjects, manner);
+        let described = |connection: &&IpsecConnection| is_made_again(connection) && matches!(connection.attachment, Attachment::TransitRouter(_));
+        let descriptions = if moved.iter().any(described) { self.descriptions(region).await? } else { BTreeMap::new() };
         for listed in moved {
             // One that the list still shows and the description does not is gone.
-            let Some((shape, body)) = self.executor.client.whole_connection(region, &listed.id).await? else { continue };
+            let Some((shape, body)) = self.client.whole_connection(region, &listed.id).await? else { continue };
             if !subjects.moves(&shape) {
                 continue;
             }
@@ -120,7 +120,10 @@ impl Replacer {
                 authorizations: Vec::new(),
                 shape,
             };
-            self.dependants(region, &mut connection, &mut routes).await?;
+            // What is pointed elsewhere in place keeps all that hangs on it.
+            if is_made_again(&connection.shape) {
+                self.dependants(region, &mut connection, &mut routes).await?;
+            }
             connections.push(connection);
         }
         Ok(Snapshot {
@@ -134,11 +137,11 @@ impl Replacer {
 
     /// Only what is bound to a transit router has a description, and it can be read there alone (cloud/api.md 1.2).
     async fn descriptions(&self, region: &str) -> Result<BTreeMap<String, String>, CloudError> {
-        self.executor.client.attachment_descriptions(region).await
+        self.client.attachment_descriptions(region).await
     }
 
     async fn dependants(&self, region: &str, connection: &mut ConnectionSnapshot, known: &mut RoutesOfGateways) -> Result<(), ExecuteError> {
-        let client = &self.executor.client;
+        let client = &self.client;
         match connection.shape.attachment.clone() {
             Attachment::VpnGateway(gateway) => {
                 if !known.0.contains_key(&gateway) {
@@ -172,7 +175,7 @@ impl Replacer {
         for connection in made_again(plan, snapshot) {
             let body = &connection.body.0;
             let call = creation(&plan.region, connection, body, &connection.shape.tags, true, &format!("{}-try", plan.id));
-            match self.executor.client.dry_run(&call).await {
+            match self.client.dry_run(&call).await {
                 Ok(()) => {}
                 Err(error) if error.is_already_exist() || error.is_quota() => {}
                 Err(error) => return Err(format!("the cloud would not make {} again: {error}; {}", connection.id, error.remedy)),
