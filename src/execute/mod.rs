@@ -107,7 +107,7 @@ impl Executor {
     pub async fn preview(&self, want: &Want) -> Result<Decision, ExecuteError> {
         let inventory = self.look(&want.desired.region, false).await?;
         let decision = self.decide(want, &inventory);
-        if decision.kind != DecisionKind::Replace {
+        if decision.kind != DecisionKind::Replace && !decision.may_be_half_replaced() {
             return Ok(decision);
         }
         let inventory = self.look(&want.desired.region, true).await?;
@@ -205,6 +205,10 @@ impl Executor {
         Ok(())
     }
 
+    pub fn has_open_replacement(&self) -> bool {
+        self.journal.borrow().progress().replacements.open.is_some()
+    }
+
     /// The configuration named another region when the write was sent.
     fn write_is_open_outside(&self, region: &str) -> bool {
         self.journal.borrow().progress().pending.as_ref().is_some_and(|pending| pending.region != region)
@@ -221,9 +225,9 @@ impl Executor {
 
     async fn settled(&self, want: &Want, decision: Decision, done: Vec<Step>) -> Result<Registration, ExecuteError> {
         self.note_ours(want, &decision, &done)?;
-        let decision = match decision.kind {
-            DecisionKind::Replace => self.decide(want, &self.look(&want.desired.region, true).await?),
-            _ => decision,
+        let decision = match decision.kind == DecisionKind::Replace || decision.may_be_half_replaced() {
+            true => self.decide(want, &self.look(&want.desired.region, true).await?),
+            false => decision,
         };
         let customer_gateway = decision.customer_gateway.clone();
         Ok(Registration { decision, done, customer_gateway, held: None })

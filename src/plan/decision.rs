@@ -1,5 +1,6 @@
 //! The shape of a decision.
 
+use crate::facts::findings::GATEWAY_DUPLICATE;
 use crate::model::{CustomerGateway, Finding, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,11 @@ impl Decision {
             next: Next::Nothing,
             concluded: None,
         }
+    }
+
+    /// Another customer gateway of ours is there: whether connections still use it tells only a list of them.
+    pub fn may_be_half_replaced(&self) -> bool {
+        self.kind == DecisionKind::InSync && self.findings.iter().any(|finding| finding.code == GATEWAY_DUPLICATE)
     }
 
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {

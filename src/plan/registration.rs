@@ -5,7 +5,7 @@ use super::pending::{ABSENT_TWICE, Pending, hold_for_pending, is_wanted, on_the_
 use super::replacement::{Subjects, is_as_wanted};
 use super::{Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Now, Situation, Step, StepAction, replacement};
 use crate::facts::findings;
-use crate::journal::replay::Progress;
+use crate::journal::replay::{Progress, ReplacementProgress};
 use crate::model::{CustomerGateway, Finding, Timestamp};
 use jiff::SignedDuration;
 use std::net::IpAddr;
@@ -29,6 +29,9 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decisio
     let Some(desired) = situation.desired else {
         return Decision::blocked(situation.findings.to_vec(), situation.gates.to_vec());
     };
+    if let Some(open) = &progress.replacements.open {
+        return under_way(situation, open);
+    }
     let mut decision = with_space(decide(situation, desired, progress, now), situation);
     if let Some(pending) = &progress.pending {
         let wanted = is_wanted(pending, &decision, desired, &progress.journal_id);
@@ -43,6 +46,26 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decisio
         decision.next = Next::Nothing;
     }
     decision
+}
+
+/// While a replacement is open, it alone writes. What is left of it is what would be done.
+fn under_way(situation: &Situation<'_>, open: &ReplacementProgress) -> Decision {
+    let subjects = Subjects { old: Vec::new(), new: None, adoptable: None, temporary: None };
+    let nothing_read = replacement::listed(&subjects, situation.inventory);
+    let left = open.plan.steps().filter(|step| replacement::is_shown(&step.op) && !open.is_proven(&step.id));
+    let (done, all) = open.count();
+    let mut gates = situation.gates.to_vec();
+    gates.push(Gate::passed("replacement", format!("replacement {} is open: {done} of {all} steps are done", open.plan.id)));
+    let is_old = |gateway: &&CustomerGateway| open.plan.is_old(&gateway.id);
+    Decision {
+        kind: DecisionKind::Replace,
+        customer_gateway: situation.inventory.customer_gateways.iter().find(is_old).cloned(),
+        steps: left.map(|step| replacement::describe(&open.plan, &nothing_read, step)).collect(),
+        gates,
+        findings: situation.findings.to_vec(),
+        next: Next::Nothing,
+        concluded: None,
+    }
 }
 
 /// A write begins only where its records fit on the disk.

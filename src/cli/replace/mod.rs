@@ -10,6 +10,8 @@ mod progress;
 mod report;
 mod settle;
 
+pub(super) use settle::attested;
+
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::survey::Survey;
