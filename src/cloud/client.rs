@@ -10,7 +10,7 @@ use super::retry::{READ, Tries, WRITE, delay};
 use super::signature::{Signable, sha256_hex};
 use super::transport::{SignedRequest, Transport};
 use super::wire::{FieldError, Parameters};
-use super::write_call::{WriteCall, Written, is_secret};
+use super::write_call::{WriteCall, Written, is_secret, secret_texts};
 use crate::facts::endpoints::Product;
 use crate::model::{CloudSettings, Secret, Timestamp};
 use crate::system::clock::Clock;
@@ -140,7 +140,8 @@ impl Client {
         Ok(self.credentials("credentials").await?.source)
     }
 
-    /// Sends a write: at most three quick tries under one token, each signed anew.
+    /// Sends a write: at most three quick tries under one token, each signed anew. One that does not repeat is sent again
+    /// only while it is certain that nothing happened.
     ///
     /// # Errors
     /// `certainty` is [`Certainty::MayHaveHappened`] where any of the tries may have had its effect; then look before
@@ -161,6 +162,9 @@ impl Client {
             };
             if error.certainty == Certainty::MayHaveHappened {
                 certainty = Certainty::MayHaveHappened;
+            }
+            if certainty == Certainty::MayHaveHappened && !call.repeats {
+                return Err(error);
             }
             match self.wait(&mut tries, &error, false, started.elapsed()) {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -275,8 +279,13 @@ pub(super) fn readable<T>(action: &str, accepted: &Accepted, value: Result<T, Fi
 
 /// Values that the cloud's messages must not repeat into our logs.
 fn secrets_of(call: &Call<'_>, credentials: &Credentials) -> Vec<Secret> {
-    let parameters = call.query.pairs().chain(call.body.pairs()).filter(|(name, _)| is_secret(name)).map(|(_, value)| Secret::new(value));
-    parameters.chain([credentials.access_key_secret.clone()]).chain(credentials.security_token.clone()).collect()
+    let hidden = call.query.pairs().chain(call.body.pairs()).filter(|(name, _)| is_secret(name));
+    let parameters = hidden.flat_map(|(_, value)| secret_texts(value)).map(Secret::new);
+    let mut secrets: Vec<Secret> =
+        parameters.chain([credentials.access_key_secret.clone()]).chain(credentials.security_token.clone()).collect();
+    // One can begin with another; the rest of it must not stay behind.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
+    secrets
 }
 
 fn log(action: &str, result: &Result<Accepted, CloudError>, took: Duration) {
