@@ -25,7 +25,7 @@ pub mod fault;
 mod founding;
 mod in_memory;
 mod lenient;
-pub mod list;
+mod list;
 pub mod objects;
 mod random;
 mod rate;

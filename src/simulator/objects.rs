@@ -1,6 +1,6 @@
 //! What a region holds, as values.
 
-use super::list::List;
+pub use super::list::List;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -203,10 +203,14 @@ impl Region {
     /// The state to change, with the one before kept for stale reads. The end of an earlier call's work is no effect of
     /// the call that happens to come by, so this counts nothing.
     fn alter(&mut self, at: Timestamp) -> &mut Objects {
-        if self.past.len() == PAST {
-            self.past.pop_front();
+        // No read can fall between changes of one instant: the state before the first of them is enough.
+        let same_instant = self.past.back().is_some_and(|past| (past.at, past.reads) == (at, self.reads));
+        if !same_instant {
+            if self.past.len() == PAST {
+                self.past.pop_front();
+            }
+            self.past.push_back(Past { at, reads: self.reads, before: self.objects.clone() });
         }
-        self.past.push_back(Past { at, reads: self.reads, before: self.objects.clone() });
         Rc::make_mut(&mut self.objects)
     }
 
@@ -248,7 +252,7 @@ impl Region {
         }
         let (before, counted) = (self.objects.clone(), self.changes);
         let reply = self.write(request, now);
-        if before == self.objects {
+        if Rc::ptr_eq(&before, &self.objects) || before == self.objects {
             // Writing what was there already is no change.
             self.changes = counted;
         }
