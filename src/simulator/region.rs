@@ -2,7 +2,7 @@
 
 use super::check;
 use super::device::{Device, Devices, Peers};
-use super::objects::{Objects, Pending};
+use super::objects::{Objects, Pending, Then};
 use super::random::Random;
 use super::rate::{self, Rates};
 use super::request::Request;
@@ -196,7 +196,16 @@ impl Region {
             objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
         }
         if attachments {
-            objects.attachments.retain_mut(|attachment| !due(&attachment.pending) || transit_router::finish(attachment));
+            objects.attachments.retain_mut(|attachment| {
+                if !due(&attachment.pending) {
+                    return true;
+                }
+                let then = attachment.pending.take().map(|pending| pending.then);
+                if let Some(Then::State(status)) = &then {
+                    attachment.status = status.clone();
+                }
+                then != Some(Then::Gone)
+            });
         }
     }
 

@@ -72,18 +72,6 @@ pub fn detach(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
     Ok(json!({}))
 }
 
-/// Ends what is under way; whether the attachment still exists.
-pub fn finish(attachment: &mut Attachment) -> bool {
-    match attachment.pending.take().map(|pending| pending.then) {
-        Some(Then::Gone) => false,
-        Some(Then::State(status)) => {
-            attachment.status = status;
-            true
-        }
-        None => true,
-    }
-}
-
 /// Wrong parameters are answered with no list at all, not with an error (cloud/api.md 4.1).
 pub fn list_attachments(objects: &Objects, request: &Request, region: &str, account: &str) -> Reply {
     let is = |parameter: &str, value: &str| request.filter(parameter).is_none_or(|wanted| wanted == value);

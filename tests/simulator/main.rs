@@ -26,6 +26,8 @@ use std::time::Duration;
 
 const REGION: &str = "cn-hangzhou";
 
+type Parameters<'a> = Vec<(&'a str, &'a str)>;
+
 fn start() -> Timestamp {
     "2025-01-02T03:04:05Z".parse().unwrap()
 }
