@@ -1,5 +1,8 @@
 //! What a region holds, as values.
 
+pub use super::routes::entry::{Learnt, RouteEntry, RouteKind};
+pub use super::transit_router::grant::Authorization;
+pub use super::transit_router::link::{Link, LinkKind};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,6 +17,10 @@ pub struct Objects {
     pub connections: Vec<Connection>,
     pub transit_routers: Vec<TransitRouter>,
     pub attachments: Vec<Attachment>,
+    pub routes: Vec<RouteEntry>,
+    /// Associations and propagations of attachments.
+    pub links: Vec<Link>,
+    pub authorizations: Vec<Authorization>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -199,6 +206,7 @@ pub struct TransitRouter {
     pub id: String,
     pub cen: String,
     pub name: String,
+    /// Empty where it has none, and then binds nothing.
     pub cidr: String,
     pub route_tables: Vec<RouteTable>,
 }
@@ -207,6 +215,7 @@ pub struct TransitRouter {
 pub struct RouteTable {
     pub id: String,
     pub name: String,
+    pub description: String,
     /// `System` or `Custom`.
     pub kind: String,
     pub created: Timestamp,
@@ -222,6 +231,8 @@ pub struct Attachment {
     pub cen: String,
     pub connection: String,
     pub auto_publish: bool,
+    /// `PayByCenOwner` or `PayByResourceOwner`.
+    pub order_type: String,
     pub zones: Vec<String>,
     pub created: Timestamp,
     pub tags: Tags,

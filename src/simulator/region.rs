@@ -1,13 +1,13 @@
 //! One region: its objects, their past (for stale reads), its memory of tokens, and the calls it answers.
 
 use super::check;
-use super::objects::{Objects, Pending, Then};
+use super::objects::{Objects, Pending};
 use super::random::Random;
 use super::request::Request;
 use super::response::{ApiError, Reply, Response};
 use super::switches::{Quota, Switches};
 use super::tokens::Tokens;
-use super::{api, connection, customer_gateway, fault::Lag, tags, transit_router, vpn_gateway};
+use super::{api, connection, customer_gateway, fault::Lag, pending, routes, tags, transit_router, vpn_gateway};
 use crate::model::Timestamp;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -84,10 +84,14 @@ impl Region {
     /// To change anything the way an operator would, behind the caller's back. Stale reads take note of it.
     pub fn change(&mut self, now: Timestamp) -> &mut Objects {
         self.changes += 1;
-        if self.past.len() == PAST {
-            self.past.pop_front();
+        // No read can fall between changes of one instant: the state before the first of them is enough.
+        let same_instant = self.past.back().is_some_and(|past| (past.at, past.reads) == (now, self.reads));
+        if !same_instant {
+            if self.past.len() == PAST {
+                self.past.pop_front();
+            }
+            self.past.push_back(Past { at: now, reads: self.reads, before: self.objects.clone() });
         }
-        self.past.push_back(Past { at: now, reads: self.reads, before: self.objects.clone() });
         Rc::make_mut(&mut self.objects)
     }
 
@@ -103,25 +107,22 @@ impl Region {
 
     /// Ends what is due.
     pub fn settle(&mut self, now: Timestamp) {
-        let due = |pending: &Option<Pending>| pending.as_ref().is_some_and(|pending| pending.until <= now);
-        let connections = self.objects.connections.iter().any(|connection| due(&connection.pending));
-        let attachments = self.objects.attachments.iter().any(|attachment| due(&attachment.pending));
-        if !connections && !attachments {
+        let due = |pending: &Option<Pending>| pending::is_due(pending.as_ref(), now);
+        let Objects { connections, attachments, routes, links, .. } = &*self.objects;
+        let any = connections.iter().any(|own| due(&own.pending)) || attachments.iter().any(|own| due(&own.pending));
+        if !any && !routes.iter().any(|own| due(&own.pending)) && !links.iter().any(|own| due(&own.pending)) {
             return;
         }
-        let counted = self.changes;
+        let (counted, dangling) = (self.changes, self.switches.dangling_routes);
         let objects = self.change(now);
+        let before = objects.connections.len();
         objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
-        objects.attachments.retain_mut(|attachment| {
-            if !due(&attachment.pending) {
-                return true;
-            }
-            let then = attachment.pending.take().map(|pending| pending.then);
-            if let Some(Then::State(status)) = &then {
-                attachment.status = status.clone();
-            }
-            then != Some(Then::Gone)
-        });
+        objects.attachments.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, now));
+        objects.routes.retain_mut(|own| pending::finish(&mut own.state, &mut own.pending, now));
+        objects.links.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, now));
+        if objects.connections.len() < before {
+            connection::delete::outlive(objects, dangling);
+        }
         // The end of an earlier call's work is no effect of the call that happens to come by.
         self.changes = counted;
     }
@@ -138,9 +139,9 @@ impl Region {
             "DescribeVpnConnections" => connection::describe::list(&seen, request, self.switches.filter_matches_tunnels),
             "DescribeVpnAttachments" => connection::describe::attachments(&seen, request),
             "ListTagResources" => tags::list(&seen, request),
-            "ListTransitRouterVpnAttachments" => transit_router::list_attachments(&seen, request, &self.id, &self.account),
-            "ListTransitRouterRouteTables" => transit_router::list_route_tables(&seen, request, &self.id),
-            action => Err(ApiError::no_such_api(action)),
+            action => routes::read(&seen, request)
+                .or_else(|| transit_router::read(&seen, request, &self.id, &self.account))
+                .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }
 
@@ -161,7 +162,7 @@ impl Region {
         }
         let (before, counted) = (self.objects.clone(), self.changes);
         let reply = self.write(request, now);
-        if before == self.objects {
+        if Rc::ptr_eq(&before, &self.objects) || before == self.objects {
             // Writing what was there already is no change.
             self.changes = counted;
         }
@@ -184,9 +185,9 @@ impl Region {
             "TagResources" => tags::tag(self, request, now),
             "UnTagResources" => tags::untag(self, request, now),
             "MoveVpnResourceGroup" => tags::move_resource_group(self, request, now),
-            "CreateTransitRouterVpnAttachment" => transit_router::attach(self, request, now),
-            "DeleteTransitRouterVpnAttachment" => transit_router::detach(self, request, now),
-            action => Err(ApiError::no_such_api(action)),
+            action => routes::write(self, request, now)
+                .or_else(|| transit_router::write(self, request, now))
+                .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }
 }

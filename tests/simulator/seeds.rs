@@ -18,7 +18,11 @@ fn the_printed_seed_is_valid_and_shows_every_kind() {
 /// Every key that the format has is in the example: a key added to the format and not to it is noticed here.
 #[test]
 fn the_printed_seed_shows_every_key() {
-    let source = include_str!("../../src/simulator/seed.rs");
+    let source = concat!(
+        include_str!("../../src/simulator/seed.rs"),
+        include_str!("../../src/simulator/routes/seed.rs"),
+        include_str!("../../src/simulator/transit_router/seed.rs")
+    );
     let fields = source.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": ")).map(|(name, _)| name);
     let pascal = |name: &str| name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect::<String>();
     let fields: BTreeSet<_> = fields.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')).map(pascal).collect();
