@@ -41,11 +41,6 @@ const NEW_DUAL: [(&str, &str); 5] = [
     ("TunnelOptionsSpecification.2.CustomerGatewayId", "cgw-2"),
 ];
 
-fn with<'a>(base: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let kept = base.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-    kept.chain(changes).copied().collect()
-}
-
 fn connect(changes: &[(&str, &str)], base: &[(&str, &str)]) -> Response {
     ask(&mut cloud(ALL), start(), "CreateVpnConnection", &with(base, changes))
 }

@@ -3,17 +3,24 @@
 #![allow(clippy::disallowed_methods, reason = "a test program starts processes and writes files as it likes")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authorizations;
+mod automatic_routes;
 mod command;
+mod connection_routes;
 mod connections;
 mod customer_gateways;
+mod dangling_routes;
+mod destination_routes;
 mod door;
 mod faults;
 mod in_memory;
+mod policy_routes;
 mod roles;
 mod seeds;
 mod server;
 mod tags;
 mod tokens;
+mod transit_routers;
 mod vectors;
 
 use cgwd::model::Timestamp;
@@ -55,6 +62,12 @@ fn succeed(cloud: &mut Cloud, now: Timestamp, action: &str, parameters: &[(&str,
     let response = ask(cloud, now, action, parameters);
     assert!(response.is_success(), "{action}: {response:?}");
     response
+}
+
+/// These parameters, changed.
+fn with<'a>(base: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let kept = base.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+    kept.chain(changes).copied().collect()
 }
 
 fn create(cloud: &mut Cloud, ip: &str) -> String {
