@@ -106,6 +106,14 @@ fn twenty_destination_routes_per_gateway() {
 }
 
 #[test]
+fn the_quota_of_the_seed_counts() {
+    let mut cloud = cloud(&ALL.replacen('{', r#"{"Quota": {"DestinationRoutesPerVpnGateway": 1}, "#, 1));
+    succeed(&mut cloud, at(0), "CreateVpnRouteEntry", &NEW);
+    let second = with(&NEW, &[("RouteDest", "192.168.2.0/24")]);
+    assert_eq!(ask(&mut cloud, at(1000), "CreateVpnRouteEntry", &second).code(), "Resource.QuotaFull");
+}
+
+#[test]
 fn routes_are_told_in_pages_and_by_type() {
     let mut cloud = cloud(&format!(
         r#"{}, "VpnRouteEntries": [

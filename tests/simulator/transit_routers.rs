@@ -74,6 +74,14 @@ fn one_association_at_most() {
 }
 
 #[test]
+fn ties_take_as_long_as_the_switch_says() {
+    let mut cloud = cloud_with(r#""CheckSignatures": false, "RouteTableChangeMs": 5000"#, REGIONS);
+    done(&mut cloud, at(0), ASSOCIATE, &to("vtb-1"));
+    assert_eq!(associations(&mut cloud, at(4999)), ["vtb-1 Associating"]);
+    assert_eq!(associations(&mut cloud, at(5000)), ["vtb-1 Active"]);
+}
+
+#[test]
 fn propagations_to_several_tables() {
     let mut cloud = cloud(REGIONS);
     done(&mut cloud, at(0), ENABLE, &to("vtb-1"));
