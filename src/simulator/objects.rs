@@ -1,5 +1,6 @@
 //! What a region holds, as values.
 
+pub use super::list::List;
 pub use super::routes::entry::{Learnt, RouteEntry, RouteKind};
 pub use super::transit_router::grant::Authorization;
 pub use super::transit_router::link::{Link, LinkKind};
@@ -12,15 +13,15 @@ pub type Tags = BTreeMap<String, String>;
 /// Everything in a region that calls can read and change. Lists keep the order of creation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Objects {
-    pub customer_gateways: Vec<CustomerGateway>,
-    pub vpn_gateways: Vec<VpnGateway>,
-    pub connections: Vec<Connection>,
-    pub transit_routers: Vec<TransitRouter>,
-    pub attachments: Vec<Attachment>,
-    pub routes: Vec<RouteEntry>,
+    pub customer_gateways: List<CustomerGateway>,
+    pub vpn_gateways: List<VpnGateway>,
+    pub connections: List<Connection>,
+    pub transit_routers: List<TransitRouter>,
+    pub attachments: List<Attachment>,
+    pub routes: List<RouteEntry>,
     /// Associations and propagations of attachments.
-    pub links: Vec<Link>,
-    pub authorizations: Vec<Authorization>,
+    pub links: List<Link>,
+    pub authorizations: List<Authorization>,
 }
 
 #[derive(Clone, PartialEq)]

@@ -109,19 +109,30 @@ impl Region {
     pub fn settle(&mut self, now: Timestamp) {
         let due = |pending: &Option<Pending>| pending::is_due(pending.as_ref(), now);
         let Objects { connections, attachments, routes, links, .. } = &*self.objects;
-        let any = connections.iter().any(|own| due(&own.pending)) || attachments.iter().any(|own| due(&own.pending));
-        if !any && !routes.iter().any(|own| due(&own.pending)) && !links.iter().any(|own| due(&own.pending)) {
+        let connections = connections.iter().any(|own| due(&own.pending));
+        let attachments = attachments.iter().any(|own| due(&own.pending));
+        let routes = routes.iter().any(|own| due(&own.pending));
+        let links = links.iter().any(|own| due(&own.pending));
+        if !(connections || attachments || routes || links) {
             return;
         }
         let (counted, dangling) = (self.changes, self.switches.dangling_routes);
         let objects = self.change(now);
-        let before = objects.connections.len();
-        objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
-        objects.attachments.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, now));
-        objects.routes.retain_mut(|own| pending::finish(&mut own.state, &mut own.pending, now));
-        objects.links.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, now));
-        if objects.connections.len() < before {
-            connection::delete::outlive(objects, dangling);
+        if attachments {
+            objects.attachments.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, now));
+        }
+        if routes {
+            objects.routes.retain_mut(|own| pending::finish(&mut own.state, &mut own.pending, now));
+        }
+        if links {
+            objects.links.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, now));
+        }
+        if connections {
+            let before = objects.connections.len();
+            objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
+            if objects.connections.len() < before {
+                connection::delete::outlive(objects, dangling);
+            }
         }
         // The end of an earlier call's work is no effect of the call that happens to come by.
         self.changes = counted;

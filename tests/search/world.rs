@@ -86,7 +86,7 @@ impl World {
         let adoptable = schedule.topology.holds == Holds::Unmarked;
         let objects = cloud.borrow().region(REGION).expect("the region is seeded").objects().clone();
         let strangers = objects.customer_gateways.into_iter().filter(|gateway| !(adoptable && gateway.id == "cgw-hand")).collect();
-        let connections = RefCell::new(objects.connections);
+        let connections = RefCell::new(objects.connections.to_vec());
         World { schedule: schedule.clone(), cloud, clock, state, wire, strangers, connections }
     }
 

@@ -52,8 +52,8 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
 /// What is left of its surroundings once a connection is gone.
 pub fn outlive(objects: &mut Objects, dangling: DanglingRoutes) {
     routes::outlive(objects, dangling);
-    let connections = &objects.connections;
-    objects.authorizations.retain(|own| connections.iter().any(|connection| connection.id == own.connection));
+    let Objects { connections, authorizations, .. } = objects;
+    authorizations.retain(|own| connections.iter().any(|connection| connection.id == own.connection));
 }
 
 fn named<'a>(region: &'a Region, request: &Request) -> Result<&'a Connection, ApiError> {

@@ -14,16 +14,21 @@ use crate::simulator::response::ApiError;
 pub fn room(region: &Region, connection: &Connection) -> Result<(), ApiError> {
     let Some(gateway) = connection.vpn_gateway() else { return Ok(()) };
     let policies = region.objects().routes.iter().filter(|entry| entry.is_policy_on(gateway)).count();
-    let wanted = routes_of(connection, connection.created).count();
-    if policies + wanted <= region.quota.policy_routes_per_vpn_gateway { Ok(()) } else { Err(policies_full()) }
+    let added = missing(region.objects(), connection, connection.created).count();
+    if policies + added <= region.quota.policy_routes_per_vpn_gateway { Ok(()) } else { Err(policies_full()) }
 }
 
 /// Adds what is missing of this connection's own routes.
 pub fn add(objects: &mut Objects, connection: &str, now: Timestamp) {
     let Some(connection) = objects.connection(connection) else { return };
-    let missing = |wanted: &RouteEntry| !objects.routes.iter().any(|entry| entry.clashes_with(wanted));
-    let missing: Vec<_> = routes_of(connection, now).filter(missing).collect();
-    objects.routes.extend(missing);
+    let missing: Vec<_> = missing(objects, connection, now).collect();
+    if !missing.is_empty() {
+        objects.routes.extend(missing);
+    }
+}
+
+fn missing<'a>(objects: &'a Objects, connection: &'a Connection, now: Timestamp) -> impl Iterator<Item = RouteEntry> + 'a {
+    routes_of(connection, now).filter(|wanted| !objects.routes.iter().any(|entry| entry.clashes_with(wanted)))
 }
 
 /// On a VPN gateway a policy route for each pair of subnets, on a transit router a route to each subnet of the customer.

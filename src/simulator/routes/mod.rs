@@ -63,9 +63,10 @@ pub fn may_be_orphaned(region: &Region, connection: &str) -> Result<(), ApiError
 
 /// What is left of the routes once connections are gone.
 pub fn outlive(objects: &mut Objects, dangling: DanglingRoutes) {
-    if dangling != DanglingRoutes::Kept {
-        let connections = &objects.connections;
-        objects.routes.retain(|entry| connections.iter().any(|connection| connection.id == entry.next_hop));
+    let Objects { connections, routes, .. } = objects;
+    let leads_on = |entry: &RouteEntry| connections.iter().any(|connection| connection.id == entry.next_hop);
+    if dangling != DanglingRoutes::Kept && !routes.iter().all(leads_on) {
+        routes.retain(leads_on);
     }
 }
 

@@ -21,21 +21,22 @@ pub fn publish(region: &mut Region, request: &Request, now: Timestamp) -> Reply 
         _ => return Err(ApiError::illegal("RouteType")),
     };
     let gateway = gateway::named(region.objects(), request)?;
-    let is_meant = |entry: &RouteEntry| {
-        let lies_there = if policies { entry.is_policy_on(&gateway.id) } else { entry.is_destination_on(&gateway.id) };
-        lies_there && entry.destination == destination && entry.next_hop == next_hop
+    let lies_there = |entry: &RouteEntry, policy: bool| {
+        let on_gateway = if policy { entry.is_policy_on(&gateway.id) } else { entry.is_destination_on(&gateway.id) };
+        on_gateway && entry.destination == destination
     };
-    let goes_along = |entry: &RouteEntry| !publish && policies && entry.is_destination_on(&gateway.id) && entry.destination == destination;
-    let meant: Vec<bool> = region.objects().routes.iter().map(is_meant).collect();
-    if !meant.contains(&true) {
+    let is_meant = |entry: &RouteEntry| lies_there(entry, policies) && entry.next_hop == next_hop;
+    let goes_along = |entry: &RouteEntry| !publish && policies && lies_there(entry, false);
+    if !region.objects().routes.iter().any(is_meant) {
         return Err(rules::not_found());
     }
     vpn_gateway::changeable(gateway, now)?;
-    let changed: Vec<bool> = region.objects().routes.iter().zip(meant).map(|(entry, meant)| meant || goes_along(entry)).collect();
+    let all = region.objects().routes.iter().enumerate();
+    let changed: Vec<usize> = all.filter(|(_, entry)| is_meant(entry) || goes_along(entry)).map(|(place, _)| place).collect();
     let (gateway, until) = (gateway.id.clone(), now + region.switches.gateway_change());
     let objects = region.change(now);
-    for (entry, _) in objects.routes.iter_mut().zip(changed).filter(|(_, changed)| *changed) {
-        entry.pending = Some(Pending { until, then: Then::State(state(publish).to_owned()) });
+    for place in changed {
+        objects.routes[place].pending = Some(Pending { until, then: Then::State(state(publish).to_owned()) });
     }
     vpn_gateway::occupy(objects, &gateway, until);
     Ok(json!({}))

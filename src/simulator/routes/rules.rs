@@ -10,12 +10,17 @@ use crate::simulator::response::ApiError;
 
 /// The route that a Create call asks for; it is made until then.
 pub fn asked(request: &Request, kind: RouteKind, published: bool, now: Timestamp, until: Timestamp) -> Result<RouteEntry, ApiError> {
+    // Free text for a connection's route, a label for a gateway's.
+    let description = match &kind {
+        RouteKind::Connection => request.text("Description").map(str::to_owned),
+        RouteKind::Destination { .. } | RouteKind::Policy { .. } => check::label(request, "Description")?,
+    };
     Ok(RouteEntry {
         kind,
         destination: destination(request)?,
         next_hop: request.required("NextHop")?.to_owned(),
         weight: weight(request, "Weight")?,
-        description: check::label(request, "Description")?.unwrap_or_default(),
+        description: description.unwrap_or_default(),
         overlay_mode: overlay_mode(request)?.to_owned(),
         state: NORMAL.to_owned(),
         pending: Some(Pending { until, then: Then::State(state(published).to_owned()) }),

@@ -103,7 +103,9 @@ pub fn delete(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
         attachment.status = "Detaching".to_owned();
         attachment.pending = Some(Pending { until, then: Then::Gone });
     }
-    objects.links.iter_mut().filter(|link| link.attachment == id).for_each(|link| link.dissolve(until));
+    if objects.links.iter().any(|link| link.attachment == id) {
+        objects.links.iter_mut().filter(|link| link.attachment == id).for_each(|link| link.dissolve(until));
+    }
     for bound in objects.connections.iter_mut().filter(|connection| connection.id == vpn) {
         connection::begin(bound, "detaching", "updating", Pending { until, then: Then::State("init".to_owned()) });
     }
