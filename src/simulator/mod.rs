@@ -24,7 +24,7 @@ pub mod fault;
 mod founding;
 mod in_memory;
 mod lenient;
-mod list;
+pub mod list;
 pub mod objects;
 mod pending;
 mod random;

@@ -1,6 +1,6 @@
 //! What a region holds, as values.
 
-pub use super::list::List;
+use super::list::List;
 pub use super::routes::entry::{Learnt, RouteEntry, RouteKind};
 pub use super::transit_router::grant::Authorization;
 pub use super::transit_router::link::{Link, LinkKind};

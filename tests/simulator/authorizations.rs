@@ -1,4 +1,4 @@
-use crate::connections::ALL;
+use crate::connections::{ALL, with};
 use crate::*;
 
 const GRANT: [(&str, &str); 4] =

@@ -1,4 +1,4 @@
-use crate::connections::ALL;
+use crate::connections::{ALL, with};
 use crate::*;
 
 const NEW: [(&str, &str); 4] = [

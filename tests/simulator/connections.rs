@@ -30,16 +30,21 @@ pub const ALL: &str = r#""cn-hangzhou": {
     ]
 }"#;
 
-const NEW_SINGLE: [(&str, &str); 4] =
+pub const NEW_SINGLE: [(&str, &str); 4] =
     [("VpnGatewayId", "vpn-single"), ("CustomerGatewayId", "cgw-1"), ("LocalSubnet", "10.0.0.0/16"), ("RemoteSubnet", "192.168.0.0/16")];
 
-const NEW_DUAL: [(&str, &str); 5] = [
+pub const NEW_DUAL: [(&str, &str); 5] = [
     ("VpnGatewayId", "vpn-dual"),
     ("LocalSubnet", "10.0.0.0/16"),
     ("RemoteSubnet", "192.168.0.0/16"),
     ("TunnelOptionsSpecification.1.CustomerGatewayId", "cgw-1"),
     ("TunnelOptionsSpecification.2.CustomerGatewayId", "cgw-2"),
 ];
+
+pub fn with<'a>(base: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let kept = base.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+    kept.chain(changes).copied().collect()
+}
 
 fn connect(changes: &[(&str, &str)], base: &[(&str, &str)]) -> Response {
     ask(&mut cloud(ALL), start(), "CreateVpnConnection", &with(base, changes))

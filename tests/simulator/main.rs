@@ -64,12 +64,6 @@ fn succeed(cloud: &mut Cloud, now: Timestamp, action: &str, parameters: &[(&str,
     response
 }
 
-/// These parameters, changed.
-fn with<'a>(base: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let kept = base.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-    kept.chain(changes).copied().collect()
-}
-
 fn create(cloud: &mut Cloud, ip: &str) -> String {
     text(&succeed(cloud, start(), "CreateCustomerGateway", &[("IpAddress", ip)]), "CustomerGatewayId")
 }

@@ -1,4 +1,4 @@
-use crate::connections::ALL;
+use crate::connections::{ALL, with};
 use crate::destination_routes::NEW;
 use crate::*;
 use serde_json::Value;

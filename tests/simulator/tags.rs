@@ -1,3 +1,4 @@
+use crate::connections::with;
 use crate::*;
 
 fn tags_of(cloud: &mut Cloud, kind: &str, id: &str) -> String {

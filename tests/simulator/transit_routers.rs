@@ -1,3 +1,4 @@
+use crate::connections::with;
 use crate::*;
 use serde_json::Value;
 
