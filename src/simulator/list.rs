@@ -52,6 +52,18 @@ impl<T: fmt::Debug> fmt::Debug for List<T> {
     }
 }
 
+impl<T> From<Vec<T>> for List<T> {
+    fn from(elements: Vec<T>) -> List<T> {
+        List(Rc::new(elements))
+    }
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> List<T> {
+        List::from(elements.into_iter().collect::<Vec<_>>())
+    }
+}
+
 impl<T: Clone> IntoIterator for List<T> {
     type Item = T;
     type IntoIter = std::vec::IntoIter<T>;

@@ -2,14 +2,14 @@
 
 use super::check;
 use super::device::{Device, Devices, Peers};
-use super::objects::{Objects, Pending, Then};
+use super::objects::{Objects, Pending};
 use super::random::Random;
 use super::rate::{self, Rates};
 use super::request::Request;
 use super::response::{ApiError, Reply, Response};
 use super::switches::{Quota, RateLimits, Switches};
 use super::tokens::Tokens;
-use super::{api, connection, customer_gateway, fault::Lag, tags, transit_router, vpn_gateway};
+use super::{api, connection, customer_gateway, fault::Lag, pending, routes, tags, transit_router, vpn_gateway};
 use crate::model::Timestamp;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -179,33 +179,40 @@ impl Region {
     }
 
     fn next_event(&self) -> Option<Timestamp> {
-        let connections = self.objects.connections.iter().filter_map(|own| own.pending.as_ref());
-        let attachments = self.objects.attachments.iter().filter_map(|own| own.pending.as_ref());
-        connections.chain(attachments).map(|pending| pending.until).chain(self.peers.next(self.switches.negotiation())).min()
+        let Objects { connections, attachments, routes, links, .. } = &*self.objects;
+        let pendings = connections.iter().map(|own| &own.pending).chain(attachments.iter().map(|own| &own.pending));
+        let pendings = pendings.chain(routes.iter().map(|own| &own.pending)).chain(links.iter().map(|own| &own.pending));
+        let ends = pendings.flatten().map(|pending| pending.until);
+        ends.chain(self.peers.next(self.switches.negotiation())).min()
     }
 
     fn end_changes(&mut self, at: Timestamp) {
-        let due = |pending: &Option<Pending>| pending.as_ref().is_some_and(|pending| pending.until <= at);
-        let connections = self.objects.connections.iter().any(|connection| due(&connection.pending));
-        let attachments = self.objects.attachments.iter().any(|attachment| due(&attachment.pending));
-        if !connections && !attachments {
+        let due = |pending: &Option<Pending>| pending::is_due(pending.as_ref(), at);
+        let Objects { connections, attachments, routes, links, .. } = &*self.objects;
+        let connections = connections.iter().any(|own| due(&own.pending));
+        let attachments = attachments.iter().any(|own| due(&own.pending));
+        let routes = routes.iter().any(|own| due(&own.pending));
+        let links = links.iter().any(|own| due(&own.pending));
+        if !(connections || attachments || routes || links) {
             return;
         }
+        let dangling = self.switches.dangling_routes;
         let objects = self.alter(at);
-        if connections {
-            objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
-        }
         if attachments {
-            objects.attachments.retain_mut(|attachment| {
-                if !due(&attachment.pending) {
-                    return true;
-                }
-                let then = attachment.pending.take().map(|pending| pending.then);
-                if let Some(Then::State(status)) = &then {
-                    attachment.status = status.clone();
-                }
-                then != Some(Then::Gone)
-            });
+            objects.attachments.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, at));
+        }
+        if routes {
+            objects.routes.retain_mut(|own| pending::finish(&mut own.state, &mut own.pending, at));
+        }
+        if links {
+            objects.links.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, at));
+        }
+        if connections {
+            let before = objects.connections.len();
+            objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
+            if objects.connections.len() < before {
+                connection::delete::outlive(objects, dangling);
+            }
         }
     }
 
@@ -238,9 +245,9 @@ impl Region {
             "DiagnoseVpnConnections" => connection::diagnose::diagnose(&seen, &self.peers, request),
             "DownloadVpnConnectionConfig" => connection::download::config(&seen, request),
             "ListTagResources" => tags::list(&seen, request),
-            "ListTransitRouterVpnAttachments" => transit_router::list_attachments(&seen, request, &self.id, &self.account),
-            "ListTransitRouterRouteTables" => transit_router::list_route_tables(&seen, request, &self.id),
-            action => Err(ApiError::no_such_api(action)),
+            action => routes::read(&seen, request)
+                .or_else(|| transit_router::read(&seen, request, &self.id, &self.account))
+                .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }
 
@@ -287,9 +294,9 @@ impl Region {
             "TagResources" => tags::tag(self, request, now),
             "UnTagResources" => tags::untag(self, request, now),
             "MoveVpnResourceGroup" => tags::move_resource_group(self, request, now),
-            "CreateTransitRouterVpnAttachment" => transit_router::attach(self, request, now),
-            "DeleteTransitRouterVpnAttachment" => transit_router::detach(self, request, now),
-            action => Err(ApiError::no_such_api(action)),
+            action => routes::write(self, request, now)
+                .or_else(|| transit_router::write(self, request, now))
+                .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }
 }
