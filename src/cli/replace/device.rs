@@ -47,7 +47,8 @@ fn swanctl(id: &str, tunnel: &PeerTunnel, configuration: &PeerConfiguration, pla
         configuration.remote_subnet, configuration.local_subnet
     );
     text += "    }\n  }\n";
-    let _ = writeln!(text, "  secrets {{ ike-{name} {{ id = {}; secret = <the pre-shared key that it has: unchanged> }} }}", tunnel.local_id);
+    let _ =
+        writeln!(text, "  secrets {{ ike-{name} {{ id = {}; secret = <the pre-shared key that it has: unchanged> }} }}", tunnel.local_id);
     text
 }
 
