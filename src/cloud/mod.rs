@@ -22,6 +22,8 @@ mod resolve;
 pub mod retry;
 pub mod route_writes;
 pub mod router_writes;
+pub mod routers;
+pub mod routes;
 pub mod signature;
 pub mod transport;
 pub mod wire;
