@@ -78,7 +78,7 @@ fn all_problems_are_told_at_once() {
 
 #[test]
 fn what_a_later_version_knows_is_refused_by_name() {
-    for (rest, words) in [("[http]\nlisten = \"127.0.0.1:9817\"", "http"), ("[replacement]\npolicy = \"auto\"", "auto")] {
+    for (rest, words) in [("[http]\nlisten = \"127.0.0.1:9817\"", "http"), ("[alerts]\ncommand = \"/bin/true\"", "alerts")] {
         let device = device().with(|device| device.rest = rest.into());
         let output = device.cgwd(&["config", "check"]);
         output.expect(2);

@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::closed_port::ClosedPort;
 use common::device::{ADDRESS, Device, alerts, findings, has_finding, plan_shape, shape, writes};
 use common::simulated::{CGWD, REGION, Sim, tag};
 use serde_json::{Value, json};
@@ -369,8 +370,8 @@ fn forbidden_is_never_not_found() {
 
 #[test]
 fn a_cloud_that_is_down_is_a_failure_and_writes_nothing() {
-    let port = common::simulated::free_port();
-    let device = Device::at(&format!("http://127.0.0.1:{port}")).with(|device| device.cloud += "\ntimeout = \"1s\"");
+    let nobody = ClosedPort::reserve();
+    let device = Device::at(&nobody.url()).with(|device| device.cloud += "\ntimeout = \"1s\"");
     for command in ["plan", "register", "deregister"] {
         refused(&device, command, "");
     }

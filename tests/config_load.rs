@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use cgwd::config::{self, Loaded, Origin, schema};
-use cgwd::model::{AddressSource, Agreement, BgpSource, Network, Prefix, ReplacementPolicy, RouteTarget};
+use cgwd::model::{
+    AddressSource, Agreement, BgpSource, Network, OrderChoice, Prefix, ReplacementPolicy, ReplacementSecret, RouteTarget, StrategyChoice,
+};
 use cgwd::system::environment::Environment;
 use serde_json::{Value, json};
 use std::fs;
@@ -50,7 +52,12 @@ fn defaults_are_those_of_the_contract() {
     assert!(settings.cloud.connections.is_empty() && settings.cloud.endpoint.is_none() && settings.cloud.proxy.is_none());
     assert!(settings.gateway.name.is_none() && settings.gateway.tags.is_empty());
     assert!(settings.registration.create && settings.registration.adopt);
-    assert_eq!(settings.replacement, ReplacementPolicy::Alert);
+    let replacement = &settings.replacement;
+    assert_eq!(replacement.policy, ReplacementPolicy::Guided);
+    assert_eq!((replacement.strategy, replacement.order), (StrategyChoice::Auto, OrderChoice::NewFirst));
+    assert_eq!((replacement.settle, replacement.verify_timeout), (Duration::from_secs(300), Duration::from_secs(300)));
+    assert_eq!((replacement.recheck, replacement.max_per_day, replacement.rollback), (Duration::from_secs(60), 1, true));
+    assert!(replacement.window.is_none() && replacement.secrets.is_empty());
     assert_eq!(settings.state_directory, Path::new("/var/lib/cgwd"));
     assert_eq!(warnings, []);
     assert_eq!(origins["device.name"], Origin::HostName);
@@ -101,7 +108,22 @@ tags = { site = "sh-01", empty = "" }
 create = false
 adopt = false
 [replacement]
-policy = "alert"
+policy = "auto"
+strategy = "recreate"
+order = "documented"
+settle = "0s"
+window = "Sat,Sun 02:00-05:00; 23:30-01:00"
+max_per_day = 3
+recheck = "0s"
+verify_timeout = "90s"
+rollback = false
+[[replacement.secret]]
+connection = "vco-bp15oes1py4i66rmd"
+psk_file = "/etc/psk"
+[[replacement.secret]]
+tunnel = "tun-opsqc4d97wni27"
+connection = "vco-2"
+psk_file = "/etc/psk-2"
 [state]
 directory = "/srv/cgwd"
 "#;
@@ -148,6 +170,25 @@ directory = "/srv/cgwd"
     assert_eq!(settings.gateway.resource_group.as_deref(), Some("rg-acfmzs372yg2xyz"));
     assert_eq!(json!(settings.gateway.tags), json!({ "site": "sh-01", "empty": "" }));
     assert!(!settings.registration.create && !settings.registration.adopt);
+    let replacement = &settings.replacement;
+    assert_eq!(replacement.policy, ReplacementPolicy::Auto);
+    assert_eq!((replacement.strategy, replacement.order), (StrategyChoice::Recreate, OrderChoice::Documented));
+    assert_eq!(
+        (replacement.settle, replacement.recheck, replacement.verify_timeout),
+        (Duration::ZERO, Duration::ZERO, Duration::from_secs(90))
+    );
+    assert_eq!((replacement.max_per_day, replacement.rollback), (3, false));
+    assert_eq!(replacement.window.as_ref().map(ToString::to_string).as_deref(), Some("Sat,Sun 02:00-05:00; 23:30-01:00"));
+    let secret = |connection: &str, tunnel: Option<&str>, psk_file: &str| ReplacementSecret {
+        connection: connection.to_owned(),
+        tunnel: tunnel.map(str::to_owned),
+        psk_file: psk_file.into(),
+    };
+    let expected = [secret("vco-bp15oes1py4i66rmd", None, "/etc/psk"), secret("vco-2", Some("tun-opsqc4d97wni27"), "/etc/psk-2")];
+    assert_eq!(replacement.secrets, expected);
+    assert_eq!(origins["replacement.secret.1.psk_file"], line(&path, 50, 12));
+    assert_eq!(origins["replacement.secret.2.tunnel"], line(&path, 52, 10));
+    assert_eq!(origins["replacement.secret.1.tunnel"], Origin::Default);
     assert_eq!(settings.state_directory, Path::new("/srv/cgwd"));
     for (key, _) in schema::keys() {
         assert!(matches!(&origins[&key], Origin::Line { file, .. } if *file == path), "{key}: {:?}", origins[&key]);
@@ -220,6 +261,36 @@ fn drop_ins_merge_in_name_order_key_by_key() {
     assert!(warning.message.contains("does not end in .toml"));
 }
 
+/// Two entries, inline.
+const SECRETS: [&str; 2] =
+    ["{ connection = \"vco-1\", psk_file = \"/one\" }", "{ connection = \"vco-1\", tunnel = \"tun-2\", psk_file = \"/two\" }"];
+
+#[test]
+fn repeated_tables_add_up_over_the_files_and_are_shown_one_by_one() {
+    let main = format!("{MINIMAL}[[replacement.secret]]\nconnection = \"vco-1\"\npsk_file = \"/one\"\n");
+    let path = written("repeated", &main);
+    let drop_in = path.parent().unwrap().join("config.d/10-a.toml");
+    fs::create_dir(drop_in.parent().unwrap()).unwrap();
+    fs::write(&drop_in, "[[replacement.secret]]\nconnection = \"vco-2\"\ntunnel = \"tun-2\"\npsk_file = \"/two\"\n").unwrap();
+    let loaded = load(&path);
+    let files: Vec<&Path> = loaded.settings.replacement.secrets.iter().map(|secret| secret.psk_file.as_path()).collect();
+    assert_eq!(files, [Path::new("/one"), Path::new("/two")]);
+    assert_eq!(loaded.origins["replacement.secret.2.psk_file"], line(&drop_in, 4, 12));
+
+    let text = config::show_text(&loaded);
+    let headers: Vec<&str> = text.lines().filter(|line| line.contains("replacement.secret")).collect();
+    assert_eq!(headers, ["[[replacement.secret]]", "[[replacement.secret]]"]);
+    assert!(text.contains("\n# tunnel              # not set: every tunnel of it"), "{text}");
+    let shown = &config::show_json(&loaded)["settings"]["replacement"]["secret"];
+    let place = json!({ "kind": "file", "file": drop_in.display().to_string(), "line": 3, "column": 10 });
+    assert_eq!(shown[1]["tunnel"], json!({ "value": "tun-2", "origin": place }));
+    assert_eq!(shown[0]["tunnel"], json!({ "value": null, "origin": { "kind": "default" } }));
+
+    let none = self::loaded("repeated-none", &format!("{MINIMAL}[replacement]\nsecret = []\n"));
+    assert!(config::show_text(&none).contains("\n# [[replacement.secret]]\n"));
+    assert_eq!(config::show_json(&none)["settings"]["replacement"]["secret"], json!([]));
+}
+
 #[test]
 fn the_state_directory_of_the_service_manager_wins() {
     let path = written("state", &format!("{MINIMAL}[state]\ndirectory = \"/srv/cgwd\"\n"));
@@ -260,9 +331,19 @@ fn bounds_are_inclusive() {
             loaded(&format!("bounds-{key}-{value}"), &text);
         }
     }
-    let eighteen: Vec<String> = (0..18).map(|index| format!("k{index} = \"v\"")).collect();
-    let text = format!("{MINIMAL}[gateway]\ntags = {{ {} }}\n", eighteen.join(", "));
-    assert_eq!(loaded("tags", &text).settings.gateway.tags.len(), 18);
+    for (key, values) in [
+        ("settle", ["\"0s\"", "\"24h\""]),
+        ("recheck", ["\"0s\"", "\"1h\""]),
+        ("verify_timeout", ["\"1s\"", "\"24h\""]),
+        ("max_per_day", ["1", "1_000"]),
+    ] {
+        for (index, value) in values.into_iter().enumerate() {
+            loaded(&format!("bounds-replacement-{key}-{index}"), &format!("{MINIMAL}[replacement]\n{key} = {value}\n"));
+        }
+    }
+    let seventeen: Vec<String> = (0..17).map(|index| format!("k{index} = \"v\"")).collect();
+    let text = format!("{MINIMAL}[gateway]\ntags = {{ {} }}\n", seventeen.join(", "));
+    assert_eq!(loaded("tags", &text).settings.gateway.tags.len(), 17);
     let name = "n".repeat(64);
     assert_eq!(loaded("name", &format!("{MINIMAL}[device]\nname = \"{name}\"\n")).settings.device, name);
     assert_eq!(loaded("all", &MINIMAL.replace("[cloud]", "agreement = \"all\"\n[cloud]")).settings.address.agreement, Agreement::All);
@@ -287,12 +368,19 @@ fn the_example_is_valid_as_it_is_and_with_every_key() {
         assert!(matches!(full.origins[&key], Origin::Line { .. }), "{key} is not read from the example");
         assert_ne!((row.shown)(&full.settings), Value::Null, "{key} is not shown");
     }
+    for table in schema::TABLES.iter().filter(|table| table.repeated) {
+        for row in table.rows {
+            let key = format!("{}.1.{}", table.path, row.key);
+            assert!(matches!(full.origins[&key], Origin::Line { .. }), "{key} is not read from the example");
+            assert!((row.shown)(&full.settings)[0].is_string(), "{key} is not shown");
+        }
+    }
 }
 
 #[test]
 fn the_example_explains_every_key() {
     let example = config::example();
-    for (key, row) in schema::keys() {
+    for (key, row) in schema::TABLES.iter().flat_map(|table| table.rows.iter().map(|row| (format!("{}.{}", table.path, row.key), row))) {
         assert!(example.lines().any(|line| line.trim_start_matches('#') == format!("{} = {}", row.key, row.example)), "{key}");
         assert!(row.meaning.lines().all(|line| example.contains(&format!("# {line}\n"))), "{key}");
         assert!(row.meaning.len() > 10 || matches!(row.kind, schema::Kind::Flag), "{key}");
@@ -309,6 +397,7 @@ fn the_defaults_of_the_table_hold() {
         match row.default {
             schema::Default::Text(text) => assert_eq!(shown, json!(text), "{key}"),
             schema::Default::Flag(flag) => assert_eq!(shown, json!(flag), "{key}"),
+            schema::Default::Count(count) => assert_eq!(shown, json!(count), "{key}"),
             schema::Default::Unset(_) if key == "device.name" || key == "cloud.region" => {}
             schema::Default::Unset(_) => assert!(shown.is_null() || shown == json!({}), "{key}: {shown}"),
             schema::Default::Required => assert!(!shown.is_null(), "{key}"),
@@ -330,13 +419,14 @@ fn what_is_shown_loads_again_to_the_same() {
         uncommented(&config::example()),
         format!("{MINIMAL}[gateway]\ndescription = \"a \\\"b\\\" \\\\ \\u007f \\n é\"\ntags = {{ \"a b\" = \"x\", c = \"\" }}\n"),
         MINIMAL.replace("[cloud]", "agreement = 1\n[cloud]"),
+        format!("{MINIMAL}[replacement]\nsecret = [{}, {}]\n", SECRETS[0], SECRETS[1]),
     ];
     for (index, text) in texts.iter().enumerate() {
         let first = loaded(&format!("shown-{index}"), text);
         let shown = config::show_text(&first);
         let again = loaded(&format!("shown-again-{index}"), &shown);
-        for (key, row) in schema::keys() {
-            assert_eq!((row.shown)(&first.settings), (row.shown)(&again.settings), "{key} in\n{shown}");
+        for row in schema::TABLES.iter().flat_map(|table| table.rows) {
+            assert_eq!((row.shown)(&first.settings), (row.shown)(&again.settings), "{} in\n{shown}", row.key);
         }
     }
 }

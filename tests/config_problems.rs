@@ -108,35 +108,15 @@ fn unknown_names() {
 
 #[test]
 fn known_and_not_in_this_version() {
-    let later = [
-        ("strategy = \"auto\"", "strategy"),
-        ("order = \"new-first\"", "order"),
-        ("settle = \"5m\"", "settle"),
-        ("window = \"Sat 02:00-05:00\"", "window"),
-        ("max_per_day = 1", "max_per_day"),
-        ("recheck = \"60s\"", "recheck"),
-        ("verify_timeout = \"5m\"", "verify_timeout"),
-        ("rollback = true", "rollback"),
-        ("secret = []", "secret"),
-    ];
-    for (line, key) in later {
-        let problems = problems_of(&format!("later-{key}"), file("", &format!("[replacement]\n{line}")));
-        assert_eq!(problems.len(), 1, "{problems:#?}");
-        assert_eq!(problems[0].message, format!("`[replacement] {key}` is not available in cgwd 0.1"));
-        assert_eq!(problems[0].line(), Some(8));
-    }
     let not_yet = "is not available in cgwd 0.1";
     let sources = "sources are not available in cgwd 0.1";
     let source = |source: &str| file("", "").replace("\"interface:eth0\"", &format!("\"{source}\""));
     check(
         "later",
         &[
-            case(file("", "[[replacement.secret]]\nconnection = \"vco-1\""), "[[repl", "replacement.secret", not_yet, "remove it"),
             case(file("", "[http]\nlisten = \"127.0.0.1:9817\""), "[http]", "http", "[http] is not available in cgwd 0.1", "remove it"),
             case(file("", "[alerts]\ncommand = \"/x\""), "[alerts]", "alerts", "[alerts] is not available in cgwd 0.1", "remove it"),
             case(file("", "[[alerts.webhook]]\nformat = \"x\""), "[[alerts", "alerts", not_yet, "remove it"),
-            case(file("", "[replacement]\npolicy = \"guided\""), "guided", "replacement.policy", not_yet, "\"alert\""),
-            case(file("", "[replacement]\npolicy = \"auto\""), "auto", "replacement.policy", not_yet, "\"alert\""),
             case(
                 source("stun:stun.example.com:3478"),
                 "stun",
@@ -361,16 +341,104 @@ fn device_bgp_cloud_and_credentials() {
                 "RAM console",
             ),
             case(file("", "[state]\ndirectory = \"state\""), "directory", "state.directory", "not an absolute path", "starting with `/`"),
-            case(file("", "[replacement]\npolicy = \"alarm\""), "policy", "replacement.policy", "is not a value", "`alert`"),
         ],
     );
+}
+
+#[test]
+fn replacement() {
+    let key = |line: &str| file("", &format!("[replacement]\n{line}"));
+    check(
+        "replacement",
+        &[
+            case(key("policy = \"alarm\""), "policy", "replacement.policy", "is not a value", "`alert`"),
+            case(key("policy = \"manual\""), "policy", "replacement.policy", "is not a value", "alert, guided, auto"),
+            case(key("strategy = \"recrate\""), "strategy", "replacement.strategy", "is not a value", "`recreate`"),
+            case(key("strategy = \"rebind\""), "strategy", "replacement.strategy", "is not a value", "auto, recreate"),
+            case(key("order = \"new_frist\""), "order", "replacement.order", "is not a value", "`new-first`"),
+            case(key("settle = \"25h\""), "settle", "replacement.settle", "is outside 0s to 24h", "\"24h\""),
+            case(key("recheck = \"61m\""), "recheck", "replacement.recheck", "is outside 0s to 1h", "\"1h\""),
+            case(key("verify_timeout = \"0s\""), "verify", "replacement.verify_timeout", "is outside 1s to 24h", "\"1s\""),
+            case(key("max_per_day = 0"), "max", "replacement.max_per_day", "is 0, and must be from 1 to 1000", "bounds"),
+            case(key("max_per_day = -1"), "max", "replacement.max_per_day", "is -1, and must be from 1", "bounds"),
+            case(key("max_per_day = 1001"), "max", "replacement.max_per_day", "is 1001", "bounds"),
+            case(key("max_per_day = 99999999999999999999"), "max", "replacement.max_per_day", "is 9999", "bounds"),
+            case(key("max_per_day = \"1\""), "max", "replacement.max_per_day", "is a string, and must be a whole number", "without quotes"),
+            case(key("max_per_day = 1.5"), "max", "replacement.max_per_day", "is a decimal fraction", "max_per_day = 1"),
+            case(key("rollback = \"no\""), "rollback", "replacement.rollback", "must be true or false", "rollback = true"),
+            case(key("window = \"\""), "window", "replacement.window", "does not end in two times", "Sat,Sun 02:00-05:00"),
+            case(key("window = \"Sut 02:00-05:00\""), "window", "replacement.window", "`Sut` is not a day of the week", "did you mean"),
+            case(key("window = \"02:00-02:00\""), "window", "replacement.window", "ends when it begins", "00:00-24:00"),
+            case(key("window = [\"02:00-03:00\"]"), "window", "replacement.window", "is an array, and must be a string", "Sat,Sun"),
+            case(key("windows = \"02:00-03:00\""), "windows", "replacement.windows", "unknown key in [replacement]", "`window`"),
+        ],
+    );
+}
+
+#[test]
+fn secrets_of_a_replacement() {
+    let secret = |lines: &str| file("", &format!("[[replacement.secret]]\n{lines}"));
+    let good = "connection = \"vco-1\"\npsk_file = \"/psk\"";
+    let (connection, psk_file) = ("replacement.secret.1.connection", "replacement.secret.1.psk_file");
+    check(
+        "secret",
+        &[
+            case(secret("psk_file = \"/psk\""), "[[repl", connection, "is required", "in [[replacement.secret]]"),
+            case(secret("connection = \"vco-1\""), "[[repl", psk_file, "is required", "psk_file = "),
+            case(secret("connection = \"vpn-1\"\npsk_file = \"/psk\""), "vpn-1", connection, "can't be the id", "starts with `vco-`"),
+            case(secret("connection = \"vco-1\"\npsk_file = \"psk\""), "psk_file", psk_file, "not an absolute path", "starting with `/`"),
+            case(secret("connection = 1\npsk_file = \"/psk\""), "connection", connection, "is a number, and must be a string", "vco-"),
+            case(
+                secret(&format!("{good}\ntunnel = \"1\"")),
+                "tunnel",
+                "replacement.secret.1.tunnel",
+                "can't be the id",
+                "starts with `tun-`",
+            ),
+            case(
+                secret(&format!("{good}\npsk = \"x\"")),
+                "psk = ",
+                "replacement.secret.1.psk",
+                "unknown key in [[replacement.secret]]: `psk`",
+                "psk_file",
+            ),
+            case(
+                secret(&format!("{good}\n[[replacement.secret]] # again\n{good}")),
+                "# again",
+                "replacement.secret.2",
+                "`vco-1` has two entries",
+                "which `tunnel`",
+            ),
+            case(
+                secret(&format!("{good}\ntunnel = \"tun-1\"\n[[replacement.secret]] # again\n{good}\ntunnel = \"tun-1\"")),
+                "# again",
+                "replacement.secret.2",
+                "tunnel `tun-1` of `vco-1` has two entries",
+                "remove one",
+            ),
+            case(
+                file("", "[replacement.secret]\nconnection = \"x\""),
+                "[repl",
+                "replacement.secret",
+                "stands once for each",
+                "[[replacement.secret]]",
+            ),
+            case(file("", "[replacement]\nsecret = \"/psk\""), "secret =", "replacement.secret", "is a table", "[[replacement.secret]]"),
+            case(file("", "[replacement]\nsecret = [\"/psk\"]"), "secret =", "replacement.secret", "one of its items is a string", "[["),
+            case(file("", "[[replacement.secrets]]"), "[[repl", "replacement.secrets", "unknown key in [replacement]", "`secret`"),
+        ],
+    );
+    for tunnels in [["", "tunnel = \"tun-1\""], ["tunnel = \"tun-1\"", "tunnel = \"tun-2\""]] {
+        let text = tunnels.map(|tunnel| format!("[[replacement.secret]]\n{good}\n{tunnel}\n")).concat();
+        assert_eq!(problems_of("secret-each", file("", &text)), []);
+    }
 }
 
 #[test]
 fn attributes_of_the_gateway() {
     let gateway = |line: &str| file("", &format!("[gateway]\n{line}"));
     let long = "名".repeat(101);
-    let nineteen: Vec<String> = (0..19).map(|index| format!("k{index} = \"v\"")).collect();
+    let eighteen: Vec<String> = (0..18).map(|index| format!("k{index} = \"v\"")).collect();
     check(
         "gateway",
         &[
@@ -384,7 +452,7 @@ fn attributes_of_the_gateway() {
             case(gateway("tags = { aliyun = \"x\" }"), "tags", "gateway.tags", "must not start with `aliyun`", "rename"),
             case(gateway("tags = { \"\" = \"x\" }"), "tags", "gateway.tags", "must have 1-64 characters", "rename"),
             case(gateway("tags = { a = \"see http://x\" }"), "tags", "gateway.tags", "the value of tag `a` must not contain", "rename"),
-            case(gateway(&format!("tags = {{ {} }}", nineteen.join(", "))), "tags", "gateway.tags", "at most 18 tags", "remove 1"),
+            case(gateway(&format!("tags = {{ {} }}", eighteen.join(", "))), "tags", "gateway.tags", "at most 17 tags", "remove 1"),
         ],
     );
 }
@@ -504,7 +572,7 @@ tags = { cgwd-x = "1", a = 2 }
 [registration]
 create = "yes"
 [replacement]
-policy = "auto"
+policy = "automatic"
 order = "x"
 [http]
 [state]
@@ -535,6 +603,9 @@ fn what_may_be_a_secret_is_never_repeated() {
         file("", &format!("[cloud.credentials]\naccess_key_id_file = \"{canary}\"\naccess_key_secret_file = \"{canary}\"")),
         file("", &format!("[cloud.credentials]\naccess_key_secret = \"{canary}\"")),
         file("", &format!("[gateway]\nbgp_auth_key_file = \"{canary}\"")),
+        file("", &format!("[[replacement.secret]]\nconnection = \"vco-1\"\npsk_file = \"{canary}\"")),
+        file("", &format!("[[replacement.secret]]\nconnection = \"vco-1\"\npsk = \"{canary}\"")),
+        file("", &format!("[replacement]\nsecret = [\"{canary}\"]")),
         file("", &format!("proxy = \"http://user:{canary}@proxy:1\"")),
         file("", &format!("proxy = \"socks5://user:{canary}@proxy:1\"")),
         file("", &format!("endpoint = \"https://{canary}@a b\"")),
@@ -594,7 +665,7 @@ fn check_tells_people_and_programs_the_same() {
 
 /// Lines that look like a configuration, so that random files get past the first byte.
 fn line() -> impl Strategy<Value = String> {
-    let keys = "(address|cloud|bgp|gateway|tags|device|http|replacement|sources|settle|agreement|asn|prefer|endpoint|name|x)";
+    let keys = "(address|cloud|bgp|gateway|tags|device|http|replacement|replacement.secret|secret|window|max_per_day|sources|settle|agreement|asn|prefer|endpoint|name|x)";
     let value = prop_oneof![
         r#""[ -~]{0,12}""#,
         "-?[0-9]{1,30}",

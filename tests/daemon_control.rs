@@ -64,7 +64,7 @@ fn a_stuck_daemon_is_told_and_waited_for_no_longer_than_need_be() {
     daemon.signal(Signal::STOP);
     let started = Instant::now();
     let status = device.status();
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     assert_eq!((status["daemon"].clone(), status["responds"].clone()), (json!("running"), json!(false)), "{status:#}");
     assert_eq!((status["pid"].clone(), status["address"]["value"].clone()), (json!(daemon.pid()), json!(ADDRESS)));
     let words = device.plain(&["status"]);
@@ -123,13 +123,13 @@ fn however_often_the_status_is_asked_for_the_rest_goes_on() {
         let beats = || daemon.heard().iter().filter(|message| message.contains("WATCHDOG=1")).count();
         std::thread::sleep(Duration::from_millis(600));
         let before = beats();
-        let limit = Instant::now() + Duration::from_secs(10);
+        let limit = Instant::now() + Duration::from_secs(60);
         while beats() < before + 3 && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(50));
         }
         let after = beats();
         over.store(true, Ordering::Relaxed);
-        assert!(after >= before + 3, "{before} and then {after} in 10 s");
+        assert!(after >= before + 3, "{before} and then {after} in a minute");
     });
     daemon.stop();
 }

@@ -4,9 +4,10 @@
 
 mod common;
 
+use common::closed_port::ClosedPort;
 use common::daemon::{Daemon, count};
 use common::device::{ADDRESS, Device, alerts, plan_shape, shape, writes};
-use common::simulated::{REGION, Sim, free_port, tag};
+use common::simulated::{REGION, Sim, tag};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -258,8 +259,8 @@ fn it_ends_on_sigterm_while_the_cloud_is_slow_and_goes_on_next_time() {
 
 #[test]
 fn it_ends_on_sigterm_at_any_moment() {
-    let port = free_port();
-    let device = Device::at(&format!("http://127.0.0.1:{port}"));
+    let nobody = ClosedPort::reserve();
+    let device = Device::at(&nobody.url());
     // While the cloud is down.
     let mut daemon = Daemon::start(&device);
     daemon.wait_heard("READY=1");
@@ -284,15 +285,15 @@ fn it_ends_on_sigterm_at_any_moment() {
 
 #[test]
 fn it_starts_before_the_network_is_up() {
-    let port = free_port();
-    let device = Device::at(&format!("http://127.0.0.1:{port}"));
+    let nobody = ClosedPort::reserve();
+    let device = Device::at(&nobody.url());
     let mut daemon = Daemon::start(&device);
     daemon.wait_heard("READY=1");
     let status = device.status();
     assert_eq!((status["daemon"].clone(), status["decision"].clone()), (json!("running"), Value::Null));
     assert_eq!(status["address"]["value"], ADDRESS);
     // Nothing is told of an outage shorter than two minutes.
-    let sim = Sim::start_at(port, &json!({}), "");
+    let sim = Sim::start_at(nobody.number(), &json!({}), "");
     daemon.wait_decision("in_sync");
     sim.only_gateway();
     let stderr = daemon.stop();

@@ -75,14 +75,16 @@ fn a_wake_asks_the_slow_sources_too() {
     daemon.wait_alert("occurred address.changed", 1);
     daemon.wait_decision("replace");
     // A burst is not a burst of questions.
-    let before = asked(&device);
+    let (before, began) = (asked(&device), std::time::Instant::now());
     for turn in 0..20 {
         device.dir.write("tick", if turn % 2 == 0 { ADDRESS } else { ELSEWHERE });
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     std::thread::sleep(std::time::Duration::from_secs(3));
     let burst = asked(&device) - before;
-    assert!((1..=4).contains(&burst), "asked {burst} times");
+    // Every two seconds at most, however long this machine took.
+    let most = began.elapsed().as_secs() as usize / 2 + 2;
+    assert!((1..=most).contains(&burst), "asked {burst} times, and {most} at most were expected");
     daemon.stop();
 }
 

@@ -149,7 +149,7 @@ fn frr_without_an_instance_or_stopped_is_unknown() {
         let started = Instant::now();
         let why = reason(read(source()).await);
         assert!(why.contains("did not answer vtysh within 5 s"), "{why}");
-        assert!(started.elapsed() < Duration::from_secs(10));
+        assert!(started.elapsed() < Duration::from_secs(60));
         assert!(!lab::is_running("vtysh") && lab::is_running("bgpd"), "a vtysh is left over");
         daemon.signal(Signal::CONT);
 

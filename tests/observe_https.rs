@@ -7,6 +7,7 @@ mod lab;
 
 use cgwd::model::{AddressSettings, AddressSource, Agreement, Network, Observation};
 use cgwd::observe::{EchoOptions, Observer};
+use common::closed_port::ClosedPort;
 use lab::Scratch;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -264,8 +265,8 @@ fn silence_ends_with_the_time_limit_and_a_closed_port_at_once() {
         assert_eq!(why, "no answer within 1.5 s");
         assert!(started.elapsed() >= Duration::from_millis(1500));
 
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let why = reason(ask(&observer(&format!("https://localhost:{closed}/"), None, None)).await);
+        let closed = ClosedPort::reserve();
+        let why = reason(ask(&observer(&format!("https://localhost:{}/", closed.number()), None, None)).await);
         assert!(why.contains("could not connect over IPv4") && why.contains("refused"), "{why}");
     });
 }
@@ -278,8 +279,8 @@ fn the_query_is_in_no_reading() {
         let good = serve(Some(&certificates), &[ok(ADDRESS)]).await;
         let bad = serve(Some(&certificates), &[response("500 Oops", "", "")]).await;
         let silent = serve(Some(&certificates), &[String::new()]).await;
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        for port in [good.port, bad.port, silent.port, closed] {
+        let closed = ClosedPort::reserve();
+        for port in [good.port, bad.port, silent.port, closed.number()] {
             for (host, ca) in [("localhost", ca()), ("localhost", None), ("unresolvable.invalid", ca())] {
                 let observed = observer(&format!("https://{host}:{port}/?{secret}"), ca, None).observe(&[]).await;
                 let shown = format!("{observed:?}");
@@ -298,8 +299,8 @@ fn the_proxy_is_not_asked_for_our_address() {
         let through = format!("http://127.0.0.1:{}", proxy.port);
         let url = format!("https://localhost:{}/", service.port);
         assert_eq!(ask(&observer(&url, Some(certificates.path().join("ca.pem")), Some(&through))).await, known());
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let why = reason(ask(&observer(&format!("https://localhost:{closed}/"), None, Some(&through))).await);
+        let closed = ClosedPort::reserve();
+        let why = reason(ask(&observer(&format!("https://localhost:{}/", closed.number()), None, Some(&through))).await);
         assert!(why.contains("asked directly"), "{why}");
         assert!(proxy.asked.borrow().is_empty());
     });

@@ -51,7 +51,7 @@ fn uplink() {
 }
 
 async fn wake(watch: &mut Watch) -> Wake {
-    tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.expect("no wake within 5 s")
+    tokio::time::timeout(Duration::from_secs(30), watch.changed()).await.expect("no wake within 30 s")
 }
 
 /// Takes what is still queued.

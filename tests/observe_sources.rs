@@ -133,7 +133,7 @@ async fn a_program_that_hangs_ends_with_all_that_it_started() {
     let started = Instant::now();
     let why = reason(command(&script).await);
     assert!(why.contains("did not finish within 10 s and was stopped"), "{why}");
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(60));
     eventually("the end of the inner process", async || (!runs(&inner)).then_some(())).await;
 }
 
@@ -171,16 +171,17 @@ async fn an_asn_comes_as_it_is_written() {
 #[tokio::test]
 async fn sources_are_asked_at_once_and_answer_in_order() {
     let scratch = Scratch::new("order");
-    let slow = |name: &str, last: u8| AddressSource::Command(scratch.script(name, &format!("sleep 1; echo 203.0.113.{last}")));
+    // Each answers once all four have begun: one after the other they would never.
+    let begun = scratch.path().join("begun");
+    let together = |says: &str| format!("echo >> {0}; while [ $(wc -l < {0}) -lt 4 ]; do sleep 0.02; done; echo {says}", begun.display());
+    let slow = |name: &str, last: u8| AddressSource::Command(scratch.script(name, &together(&format!("203.0.113.{last}"))));
     let sources = vec![slow("a", 1), AddressSource::Static("203.0.113.2".parse().unwrap()), slow("b", 3), slow("c", 4)];
     let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
-    let started = Instant::now();
-    let observed = observer(sources, Some(BgpSource::Command(scratch.script("d", "sleep 1; echo 65001")))).observe(&[]).await;
-    assert!(started.elapsed() < Duration::from_secs(4), "one after the other they take 4 s: {:?}", started.elapsed());
+    let observed = observer(sources, Some(BgpSource::Command(scratch.script("d", &together("65001"))))).observe(&[]).await;
     assert_eq!(observed.addresses.iter().map(|reading| reading.source.clone()).collect::<Vec<_>>(), names);
     let values: Vec<_> = observed.addresses.iter().map(|reading| reading.value.clone()).collect();
     assert_eq!(values, [known("203.0.113.1"), known("203.0.113.2"), known("203.0.113.3"), known("203.0.113.4")]);
-    assert!(observed.addresses[0].took >= Duration::from_secs(1) && observed.addresses[1].took < Duration::from_secs(1));
+    assert!(observed.addresses[0].took > observed.addresses[1].took, "a program takes longer than a constant");
     assert_eq!(observed.asn[0].value, Observation::Known("65001".to_owned()));
 }
 
@@ -211,7 +212,7 @@ async fn is_quiet(watch: &mut Watch) -> bool {
 }
 
 async fn wake(watch: &mut Watch) -> Wake {
-    tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.expect("no wake within 5 s")
+    tokio::time::timeout(Duration::from_secs(30), watch.changed()).await.expect("no wake within 30 s")
 }
 
 #[test]

@@ -111,6 +111,14 @@ impl From<ExecuteError> for Failure {
             ExecuteError::AuthKey { .. } => {
                 Failure::new(Exit::Usage, message, "correct the file of `[gateway] bgp_auth_key_file`")
             }
+            ExecuteError::Psk(error) => Failure::new(Exit::Usage, message, error.remedy()),
+            ExecuteError::Seal(error) => Failure::new(Exit::Failed, message, error.remedy()),
+            ExecuteError::Snapshot(_) => Failure::new(
+                Exit::Failed,
+                message,
+                "keep a copy of the state directory; a connection that is deleted and not made again has its settings in it alone",
+            ),
+            ExecuteError::NothingOpen => Failure::new(Exit::Failed, message, "`cgwd plan` says what is wanted"),
             ExecuteError::NotInThisVersion(_) | ExecuteError::Endless => {
                 Failure::new(Exit::Failed, message, "please report this with the output of `cgwd history --json`")
             }

@@ -72,6 +72,24 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
             "at": at, "kind": "registered", "customer_gateway_id": id, "ip": ip, "asn": asn, "region": region, "how": how,
         }),
         Record::GatewayReleased { id, why } => json!({"at": at, "kind": "released", "customer_gateway_id": id, "why": why}),
+        Record::ReplacementPlanned { plan, .. } => json!({
+            "at": at, "kind": "replacement", "phase": "planned", "plan": plan.id, "order": plan.order, "planned": plan.planned,
+            "old": plan.old, "ip": plan.new.ip, "asn": plan.new.asn, "connections": plan.connections(), "steps": plan.steps().count(),
+        }),
+        Record::StepProven { plan, step, id } => json!({"at": at, "kind": "step", "phase": "proven", "plan": plan, "step": step, "id": id}),
+        Record::VerificationBegan { plan, step, .. } => {
+            json!({"at": at, "kind": "step", "phase": "verifying", "plan": plan, "step": step, "id": null})
+        }
+        Record::ReplacementTurned { plan, why } => json!({"at": at, "kind": "replacement", "phase": "turned", "plan": plan, "why": why}),
+        Record::ReplacementStopped { plan, stopped } => json!({
+            "at": at, "kind": "replacement", "phase": "stopped", "plan": plan, "step": stopped.step, "reason": stopped.reason,
+            "message": stopped.message, "remedy": stopped.remedy,
+        }),
+        Record::ReplacementResumed { plan } => json!({"at": at, "kind": "replacement", "phase": "resumed", "plan": plan}),
+        Record::ReplacementEnded { plan, outcome, new_gateway, leftover } => json!({
+            "at": at, "kind": "replacement", "phase": "ended", "plan": plan, "outcome": outcome, "customer_gateway_id": new_gateway,
+            "leftover": leftover,
+        }),
         Record::AlertRaised { alert } => told(&at, "raised", alert),
         Record::AlertOccurred { alert } => told(&at, "occurred", alert),
         Record::AlertReminded { code, key } => again(&at, "reminded", code, key, standing),
@@ -103,7 +121,7 @@ fn told(at: &str, phase: &str, alert: &AlertText) -> Value {
 fn extends_a_write(history: &mut [Value], entry: &Entry) -> bool {
     let (intent, changes) = match &entry.record {
         Record::WriteResent { intent, .. } => (intent, json!({})),
-        Record::WriteDone { intent, request_id, result } => {
+        Record::WriteDone { intent, request_id, result, .. } => {
             (intent, json!({"outcome": "done", "request_id": request_id, "result": result}))
         }
         Record::WriteRefused { intent, request_id, code, message } => {

@@ -12,6 +12,7 @@ mod man;
 mod output;
 mod plan;
 mod register;
+mod replace;
 mod run;
 pub mod simulate;
 mod status;
@@ -59,6 +60,8 @@ enum Command {
     Plan,
     /// Create or adopt the customer gateway; never replaces
     Register,
+    /// Replace the customer gateway: plan, gates, confirmation, progress, timeline
+    Replace(replace::ReplaceArgs),
     /// Take this device's mark off its customer gateway
     Deregister(deregister::DeregisterArgs),
     /// What the daemon knows, also when it is down
@@ -142,6 +145,7 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Check => check::run(context).await,
         Command::Plan => plan::run(context).await,
         Command::Register => register::run(context).await,
+        Command::Replace(arguments) => replace::run(context, arguments).await,
         Command::Deregister(arguments) => deregister::run(context, arguments).await,
         Command::Status(arguments) => status::run(context, arguments).await,
         Command::History(arguments) => history::run(context, arguments),

@@ -64,6 +64,11 @@ impl Output {
         }
     }
 
+    /// For a person who is asked; the answer comes on the same line.
+    pub fn question(&self, text: &str) {
+        eprint!("{text}");
+    }
+
     pub fn failure(&self, failure: &Failure) {
         if self.json {
             self.failure_document(failure);

@@ -2,14 +2,17 @@
 
 use super::Context;
 use super::exit::{Exit, Failure};
+use super::replace::attested;
 use super::survey::Survey;
 use crate::daemon::owner;
+use crate::daemon::replacing::{self, Wish};
 use crate::daemon::want::refused_gates;
-use crate::execute::Executor;
+use crate::execute::{Executor, Want};
 use crate::journal::store::Memory;
 use crate::journal::{Journal, JournalError};
 use crate::model::Settings;
 use crate::plan::{Decision, DecisionKind};
+use crate::system::zone::Zone;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -38,7 +41,23 @@ pub async fn decide(context: &Context, survey: &Survey) -> Result<(Decision, Opt
     let owner = owner(&survey.settings, &journal.borrow());
     let want = wanted.in_region(&survey.settings, &owner, region, &located.evidence);
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: None };
-    Ok((executor.preview(&want).await?, Some(region.clone())))
+    let decision = executor.preview(&want).await?;
+    if decision.kind != DecisionKind::Replace || executor.has_open_replacement() {
+        return Ok((decision, Some(region.clone())));
+    }
+    Ok((in_full(context, survey, &executor, want).await?, Some(region.clone())))
+}
+
+/// A replacement with its gates, from a reading of everything that it would touch.
+async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: Want) -> Result<Decision, Failure> {
+    let local = Zone::of_this_device().map(|zone| zone.local(context.clock.now()));
+    let local = local.map_err(|error| Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy()))?;
+    let seen = if survey.is_settled() { "has held" } else { "is seen now; `cgwd replace` waits until it has held" };
+    let settled = Ok(format!("{} {seen} for {} s", want.desired.ip, survey.settings.address.settle.as_secs()));
+    let evidence = replacing::evidence(&survey.settings, settled, attested(survey), local);
+    let id = replacing::plan_id(executor);
+    let asked = replacing::asked(&survey.settings, want, Wish::default(), evidence, id, false)?;
+    Ok(executor.draft(&asked).await?.decision)
 }
 
 pub fn exit_of(decision: &Decision) -> Exit {

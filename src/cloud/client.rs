@@ -10,7 +10,7 @@ use super::retry::{READ, Tries, WRITE, delay};
 use super::signature::{Signable, sha256_hex};
 use super::transport::{SignedRequest, Transport};
 use super::wire::{FieldError, Parameters};
-use super::write_call::{WriteCall, Written, is_secret};
+use super::write_call::{WriteCall, Written, is_secret, secret_texts};
 use crate::facts::endpoints::Product;
 use crate::model::{CloudSettings, Secret, Timestamp};
 use crate::system::clock::Clock;
@@ -30,6 +30,9 @@ pub enum ConnectError {
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
 }
+
+/// The code by which a trial says that it would have worked (cloud/api.md 2.3).
+const DRY_RUN: &str = "DryRunOperation";
 
 /// The cloud's API, as one device uses it. Clones share everything.
 #[derive(Clone)]
@@ -140,7 +143,8 @@ impl Client {
         Ok(self.credentials("credentials").await?.source)
     }
 
-    /// Sends a write: at most three quick tries under one token, each signed anew.
+    /// Sends a write: at most three quick tries under one token, each signed anew. One that does not repeat is sent again
+    /// only while it is certain that nothing happened.
     ///
     /// # Errors
     /// `certainty` is [`Certainty::MayHaveHappened`] where any of the tries may have had its effect; then look before
@@ -154,15 +158,49 @@ impl Client {
         loop {
             self.may_write(call.action, certainty)?;
             let error = match self.attempt(&request).await {
-                Ok(Accepted { request_id, body }) => return Ok(Written { request_id, body }),
+                Ok(Accepted { request_id, body }) => {
+                    return Ok(Written { request_id, body, in_doubt: certainty == Certainty::MayHaveHappened });
+                }
                 Err(error) => error,
             };
             if error.certainty == Certainty::MayHaveHappened {
                 certainty = Certainty::MayHaveHappened;
             }
+            if certainty == Certainty::MayHaveHappened && !call.repeats {
+                return Err(error);
+            }
             match self.wait(&mut tries, &error, false, started.elapsed()) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(CloudError { certainty, ..error }),
+            }
+        }
+    }
+
+    /// Has the cloud try a write that says `DryRun`, once. That it would work is told as an error (cloud/api.md 2.3).
+    ///
+    /// # Errors
+    /// Where it would not work; and, uncertain, where the answer is an ordinary success: then it was no trial.
+    pub async fn dry_run(&self, call: &WriteCall) -> Result<(), CloudError> {
+        let query = call.query();
+        let request = Call { action: call.action, product: call.product, region: &call.region, query: &query, body: &call.body };
+        let mut tries = Tries::new(READ);
+        let started = tokio::time::Instant::now();
+        loop {
+            let error = match self.attempt(&request).await {
+                Ok(accepted) => {
+                    let message = "the cloud did what it was only to try".to_owned();
+                    let remedy = "look for what it made in the console; please report this with the RequestId";
+                    let context = CallContext { action: call.action, secrets: &[] };
+                    let error = context.error("", message, 200, Certainty::MayHaveHappened, Retry::Never, remedy);
+                    return Err(CloudError { request_id: Some(accepted.request_id), ..error });
+                }
+                Err(error) if error.code.eq_ignore_ascii_case(DRY_RUN) => return Ok(()),
+                Err(error) => error,
+            };
+            // A trial changes nothing, so it may be sent again.
+            match self.wait(&mut tries, &error, true, started.elapsed()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
             }
         }
     }
@@ -273,8 +311,13 @@ pub(super) fn readable<T>(action: &str, accepted: &Accepted, value: Result<T, Fi
 
 /// Values that the cloud's messages must not repeat into our logs.
 fn secrets_of(call: &Call<'_>, credentials: &Credentials) -> Vec<Secret> {
-    let parameters = call.query.pairs().chain(call.body.pairs()).filter(|(name, _)| is_secret(name)).map(|(_, value)| Secret::new(value));
-    parameters.chain([credentials.access_key_secret.clone()]).chain(credentials.security_token.clone()).collect()
+    let hidden = call.query.pairs().chain(call.body.pairs()).filter(|(name, _)| is_secret(name));
+    let parameters = hidden.flat_map(|(_, value)| secret_texts(value)).map(Secret::new);
+    let mut secrets: Vec<Secret> =
+        parameters.chain([credentials.access_key_secret.clone()]).chain(credentials.security_token.clone()).collect();
+    // One can begin with another; the rest of it must not stay behind.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
+    secrets
 }
 
 fn log(action: &str, result: &Result<Accepted, CloudError>, took: Duration) {

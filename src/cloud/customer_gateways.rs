@@ -7,7 +7,7 @@ use super::wire::{FieldError, Fields, Parameters};
 use super::write_call::{WriteCall, Written};
 use crate::facts::endpoints::Product;
 use crate::facts::errors::CUSTOMER_GATEWAY_NOT_FOUND;
-use crate::facts::states::TAG_TYPE_CUSTOMER_GATEWAY;
+use crate::facts::states::{SYSTEM_TAGS, TAG_TYPE_CUSTOMER_GATEWAY};
 use crate::model::{Asn, CustomerGateway, Secret, Tags};
 use std::net::Ipv4Addr;
 
@@ -90,6 +90,12 @@ pub fn tag_resources(region: &str, resource_type: &str, id: &str, tags: &Tags) -
     WriteCall::vpc("TagResources", region, parameters, None)
 }
 
+/// The tags that a creation may name: those of the cloud's own systems are refused, and come by themselves (cloud/api.md 2.3).
+pub(super) fn user_tags(tags: &Tags) -> Tags {
+    let is_system = |key: &str| SYSTEM_TAGS.iter().any(|start| key.to_lowercase().starts_with(start));
+    tags.iter().filter(|(key, _)| !is_system(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// UnTagResources of the tags with these keys.
 pub fn untag_resources<'a>(region: &str, resource_type: &str, id: &str, keys: impl IntoIterator<Item = &'a str>) -> WriteCall {
     let parameters = Parameters::new().with("ResourceType", resource_type).with_list("ResourceId", [id]).with_list("TagKey", keys);
@@ -102,8 +108,14 @@ impl Client {
     /// # Errors
     /// Where a call fails or the list is not whole.
     pub async fn customer_gateways(&self, region: &str) -> Result<Vec<CustomerGateway>, CloudError> {
-        let list = List { action: "DescribeCustomerGateways", region, outer: "CustomerGateways", inner: "CustomerGateway" };
-        self.every_row(&list, customer_gateway, |gateway| &gateway.id).await
+        let list = List {
+            action: "DescribeCustomerGateways",
+            region,
+            outer: "CustomerGateways",
+            inner: "CustomerGateway",
+            filter: Parameters::new(),
+        };
+        self.every_row(&list, customer_gateway, |gateway| gateway.id.as_str().into()).await
     }
 
     /// One customer gateway; `None` only where the cloud says that this id does not exist.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod cloud_time;
+pub mod connection_writes;
 pub mod connections;
 pub mod credentials;
 pub mod customer_gateways;
@@ -15,9 +16,14 @@ pub mod error;
 pub mod gateways;
 pub mod https;
 mod pages;
+pub mod peer;
 mod reply;
 mod resolve;
 pub mod retry;
+pub mod route_writes;
+pub mod router_writes;
+pub mod routers;
+pub mod routes;
 pub mod signature;
 pub mod transport;
 pub mod wire;

@@ -116,6 +116,11 @@ impl<'a> Fields<'a> {
         items.iter().enumerate().map(|(index, item)| Fields::at(item, format!("{path}[{index}]"))).collect::<Result<_, _>>().map(Some)
     }
 
+    /// Whether `name` is there and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
     /// Whether `name` is `{}`, which the cloud sends for a list that does not apply.
     pub fn object_is_empty(&self, name: &str) -> bool {
         matches!(self.value(name), Some(Value::Object(fields)) if fields.is_empty())

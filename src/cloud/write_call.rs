@@ -2,7 +2,8 @@
 
 use super::signature::sha256_hex;
 use super::wire::Parameters;
-use crate::facts::endpoints::Product;
+use crate::facts::endpoints::{CENTRAL_REGION, Product};
+use serde_json::Value;
 
 /// A call that changes something. Sending it again is the same call: same token, same parameters.
 ///
@@ -19,6 +20,9 @@ pub struct WriteCall {
     pub body: Parameters,
     /// At most 64 ASCII characters; `None` for calls that take none, which are harmless to repeat.
     pub client_token: Option<String>,
+    /// Whether it is sent again by itself after a try that may have happened. How long the cloud knows a token is not
+    /// established (cloud/api.md 1.4), so what must not exist twice is looked for first.
+    pub repeats: bool,
 }
 
 /// What a write answered.
@@ -27,6 +31,8 @@ pub struct Written {
     pub request_id: String,
     /// The whole answer; it can hold pre-shared keys.
     pub body: serde_json::Value,
+    /// An earlier try got no answer: its copy may still take effect, up to 15 minutes after it was signed.
+    pub in_doubt: bool,
 }
 
 impl WriteCall {
@@ -38,7 +44,29 @@ impl WriteCall {
             parameters: Parameters::new().with("RegionId", region).and(parameters),
             body: Parameters::new(),
             client_token: client_token.map(str::to_owned),
+            repeats: true,
         }
+    }
+
+    /// Of CEN, which has one endpoint for all regions; the few calls that want a `RegionId` bring it (cloud/api.md 4).
+    pub fn cbn(action: &'static str, parameters: Parameters, client_token: &str) -> WriteCall {
+        WriteCall {
+            action,
+            product: Product::Cbn,
+            region: CENTRAL_REGION.to_owned(),
+            parameters,
+            body: Parameters::new(),
+            client_token: Some(client_token.to_owned()),
+            repeats: true,
+        }
+    }
+
+    pub fn with_body(self, body: Parameters) -> WriteCall {
+        WriteCall { body, ..self }
+    }
+
+    pub fn sent_once(self) -> WriteCall {
+        WriteCall { repeats: false, ..self }
     }
 
     /// Hex SHA-256 over the action and all parameters but the token and the secrets: it is kept on disk, where a hash
@@ -61,6 +89,24 @@ impl WriteCall {
 /// Parameters whose values must never be seen: keys, and the JSON texts that hold them (cloud/api.md 2.6).
 pub(super) fn is_secret(name: &str) -> bool {
     name.ends_with("Psk") || name.ends_with("AuthKey") || name.ends_with("Config")
+}
+
+/// Everything that must not be seen of such a parameter: its value and, where that is a JSON text, the keys inside; each as it
+/// is and as JSON writes it.
+pub(super) fn secret_texts(value: &str) -> Vec<String> {
+    let inside: Vec<String> = match serde_json::from_str(value) {
+        Ok(Value::Object(fields)) => {
+            fields.iter().filter(|(name, _)| is_secret(name)).filter_map(|(_, key)| key.as_str()).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    let plain = [value.to_owned()].into_iter().chain(inside);
+    plain.flat_map(|text| [json_escaped(&text), text]).collect()
+}
+
+fn json_escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
 }
 
 impl std::fmt::Debug for Written {

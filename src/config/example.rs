@@ -21,8 +21,8 @@ pub fn example() -> String {
 }
 
 fn table_text(table: &Table) -> String {
-    let mark = if table.presence_matters { "#" } else { "" };
-    let mut text = format!("\n# {}\n{}{mark}[{}]\n", "-".repeat(WIDTH_OF_RULE), prose(table.meaning), table.path);
+    let mark = if table.presence_matters || table.repeated { "#" } else { "" };
+    let mut text = format!("\n# {}\n{}{mark}{}\n", "-".repeat(WIDTH_OF_RULE), prose(table.meaning), table.header());
     for row in table.rows {
         text.push_str(&row_text(table, row));
     }
@@ -39,13 +39,14 @@ fn default_text(row: &Row) -> String {
         Default::Required => "Required.".to_owned(),
         Default::Text(text) => format!("Default: \"{text}\""),
         Default::Flag(flag) => format!("Default: {flag}"),
+        Default::Count(count) => format!("Default: {count}"),
         Default::Unset(meaning) => format!("Default: {meaning}."),
     }
 }
 
 /// What is required stands uncommented, and a region, so that the example is valid as it is.
 fn is_active(table: &Table, row: &Row) -> bool {
-    row.default == Default::Required || (table.path, row.key) == ("cloud", "region")
+    (row.default == Default::Required && !table.repeated) || (table.path, row.key) == ("cloud", "region")
 }
 
 fn prose(text: &str) -> String {

@@ -15,6 +15,7 @@ mod raw;
 mod resolve;
 pub mod schema;
 mod show;
+mod window;
 
 pub use example::example;
 pub use parse::duration_text;

@@ -16,7 +16,7 @@ pub(super) struct Complaint {
 
 pub(super) type Parsed<T> = Result<T, Complaint>;
 
-fn complaint<T>(message: impl Into<String>, remedy: impl Into<String>) -> Parsed<T> {
+pub(super) fn complaint<T>(message: impl Into<String>, remedy: impl Into<String>) -> Parsed<T> {
     Err(Complaint { message: message.into(), remedy: remedy.into() })
 }
 

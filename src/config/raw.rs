@@ -17,6 +17,8 @@ pub(super) struct Raw {
     pub entries: BTreeMap<String, Entry>,
     /// Where each table was opened first.
     pub tables: BTreeMap<String, Origin>,
+    /// How many of a repeated table there are.
+    pub counts: BTreeMap<String, usize>,
     /// Keys that stand there with a problem already noted; saying that they are missing would be wrong.
     pub broken: Vec<String>,
     /// Some file could not be read or is not TOML: what seems to be missing may stand there.
@@ -37,8 +39,8 @@ pub(super) enum Value {
     TextTable(BTreeMap<String, (String, Origin)>),
 }
 
-/// Later files win, key by key; arrays are replaced, tables of strings are merged. `incomplete`: a file could not be
-/// read.
+/// Later files win, key by key; arrays are replaced, tables of strings are merged, repeated tables are added. `incomplete`: a
+/// file could not be read.
 pub(super) fn merge(texts: &[Text], incomplete: bool, problems: &mut Vec<Problem>) -> Raw {
     let mut raw = Raw { garbled: incomplete, ..Raw::default() };
     for text in texts {
@@ -86,25 +88,46 @@ impl Reader<'_> {
             let message = format!("{} is not available in cgwd {}", written(full), this_version());
             return self.problem(key, full, message, later.remedy);
         }
-        if schema::table_at(full).is_none() {
-            let what = match (table, value.get_ref()) {
-                ("", DeValue::Table(_) | DeValue::Array(_)) => "table".to_owned(),
-                ("", _) => "key outside of every table".to_owned(),
-                _ => format!("key in [{table}]"),
+        let Some(known) = schema::table_at(full) else {
+            let what = match (schema::table_at(table), value.get_ref()) {
+                (Some(table), _) => format!("key in {}", table.header()),
+                (None, DeValue::Table(_) | DeValue::Array(_)) => "table".to_owned(),
+                (None, _) => "key outside of every table".to_owned(),
             };
             return self.problem(key, full, format!("unknown {what}: `{}`", shortened(name)), unknown_remedy(table, name));
-        }
-        match value.get_ref() {
-            DeValue::Table(inner) => {
+        };
+        match (known.repeated, value.get_ref()) {
+            (false, DeValue::Table(inner)) => {
                 let origin = self.at(key);
                 self.raw.tables.entry(full.to_owned()).or_insert(origin);
                 self.table(full, inner);
             }
-            DeValue::Array(_) => {
+            (true, DeValue::Array(items)) => items.iter().for_each(|item| self.repeated(full, item)),
+            (false, DeValue::Array(_)) => {
                 self.problem(key, full, format!("[{full}] can stand once only"), format!("write [{full}], not [[{full}]]"))
             }
-            _ => self.problem(key, full, format!("`{full}` is a table"), format!("write [{full}], and its keys on the lines below it")),
+            (true, DeValue::Table(_)) => {
+                self.problem(key, full, format!("[[{full}]] stands once for each"), format!("write [[{full}]], not [{full}]"))
+            }
+            _ => {
+                let remedy = format!("write {}, and its keys on the lines below it", known.header());
+                self.problem(key, full, format!("`{full}` is a table"), remedy)
+            }
         }
+    }
+
+    /// One of a repeated table; its number makes the names of its keys its own.
+    fn repeated(&mut self, full: &str, item: &Spanned<DeValue<'_>>) {
+        let DeValue::Table(inner) = item.get_ref() else {
+            let message = format!("`{full}` holds tables, and one of its items is {}", type_name(item.get_ref()));
+            return self.problem(&item.span(), full, message, format!("write [[{full}]], and its keys on the lines below it"));
+        };
+        let origin = self.at(&item.span());
+        let count = self.raw.counts.entry(full.to_owned()).or_default();
+        *count += 1;
+        let numbered = format!("{full}.{count}");
+        self.raw.tables.insert(numbered.clone(), origin);
+        self.table(&numbered, inner);
     }
 
     fn row(&mut self, full: &str, row: &Row, value: &Spanned<DeValue<'_>>) {
@@ -129,7 +152,9 @@ impl Reader<'_> {
             (Kind::Text | Kind::Word(_) | Kind::WordOrCount(_) | Kind::Path | Kind::Duration { .. } | Kind::Asn, DeValue::String(text)) => {
                 Value::Text(text.to_string())
             }
-            (Kind::WordOrCount(_) | Kind::Asn, DeValue::Integer(number)) => Value::Integer(decimal(number.as_str(), number.radix())),
+            (Kind::WordOrCount(_) | Kind::Asn | Kind::Count { .. }, DeValue::Integer(number)) => {
+                Value::Integer(decimal(number.as_str(), number.radix()))
+            }
             (Kind::Flag, DeValue::Boolean(flag)) => Value::Flag(*flag),
             (Kind::Texts, DeValue::Array(items)) => Value::Texts(self.texts(full, items)),
             (Kind::TextTable, DeValue::Table(table)) => Value::TextTable(self.text_table(full, table)),
@@ -198,7 +223,7 @@ fn written(full: &str) -> String {
 fn unknown_remedy(table: &str, name: &str) -> String {
     let here = nearest(name, schema::names_in(table)).map(|near| format!("`{near}`"));
     let elsewhere = schema::TABLES.iter().filter(|other| other.rows.iter().any(|row| row.key == name));
-    let meant: Vec<String> = here.into_iter().chain(elsewhere.map(|other| format!("`{name}` in [{}]", other.path))).collect();
+    let meant: Vec<String> = here.into_iter().chain(elsewhere.map(|other| format!("`{name}` in {}", other.header()))).collect();
     match meant.is_empty() {
         false => format!("did you mean {}?", meant.join(", or ")),
         true => format!("valid {}: {}", if table.is_empty() { "tables" } else { "keys" }, schema::names_in(table).join(", ")),
@@ -217,6 +242,9 @@ fn wrong_type(full: &str, row: &Row, kind: Kind, found: &DeValue<'_>, written: &
             format!("`{full}` without quotes is a decimal fraction, in which {written} can lose digits"),
             format!("quote it: `{key} = \"{written}\"`"),
         ),
+        (Kind::Count { .. }, _) => {
+            (format!("`{full}` is {found_name}, and must be a whole number"), format!("write it without quotes: `{key} = {}`", row.example))
+        }
         (Kind::Flag, _) => (format!("`{full}` is {found_name}, and must be true or false"), format!("write `{key} = {}`", row.example)),
         (Kind::Texts, DeValue::String(_)) => {
             (format!("`{full}` is a string, and must be an array of strings"), format!("write `{key} = [{written}]`"))

@@ -12,11 +12,22 @@ pub fn show_text(loaded: &Loaded) -> String {
 }
 
 fn table_text(loaded: &Loaded, table: &schema::Table) -> String {
+    if !table.repeated {
+        return keys_text(loaded, table, table.path, |row| (row.shown)(&loaded.settings));
+    }
+    let items: Vec<String> = (0..count(loaded, table))
+        .map(|index| keys_text(loaded, table, &numbered(table, index), |row| of_item(loaded, row, index)))
+        .collect();
+    if items.is_empty() { format!("# {}\n", table.header()) } else { items.join("\n") }
+}
+
+/// One table, or one of a repeated table, whose keys have full names below `path`.
+fn keys_text(loaded: &Loaded, table: &schema::Table, path: &str, shown: impl Fn(&schema::Row) -> Value) -> String {
     let mut lines = Vec::new();
     let mut is_set = false;
     for row in table.rows {
-        let key = format!("{}.{}", table.path, row.key);
-        match (row.shown)(&loaded.settings) {
+        let key = format!("{path}.{}", row.key);
+        match shown(row) {
             Value::Object(entries) if !entries.is_empty() => {
                 is_set = true;
                 let entries = entries.iter().map(|(name, value)| {
@@ -34,7 +45,7 @@ fn table_text(loaded: &Loaded, table: &schema::Table) -> String {
     }
     let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
     // A header without keys would open a table that the configuration does not have.
-    let header = if is_set { format!("[{}]\n", table.path) } else { format!("# [{}]\n", table.path) };
+    let header = if is_set { format!("{}\n", table.header()) } else { format!("# {}\n", table.header()) };
     lines.iter().fold(header, |text, (line, from)| format!("{text}{line:width$}  # {from}\n"))
 }
 
@@ -45,16 +56,31 @@ fn unset(row: &schema::Row, origin: &Origin) -> String {
     }
 }
 
-/// `{schema, files, settings: {table: {key: {value, origin: {kind, …}}}}, warnings}`; a value that is not set is null.
+/// How many of a repeated table there are.
+fn count(loaded: &Loaded, table: &schema::Table) -> usize {
+    table.rows.first().map_or(0, |row| (row.shown)(&loaded.settings).as_array().map_or(0, Vec::len))
+}
+
+fn numbered(table: &schema::Table, index: usize) -> String {
+    format!("{}.{}", table.path, index + 1)
+}
+
+fn of_item(loaded: &Loaded, row: &schema::Row, index: usize) -> Value {
+    (row.shown)(&loaded.settings).get(index).cloned().unwrap_or_default()
+}
+
+/// `{schema, files, settings: {table: {key: {value, origin: {kind, …}}}}, warnings}`; a value that is not set is null, and a repeated
+/// table is an array.
 pub fn show_json(loaded: &Loaded) -> Value {
     let mut settings = Map::new();
     for table in schema::TABLES {
-        let mut keys = Map::new();
-        for row in table.rows {
-            let key = format!("{}.{}", table.path, row.key);
-            keys.insert(row.key.to_owned(), row_json(loaded, &key, (row.shown)(&loaded.settings)));
-        }
-        place(&mut settings, table.path, keys);
+        let shown = match table.repeated {
+            false => keys_json(loaded, table, table.path, |row| (row.shown)(&loaded.settings)),
+            true => (0..count(loaded, table))
+                .map(|index| keys_json(loaded, table, &numbered(table, index), |row| of_item(loaded, row, index)))
+                .collect(),
+        };
+        place(&mut settings, table.path, shown);
     }
     json!({
         "schema": 1,
@@ -62,6 +88,11 @@ pub fn show_json(loaded: &Loaded) -> Value {
         "settings": settings,
         "warnings": loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
+}
+
+fn keys_json(loaded: &Loaded, table: &schema::Table, path: &str, shown: impl Fn(&schema::Row) -> Value) -> Value {
+    let keys = table.rows.iter().map(|row| (row.key.to_owned(), row_json(loaded, &format!("{path}.{}", row.key), shown(row))));
+    Value::Object(keys.collect())
 }
 
 fn row_json(loaded: &Loaded, key: &str, value: Value) -> Value {
@@ -75,13 +106,13 @@ fn row_json(loaded: &Loaded, key: &str, value: Value) -> Value {
     json!({ "value": value, "origin": origin_json(&origin(loaded, key)) })
 }
 
-/// Puts the keys of `cloud.credentials` under `cloud`, `credentials`.
-fn place(settings: &mut Map<String, Value>, path: &str, keys: Map<String, Value>) {
+/// Puts what is shown of `cloud.credentials` under `cloud`, `credentials`.
+fn place(settings: &mut Map<String, Value>, path: &str, shown: Value) {
     match path.split_once('.') {
-        None => drop(settings.insert(path.to_owned(), Value::Object(keys))),
+        None => drop(settings.insert(path.to_owned(), shown)),
         Some((parent, rest)) => {
             if let Value::Object(inner) = settings.entry(parent).or_insert_with(|| json!({})) {
-                place(inner, rest, keys);
+                place(inner, rest, shown);
             }
         }
     }

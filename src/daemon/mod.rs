@@ -10,6 +10,7 @@ pub mod control;
 pub mod examine;
 mod refresh;
 mod reload;
+pub mod replacing;
 mod round;
 mod sources;
 pub mod status;

@@ -54,12 +54,13 @@ impl Executor {
             generation,
             request_hash: call.request_hash(),
             sent: Some(self.sent_now()),
+            step: None,
         })?;
         Ok(Intention::Send(intent, call))
     }
 
     /// By the clocks that nobody sets on this device: what a later process, or the next boot, counts from.
-    fn sent_now(&self) -> Sent {
+    pub(super) fn sent_now(&self) -> Sent {
         let uptime_ms = u64::try_from(self.clock.uptime().as_millis()).unwrap_or_default();
         Sent { boot: self.clock.boot().to_owned(), uptime_ms, cloud: self.client.cloud_time() }
     }

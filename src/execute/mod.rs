@@ -8,6 +8,7 @@ pub mod locate;
 mod look;
 mod note;
 mod outcome;
+pub mod replacement;
 
 use self::call::Order;
 use crate::cloud::client::Client;
@@ -16,6 +17,8 @@ use crate::journal::{Journal, JournalError, Record};
 use crate::model::{CustomerGateway, Finding, Inventory, RegistrationPolicy, Secret, Timestamp};
 use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Now, Owner, Situation, Step, StepAction};
 use crate::system::clock::Clock;
+use crate::system::seal::SealError;
+use crate::system::secret_file::SecretFileError;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -46,6 +49,14 @@ pub enum ExecuteError {
     AuthKey { path: std::path::PathBuf, why: String },
     #[error("{}", plan::NO_SPACE)]
     NoSpace,
+    #[error(transparent)]
+    Psk(#[from] SecretFileError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("the snapshot of the open replacement cannot be used: {0}")]
+    Snapshot(String),
+    #[error("no replacement is open")]
+    NothingOpen,
     #[error("{0} is not part of this version")]
     NotInThisVersion(&'static str),
     #[error("the plan did not come to an end after {MAX_ROUNDS} rounds")]
@@ -96,7 +107,7 @@ impl Executor {
     pub async fn preview(&self, want: &Want) -> Result<Decision, ExecuteError> {
         let inventory = self.look(&want.desired.region, false).await?;
         let decision = self.decide(want, &inventory);
-        if decision.kind != DecisionKind::Replace {
+        if decision.kind != DecisionKind::Replace && !decision.may_be_half_replaced() {
             return Ok(decision);
         }
         let inventory = self.look(&want.desired.region, true).await?;
@@ -194,25 +205,29 @@ impl Executor {
         Ok(())
     }
 
+    pub fn has_open_replacement(&self) -> bool {
+        self.journal.borrow().progress().replacements.open.is_some()
+    }
+
     /// The configuration named another region when the write was sent.
     fn write_is_open_outside(&self, region: &str) -> bool {
         self.journal.borrow().progress().pending.as_ref().is_some_and(|pending| pending.region != region)
     }
 
-    fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
+    pub(crate) fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
         let journal = self.journal.borrow();
         plan::plan(&want.situation(inventory, journal.free_bytes()), journal.progress(), self.now())
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { wall: self.clock.now(), uptime: self.clock.uptime() }
     }
 
     async fn settled(&self, want: &Want, decision: Decision, done: Vec<Step>) -> Result<Registration, ExecuteError> {
         self.note_ours(want, &decision, &done)?;
-        let decision = match decision.kind {
-            DecisionKind::Replace => self.decide(want, &self.look(&want.desired.region, true).await?),
-            _ => decision,
+        let decision = match decision.kind == DecisionKind::Replace || decision.may_be_half_replaced() {
+            true => self.decide(want, &self.look(&want.desired.region, true).await?),
+            false => decision,
         };
         let customer_gateway = decision.customer_gateway.clone();
         Ok(Registration { decision, done, customer_gateway, held: None })
@@ -257,7 +272,7 @@ impl Executor {
         self.append(Record::GatewayReleased { id: step.target.clone(), why: why.to_owned() }).map(drop)
     }
 
-    fn append(&self, record: Record) -> Result<i64, JournalError> {
+    pub(crate) fn append(&self, record: Record) -> Result<i64, JournalError> {
         self.journal.borrow_mut().append(self.clock.now(), record)
     }
 

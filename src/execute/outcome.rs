@@ -78,7 +78,7 @@ impl Executor {
             let (ip, asn, region) = (desired.ip.into(), desired.asn, desired.region.clone());
             self.append(Record::GatewayRegistered { id, ip, asn, region, how: how.to_owned() })?;
         }
-        self.append(Record::WriteDone { intent, request_id, result })?;
+        self.append(Record::WriteDone { intent, request_id, result, in_doubt: written.in_doubt, partial: false })?;
         Ok(Outcome::Done)
     }
 

@@ -119,6 +119,12 @@ pub const ERRORS: &[ErrorFact] = &[
     ),
     row(Ends(".AlreadyExist"), AlreadyExists, "look for the object that is already there", "cloud/api.md 1.3; AlibabaCloudDocs/vpn, 2021"),
     row(
+        Exact("InvalidVpnConnection.AlreadyExists"),
+        AlreadyExists,
+        "a connection with this customer gateway and these subnets is on the VPN gateway already; look which one",
+        "cloud/api.md 2.3; AlibabaCloudDocs/vpn CreateVpnConnection.md, 2021",
+    ),
+    row(
         Ends(".AlreadyExists"),
         AlreadyExists,
         "look for the object that is already there",
@@ -127,8 +133,15 @@ pub const ERRORS: &[ErrorFact] = &[
     row(
         Exact("Resource.QuotaFull"),
         QuotaFull,
-        "delete what is no longer used, or ask for a higher quota (100 customer gateways per region, not adjustable)",
-        "cloud/api.md 1.3; AlibabaCloudDocs/vpn CreateCustomerGateway.md and Limits.md, 2021",
+        "delete what is no longer used, or ask for a higher quota (per region 100 customer gateways, not adjustable; per VPN gateway \
+         10 connections and 20 destination routes)",
+        "cloud/api.md 1.3, 2.3, 2.5, 3.1; AlibabaCloudDocs/vpn CreateCustomerGateway.md and Limits.md, 2021",
+    ),
+    row(
+        Exact("QuotaExceeded.PolicyBasedRoute"),
+        QuotaFull,
+        "the VPN gateway has all its policy routes (20); delete one that is no longer used",
+        "cloud/api.md 2.3, 3.1; AlibabaCloudDocs/vpn CreateVpnConnection.md and Limits.md, 2021",
     ),
     row(
         Starts("QuotaExceeded"),
@@ -141,6 +154,18 @@ pub const ERRORS: &[ErrorFact] = &[
         InUse,
         "an IPsec connection still refers to it; look which one, and point it elsewhere first",
         "cloud/api.md 1.3; help.aliyun.com 53036",
+    ),
+    row(
+        Exact("OperationFailed.RouteTableAssociationExist"),
+        InUse,
+        "a route table of the transit router is still associated with the attachment",
+        "cloud/api.md 4.1; help.aliyun.com 443992",
+    ),
+    row(
+        Exact("OperationFailed.RouteEntryExist"),
+        InUse,
+        "a static route of the transit router still points to the attachment; take it out first",
+        "cloud/api.md 4.1; help.aliyun.com 443992",
     ),
     row(Around("Invalid", "InstanceId.NotFound"), NotFound, "it does not exist in this region", "cloud/api.md 3; help.aliyun.com 53036"),
     row(

@@ -51,6 +51,7 @@ codes! {
     GATEWAY_DRIFT = "gateway.drift", "Our customer gateway was deleted or edited by somebody else, or is in a region that is no longer configured.";
     GATEWAY_ADDRESS_TAKEN = "gateway.address_taken", "An unmarked customer gateway has this device's address with another ASN.";
     GATEWAY_ASN_UNMANAGED = "gateway.asn_unmanaged", "The customer gateway has an ASN and the configuration has no [bgp] table.";
+    GATEWAY_LEFTOVER = "gateway.leftover", "A replacement is done and the old customer gateway could not be deleted.";
     REGISTRATION_CREATE_DISABLED = "registration.create_disabled", "A customer gateway has to be created and `[registration] create` is false.";
     REGISTRATION_ADOPT_DISABLED = "registration.adopt_disabled", "A customer gateway could be adopted and `[registration] adopt` is false.";
     QUOTA_FULL = "quota.full", "The region holds as many customer gateways as the account may have.";

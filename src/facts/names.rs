@@ -30,12 +30,16 @@ pub const DEVICE_NAME_LENGTH: RangeInclusive<usize> = 1..=64;
 pub const TAG_DEVICE: &str = "cgwd-device";
 /// The tag that holds the opaque device id and an epoch (product.md 1).
 pub const TAG_OWNER: &str = "cgwd-owner";
+/// The tag that what a replacement makes bears while it runs (product.md 1).
+pub const TAG_PLAN: &str = "cgwd-plan";
 /// Every tag key with this prefix is ours.
 pub const OUR_TAG_PREFIX: &str = "cgwd-";
 /// The marks that every customer gateway of ours bears.
 pub const OUR_TAGS: [&str; 2] = [TAG_DEVICE, TAG_OWNER];
-/// How many tags are left for the user.
-pub const USER_TAGS_MAX: usize = TAGS_MAX - OUR_TAGS.len();
+/// How many tags are left for the user: beside our marks, a replacement needs room for the plan's.
+pub const USER_TAGS_MAX: usize = TAGS_MAX - OUR_TAGS.len() - 1;
+/// cloud/api.md 2.6: `IkeConfig.Psk`: 1-100 characters.
+pub const PSK_LENGTH: RangeInclusive<usize> = 1..=100;
 
 /// `[device] name`: 1-64 of `[a-zA-Z0-9._-]`.
 pub fn device_name(name: &str) -> Checked {
@@ -76,6 +80,17 @@ pub fn auth_key(key: &str) -> Checked {
     Ok(())
 }
 
+/// A pre-shared key: digits, letters and the ASCII punctuation without the single quote.
+pub fn psk(key: &str) -> Checked {
+    if !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'') {
+        return Err("may hold printable ASCII characters only, without space and `'`");
+    }
+    if !PSK_LENGTH.contains(&key.len()) {
+        return Err("must have 1-100 characters");
+    }
+    Ok(())
+}
+
 /// A tag key of the user's: the cloud's rules, and not one of ours.
 pub fn tag_key(key: &str) -> Checked {
     if !TAG_KEY_LENGTH.contains(&key.chars().count()) {
@@ -97,7 +112,7 @@ pub fn tag_value(value: &str) -> Checked {
 /// How many tags the user may set.
 pub fn tag_count(tags: &Tags) -> Checked {
     if tags.len() > USER_TAGS_MAX {
-        return Err("may hold at most 18 tags: the cloud allows 20, and cgwd sets two");
+        return Err("may hold at most 17 tags: the cloud allows 20, and cgwd needs three");
     }
     Ok(())
 }
@@ -170,12 +185,12 @@ mod tests {
             assert!(check(&of(lengths.end() + 1)).is_err());
             assert_eq!(check("").is_ok(), *lengths.start() == 0);
         }
-        for (check, lengths) in [(device_name as fn(&str) -> Checked, DEVICE_NAME_LENGTH), (auth_key, AUTH_KEY_LENGTH)] {
+        for (check, lengths) in [(device_name as fn(&str) -> Checked, DEVICE_NAME_LENGTH), (auth_key, AUTH_KEY_LENGTH), (psk, PSK_LENGTH)] {
             assert!(check("x").is_ok() && check(&"x".repeat(*lengths.end())).is_ok());
             assert!(check("").is_err() && check(&"x".repeat(lengths.end() + 1)).is_err());
         }
         assert_eq!((NAME_LENGTH, DESCRIPTION_LENGTH, AUTH_KEY_LENGTH), (1..=100, 1..=100, 1..=64));
-        assert_eq!((TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TAGS_MAX, DEVICE_NAME_LENGTH), (1..=64, 0..=128, 20, 1..=64));
+        assert_eq!((TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TAGS_MAX, DEVICE_NAME_LENGTH, PSK_LENGTH), (1..=64, 0..=128, 20, 1..=64, 1..=100));
     }
 
     #[test]
@@ -187,6 +202,10 @@ mod tests {
         assert!((33u8..127).filter(|&byte| byte != b'?').all(|byte| auth_key(&char::from(byte).to_string()).is_ok()));
         for bad in ["a b", "a?b", "é", "a\tb", "中", "\u{7f}"] {
             assert!(auth_key(bad).is_err(), "{bad}");
+        }
+        assert!((33u8..127).filter(|&byte| byte != b'\'').all(|byte| psk(&char::from(byte).to_string()).is_ok()));
+        for bad in ["a b", "a'b", "é", "a\tb", "\u{7f}"] {
+            assert!(psk(bad).is_err(), "{bad}");
         }
         for bad in ["http://x", "https://x", "HTTP://x"] {
             assert!(gateway_name(bad).is_err() && gateway_description(bad).is_err(), "{bad}");
@@ -202,12 +221,12 @@ mod tests {
         for good in ["aliyu", "my-aliyun", "acs", "xacs:", "http:/x", "cgwd"] {
             assert!(tag_key(good).is_ok() && tag_value(good).is_ok(), "{good}");
         }
-        for ours in [TAG_DEVICE, TAG_OWNER, "cgwd-plan", "cgwd-", "CGWD-x"] {
+        for ours in [TAG_DEVICE, TAG_OWNER, TAG_PLAN, "cgwd-", "CGWD-x"] {
             assert!(tag_key(ours).is_err() && tag_value(ours).is_ok(), "{ours}");
         }
         let tags = |count: usize| (0..count).map(|index| (format!("k{index}"), String::new())).collect::<Tags>();
-        assert!(tag_count(&tags(18)).is_ok() && tag_count(&tags(19)).is_err());
-        assert_eq!(USER_TAGS_MAX + OUR_TAGS.len(), TAGS_MAX);
+        assert!(tag_count(&tags(17)).is_ok() && tag_count(&tags(18)).is_err());
+        assert_eq!(USER_TAGS_MAX + OUR_TAGS.len() + [TAG_PLAN].len(), TAGS_MAX);
     }
 
     #[test]

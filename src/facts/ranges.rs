@@ -49,6 +49,11 @@ pub fn of(address: Ipv4Addr) -> Option<&'static Range> {
     ALL.iter().find(|range| range.contains(address))
 }
 
+/// Kept for documentation (RFC 5737): no device answers there.
+pub fn is_documentation(address: Ipv4Addr) -> bool {
+    of(address).is_some_and(|range| range.kind == RangeKind::Documentation)
+}
+
 const CLOUD: &str = "cloud/api.md 2.1 CreateCustomerGateway, alibabacloud-go-sdk 6646806cf434, 2026-08-22";
 
 pub const ALL: &[Range] = &[

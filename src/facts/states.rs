@@ -27,3 +27,21 @@ pub const ROLE_STANDBY: &str = "slave";
 /// The `ResourceType` of a customer gateway for tags: not in the documented list, used by the official Terraform
 /// provider (cloud/api.md 2.9; resource_alicloud_vpn_customer_gateway.go, 2026-08).
 pub const TAG_TYPE_CUSTOMER_GATEWAY: &str = "CUSTOMERGATEWAY";
+
+/// The `ResourceType` of a connection on a VPN gateway, and of any other one (cloud/api.md 2.9;
+/// resource_alicloud_vpn_gateway_vpn_attachment.go:1272, 2026-08).
+pub const TAG_TYPE_VPN_CONNECTION: &str = "VPNCONNECTION";
+pub const TAG_TYPE_VPN_ATTACHMENT: &str = "VPNATTACHMENT";
+
+/// Keys that begin so are the cloud's own systems' and cannot be set (cloud/api.md 2.3).
+pub const SYSTEM_TAGS: &[&str] = &["aliyun", "acs:"];
+
+/// Negotiation states of BGP that mean that the session is up. The values are not in the SDK; these are the ones that the manual
+/// and tools show. An empty state is not reported and says nothing.
+pub const BGP_UP: &[&str] = &["success", "true", "up", "established", "normal"];
+
+/// States of a health check that mean that the peer does not answer.
+pub const HEALTH_BAD: &[&str] = &["failed", "fail", "false", "unhealthy", "down"];
+
+/// `Status` of an attachment to a transit router that no change is running on (cloud/api.md 4.1).
+pub const ATTACHED: &str = "Attached";

@@ -1,11 +1,12 @@
 //! Which old records nothing depends on any more.
 
 use super::record::{Entry, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds them in one pass. What stays replays to the same [`super::Progress`]:
 ///
-/// * every write that was done or may have been, the last write however it ended, and every registration and release: for ever;
+/// * every write that was done or may have been, the last write however it ended, every registration and release, and all of a
+///   replacement: for ever;
 /// * of settled values, decisions, regions and contacts with the cloud: the last;
 /// * of an alert that stands: when it began, its last words, and when it was last told;
 /// * nothing of what happened once, of an alert that is over, and of a write that the cloud refused: it changed nothing.
@@ -19,6 +20,8 @@ pub struct Superseded {
     write: Vec<i64>,
     /// Those of the last one that ended, where the cloud refused it: they tell the next token's generation.
     refused: Vec<i64>,
+    /// Intents of replacements.
+    steps: BTreeSet<i64>,
     gone: Vec<i64>,
 }
 
@@ -59,6 +62,15 @@ impl Superseded {
             Record::AlertRaised { alert } => self.told((alert.code.clone(), alert.key.clone()), seq, true),
             Record::AlertReminded { code, key } => self.told((code.clone(), key.clone()), seq, false),
             Record::AlertCleared { code, key } => self.cleared(&(code.clone(), key.clone()), seq),
+            Record::WriteIntended { step: Some(_), .. } => {
+                self.steps.insert(seq);
+            }
+            Record::WriteResent { intent, .. }
+            | Record::WriteUnconfirmed { intent, .. }
+            | Record::WriteRefused { intent, .. }
+            | Record::WriteDone { intent, .. }
+            | Record::WriteConcluded { intent, .. }
+                if self.steps.contains(intent) => {}
             Record::WriteIntended { .. } | Record::WriteResent { .. } | Record::WriteUnconfirmed { .. } => self.write.push(seq),
             Record::WriteRefused { .. } => {
                 self.write.push(seq);
@@ -66,6 +78,13 @@ impl Superseded {
             }
             Record::WriteDone { .. } | Record::WriteConcluded { .. } => self.ended(false),
             Record::GatewayRegistered { .. } | Record::GatewayReleased { .. } => {}
+            Record::ReplacementPlanned { .. }
+            | Record::StepProven { .. }
+            | Record::VerificationBegan { .. }
+            | Record::ReplacementTurned { .. }
+            | Record::ReplacementStopped { .. }
+            | Record::ReplacementResumed { .. }
+            | Record::ReplacementEnded { .. } => {}
         }
     }
 

@@ -1,6 +1,6 @@
-//! The records of the journal, format 1. They are stored as JSON; fields are only ever added, as optional ones.
+//! The records of the journal, format 2 (1 had no replacements). They are stored as JSON; fields are only ever added, as optional ones.
 
-use crate::model::{Asn, Severity, Timestamp};
+use crate::model::{Asn, ReplacementOutcome, ReplacementPlan, Severity, Stopped, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -54,6 +54,9 @@ pub enum Record {
         request_hash: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent: Option<Sent>,
+        /// Of a replacement: which step it is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepRef>,
     },
     /// The same write goes out once more, under the same token.
     WriteResent {
@@ -65,6 +68,12 @@ pub enum Record {
         intent: i64,
         request_id: Option<String>,
         result: Option<String>,
+        /// An earlier try of the same sending got no answer and may still take effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_doubt: bool,
+        /// Of a replacement's step that takes more than this call.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
     },
     /// The cloud refused it: it did not happen.
     WriteRefused {
@@ -104,6 +113,47 @@ pub enum Record {
         why: String,
     },
 
+    /// A replacement begins. `sealed`: the snapshot in base64, encrypted (`system::seal`).
+    ReplacementPlanned {
+        plan: Box<ReplacementPlan>,
+        sealed: String,
+    },
+    /// A reading showed the effect of a step; `id`: of what it made.
+    StepProven {
+        plan: String,
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// From here on a tunnel has its time to come up.
+    VerificationBegan {
+        plan: String,
+        step: String,
+        sent: Sent,
+    },
+    /// It goes back instead of on.
+    ReplacementTurned {
+        plan: String,
+        why: String,
+    },
+    /// It does not go on by itself, or not now.
+    ReplacementStopped {
+        plan: String,
+        stopped: Stopped,
+    },
+    /// It goes on.
+    ReplacementResumed {
+        plan: String,
+    },
+    ReplacementEnded {
+        plan: String,
+        outcome: ReplacementOutcome,
+        new_gateway: Option<String>,
+        /// Old customer gateways that the cloud would not delete.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        leftover: Vec<String>,
+    },
+
     AlertRaised {
         alert: AlertText,
     },
@@ -124,6 +174,13 @@ pub enum Record {
     CloudContact {
         last_cloud_contact: Option<Timestamp>,
     },
+}
+
+/// A step of a replacement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRef {
+    pub plan: String,
+    pub step: String,
 }
 
 /// When a write went out, by clocks that nobody sets on this device. The time of the record itself is the wall clock's, which

@@ -1,5 +1,9 @@
 //! From records to what the planner needs. One total match; a pair that cannot follow one another is corruption.
 
+mod replacement;
+
+pub use replacement::{PastReplacement, ReplacementProgress, Replacements, StepProgress};
+
 use super::record::{AlertText, Entry, Record, Sent};
 use crate::model::{Asn, Timestamp};
 use jiff::SignedDuration;
@@ -25,6 +29,7 @@ pub struct Progress {
     /// Since when, in time since boot, the registered gateway has been missing from the cloud's answers. Not journaled: a
     /// restart looks twice again.
     pub missing_since: Option<SignedDuration>,
+    pub replacements: Replacements,
     pub alerts: BTreeMap<(String, String), StandingAlert>,
     pub decision: Option<String>,
     pub last_cloud_contact: Option<Timestamp>,
@@ -114,6 +119,7 @@ impl Progress {
             // Whoever sent it is gone.
             pending.unconfirmed = true;
         }
+        self.replacements.begin();
     }
 
     pub fn new(journal_id: &str) -> Progress {
@@ -127,6 +133,7 @@ impl Progress {
             pending: None,
             generation: 0,
             missing_since: None,
+            replacements: Replacements::default(),
             alerts: BTreeMap::new(),
             decision: None,
             last_cloud_contact: None,
@@ -147,13 +154,10 @@ impl Progress {
                 self.regions.insert(selector.clone(), region.clone());
             }
             Record::DecisionChanged { decision, .. } => self.decision = Some(decision.clone()),
-            Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent } => {
-                if let Some(pending) = &self.pending {
-                    return Err(corrupt(format!("a write is intended while that of record {} is unresolved", pending.intent)));
-                }
+            Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent, step } => {
                 self.last_write_at = Some(at);
                 let sending = Sending { at, sent: sent.clone(), uptime: None };
-                self.pending = Some(PendingWrite {
+                let write = PendingWrite {
                     intent: entry.seq,
                     action: action.clone(),
                     target: target.clone(),
@@ -168,7 +172,14 @@ impl Progress {
                     poisoned: false,
                     unconfirmed: false,
                     absent_since: None,
-                });
+                };
+                match (step, &self.pending) {
+                    (Some(step), _) => self.replacements.intended(step, write, entry.seq)?,
+                    (None, Some(pending)) => {
+                        return Err(corrupt(format!("a write is intended while that of record {} is unresolved", pending.intent)));
+                    }
+                    (None, None) => self.pending = Some(write),
+                }
             }
             Record::WriteResent { intent, sent } => {
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to send again")))?;
@@ -186,10 +197,25 @@ impl Progress {
                 }
             }
             Record::WriteDone { intent, .. } | Record::WriteRefused { intent, .. } | Record::WriteConcluded { intent, .. } => {
+                if let Some(step) = self.replacements.step_of(*intent) {
+                    match &entry.record {
+                        Record::WriteDone { result, in_doubt, partial, .. } => step.done(result.clone(), *in_doubt, *partial),
+                        Record::WriteConcluded { found, .. } => step.concluded(found.clone()),
+                        _ => step.refused(),
+                    }
+                    return Ok(());
+                }
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to conclude")))?;
                 self.generation = pending.generation.saturating_add(1);
                 self.pending = None;
             }
+            Record::ReplacementPlanned { .. }
+            | Record::StepProven { .. }
+            | Record::VerificationBegan { .. }
+            | Record::ReplacementTurned { .. }
+            | Record::ReplacementStopped { .. }
+            | Record::ReplacementResumed { .. }
+            | Record::ReplacementEnded { .. } => self.replacements.apply(entry)?,
             Record::GatewayRegistered { id, ip, asn, region, .. } => {
                 self.missing_since = None;
                 let now = Registered { id: id.clone(), ip: *ip, asn: *asn, region: region.clone(), since: at };
@@ -226,7 +252,8 @@ impl Progress {
     }
 
     fn pending_of(&mut self, intent: i64) -> Option<&mut PendingWrite> {
-        self.pending.as_mut().filter(|pending| pending.intent == intent)
+        let open = self.replacements.step_of(intent).and_then(|step| step.open.as_mut());
+        open.or_else(|| self.pending.as_mut().filter(|pending| pending.intent == intent))
     }
 }
 

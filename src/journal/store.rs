@@ -5,7 +5,7 @@
 use super::prune::Superseded;
 use super::record::{Entry, Record};
 use super::replay::{Corrupt, Progress, replay};
-use crate::model::Timestamp;
+use crate::model::{ReplacementPlan, Timestamp};
 use crate::system::space;
 use jiff::SignedDuration;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Format of the tables and records. A journal with a larger number was written by a newer cgwd.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 /// File name below the state directory.
 pub const FILE: &str = "journal.db";
 /// Beyond so many records those that nothing depends on are dropped from the older half, as [`Superseded`] names them: at the
@@ -140,8 +140,11 @@ impl Journal {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(open)?;
         check_integrity(&connection, &path)?;
-        if found == 0 {
-            create(&connection, machine_identity)?;
+        match found {
+            0 => create(&connection, machine_identity)?,
+            // What format 2 added are records alone: nothing on disk has to change, but an older cgwd must refuse them.
+            found if found < SCHEMA => connection.pragma_update(None, "user_version", SCHEMA).map_err(JournalError::Write)?,
+            _ => {}
         }
         if count(&connection).map_err(|error| place(&path, error))? > KEEP {
             prune(&mut connection, KEEP / 2).map_err(|error| place(&path, error))?;
@@ -248,6 +251,19 @@ impl Journal {
         appended
     }
 
+    /// The open replacement's plan and sealed snapshot as they are on disk, not as they are remembered.
+    pub fn replacement_on_disk(&self) -> Result<Option<(ReplacementPlan, String)>, JournalError> {
+        let Some(seq) = self.progress.replacements.open.as_ref().map(|open| open.seq) else { return Ok(None) };
+        let record = match &self.backing {
+            Backing::Disk(disk) => read_record(&disk.connection, seq)?,
+            Backing::Memory(memory) => memory.entries.borrow().iter().find(|entry| entry.seq == seq).map(|entry| entry.record.clone()),
+        };
+        match record {
+            Some(Record::ReplacementPlanned { plan, sealed }) => Ok(Some((*plan, sealed))),
+            _ => Err(JournalError::Corrupt(Corrupt { seq, why: "the open replacement's record is not there".to_owned() })),
+        }
+    }
+
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
         match &self.backing {
             Backing::Disk(disk) => {
@@ -314,6 +330,13 @@ fn append_to_memory(memory: &Memory, progress: &mut Progress, at: Timestamp, rec
     progress.apply(&entry)?;
     entries.push(entry);
     Ok(seq)
+}
+
+fn read_record(connection: &Connection, seq: i64) -> Result<Option<Record>, JournalError> {
+    let body: Option<String> =
+        connection.query_row("SELECT body FROM record WHERE seq = ?1", [seq], |row| row.get(0)).optional().map_err(JournalError::Read)?;
+    let unreadable = |error: serde_json::Error| JournalError::Corrupt(Corrupt { seq, why: format!("its body is unreadable: {error}") });
+    body.map(|body| serde_json::from_str(&body)).transpose().map_err(unreadable)
 }
 
 /// One at a time: there can be many, and the memory is small.

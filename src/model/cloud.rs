@@ -1,6 +1,7 @@
 //! What the cloud holds, as far as we act on it.
 
 use super::{Asn, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -49,7 +50,7 @@ pub struct TransitRouter {
 }
 
 /// What carries an IPsec connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attachment {
     VpnGateway(String),
     TransitRouter(String),
@@ -57,13 +58,13 @@ pub enum Attachment {
     Unbound,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TunnelRole {
     Active,
     Standby,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tunnel {
     pub id: String,
     /// 1 or 2.
@@ -81,7 +82,7 @@ pub struct Tunnel {
 }
 
 /// An IPsec connection (wire name: VpnConnection).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpsecConnection {
     pub id: String,
     pub name: String,
@@ -99,6 +100,14 @@ pub struct IpsecConnection {
     pub remote_subnet: String,
     pub remote_id: String,
     pub bgp_enabled: bool,
+    /// Negotiation state of BGP of a single-tunnel connection; empty where it is not told.
+    pub bgp_status: String,
+    /// Of a single-tunnel connection.
+    pub health_enabled: bool,
+    pub health_status: String,
+    /// Another account's transit router may use it.
+    pub cross_account: bool,
+    pub tags: Tags,
 }
 
 impl IpsecConnection {

@@ -4,16 +4,27 @@ mod asn;
 mod cloud;
 mod finding;
 mod observation;
+mod replacement;
+mod replacement_settings;
 mod secret;
 mod settings;
+mod snapshot;
+mod window;
 
 pub use asn::{Asn, AsnError};
 pub use cloud::{Attachment, CustomerGateway, Inventory, IpsecConnection, Region, Tags, TransitRouter, Tunnel, TunnelRole, VpnGateway};
 pub use finding::{Finding, Severity};
 pub use jiff::Timestamp;
 pub use observation::{Observation, Reading};
+pub use replacement::{Begun, GatewayRef, Lane, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, Stopped, Target};
+pub use replacement_settings::{OrderChoice, ReplacementPolicy, ReplacementSecret, ReplacementSettings, StrategyChoice};
 pub use secret::Secret;
 pub use settings::{
     AddressSettings, AddressSource, Agreement, BgpSettings, BgpSource, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
-    RegistrationPolicy, ReplacementPolicy, RouteTarget, Settings,
+    RegistrationPolicy, RouteTarget, Settings,
 };
+pub use snapshot::{
+    Authorization, ConnectionRoute, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, PolicyRoute, RouterAttachment, SNAPSHOT_FORMAT,
+    Snapshot, Verbatim,
+};
+pub use window::{MinuteOfDay, Weekdays, Window, WindowSpan};

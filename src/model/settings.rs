@@ -1,7 +1,7 @@
 //! The configuration as used: every default filled in, every path absolute, every text parsed.
 //! `config` makes it; the other rooms only read it.
 
-use super::Tags;
+use super::{ReplacementSettings, Tags};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub struct Settings {
     pub cloud: CloudSettings,
     pub gateway: GatewaySettings,
     pub registration: RegistrationPolicy,
-    pub replacement: ReplacementPolicy,
+    pub replacement: ReplacementSettings,
     pub state_directory: PathBuf,
 }
 
@@ -136,13 +136,6 @@ pub struct GatewaySettings {
 pub struct RegistrationPolicy {
     pub create: bool,
     pub adopt: bool,
-}
-
-/// What happens when the registered address or ASN is no longer the device's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplacementPolicy {
-    /// Alert and do nothing.
-    Alert,
 }
 
 impl Prefix {

@@ -1,5 +1,6 @@
 //! The shape of a decision.
 
+use crate::facts::findings::GATEWAY_DUPLICATE;
 use crate::model::{CustomerGateway, Finding, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,11 @@ impl Decision {
             next: Next::Nothing,
             concluded: None,
         }
+    }
+
+    /// Another customer gateway of ours is there: whether connections still use it tells only a list of them.
+    pub fn may_be_half_replaced(&self) -> bool {
+        self.kind == DecisionKind::InSync && self.findings.iter().any(|finding| finding.code == GATEWAY_DUPLICATE)
     }
 
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
@@ -114,6 +120,20 @@ pub enum StepAction {
     ModifyVpnAttachmentAttribute,
     DeleteVpnConnection,
     CreateVpnConnection,
+    DeleteTransitRouterVpnAttachment,
+    CreateTransitRouterVpnAttachment,
+    AssociateTransitRouterAttachmentWithRouteTable,
+    EnableTransitRouterRouteTablePropagation,
+    DeleteVpnAttachment,
+    CreateVpnAttachment,
+    CreateVpnRouteEntry,
+    DeleteVpnRouteEntry,
+    CreateVpnPbrRouteEntry,
+    DeleteVpnPbrRouteEntry,
+    PublishVpnRouteEntry,
+    CreateVcoRouteEntry,
+    /// No call that changes anything: waits until a tunnel works.
+    Verify,
 }
 
 impl StepAction {
@@ -128,6 +148,19 @@ impl StepAction {
             StepAction::ModifyVpnAttachmentAttribute => "ModifyVpnAttachmentAttribute",
             StepAction::DeleteVpnConnection => "DeleteVpnConnection",
             StepAction::CreateVpnConnection => "CreateVpnConnection",
+            StepAction::DeleteTransitRouterVpnAttachment => "DeleteTransitRouterVpnAttachment",
+            StepAction::CreateTransitRouterVpnAttachment => "CreateTransitRouterVpnAttachment",
+            StepAction::AssociateTransitRouterAttachmentWithRouteTable => "AssociateTransitRouterAttachmentWithRouteTable",
+            StepAction::EnableTransitRouterRouteTablePropagation => "EnableTransitRouterRouteTablePropagation",
+            StepAction::DeleteVpnAttachment => "DeleteVpnAttachment",
+            StepAction::CreateVpnAttachment => "CreateVpnAttachment",
+            StepAction::CreateVpnRouteEntry => "CreateVpnRouteEntry",
+            StepAction::DeleteVpnRouteEntry => "DeleteVpnRouteEntry",
+            StepAction::CreateVpnPbrRouteEntry => "CreateVpnPbrRouteEntry",
+            StepAction::DeleteVpnPbrRouteEntry => "DeleteVpnPbrRouteEntry",
+            StepAction::PublishVpnRouteEntry => "PublishVpnRouteEntry",
+            StepAction::CreateVcoRouteEntry => "CreateVcoRouteEntry",
+            StepAction::Verify => "Verify",
         }
     }
 }

@@ -8,7 +8,7 @@ mod ownership;
 mod pending;
 mod registration;
 mod removal;
-mod replacement;
+pub mod replacement;
 mod token;
 
 pub use decision::{Concluded, Decision, DecisionKind, Gate, Hold, HoldReason, Next, Step, StepAction, Strategy};

@@ -2,9 +2,10 @@
 
 use super::ownership::Ownership;
 use super::pending::{ABSENT_TWICE, Pending, hold_for_pending, is_wanted, on_the_wall, settle_pending};
+use super::replacement::{Subjects, is_as_wanted};
 use super::{Decision, DecisionKind, Desired, Gate, Hold, HoldReason, Next, Now, Situation, Step, StepAction, replacement};
 use crate::facts::findings;
-use crate::journal::replay::Progress;
+use crate::journal::replay::{Progress, ReplacementProgress};
 use crate::model::{CustomerGateway, Finding, Timestamp};
 use jiff::SignedDuration;
 use std::net::IpAddr;
@@ -28,6 +29,9 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decisio
     let Some(desired) = situation.desired else {
         return Decision::blocked(situation.findings.to_vec(), situation.gates.to_vec());
     };
+    if let Some(open) = &progress.replacements.open {
+        return under_way(situation, open);
+    }
     let mut decision = with_space(decide(situation, desired, progress, now), situation);
     if let Some(pending) = &progress.pending {
         let wanted = is_wanted(pending, &decision, desired, &progress.journal_id);
@@ -42,6 +46,26 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decisio
         decision.next = Next::Nothing;
     }
     decision
+}
+
+/// While a replacement is open, it alone writes. What is left of it is what would be done.
+fn under_way(situation: &Situation<'_>, open: &ReplacementProgress) -> Decision {
+    let subjects = Subjects { old: Vec::new(), new: None, adoptable: None, temporary: None };
+    let nothing_read = replacement::listed(&subjects, situation.inventory);
+    let left = open.plan.steps().filter(|step| replacement::is_shown(&step.op) && !open.is_proven(&step.id));
+    let (done, all) = open.count();
+    let mut gates = situation.gates.to_vec();
+    gates.push(Gate::passed("replacement", format!("replacement {} is open: {done} of {all} steps are done", open.plan.id)));
+    let is_old = |gateway: &&CustomerGateway| open.plan.is_old(&gateway.id);
+    Decision {
+        kind: DecisionKind::Replace,
+        customer_gateway: situation.inventory.customer_gateways.iter().find(is_old).cloned(),
+        steps: left.map(|step| replacement::describe(&open.plan, &nothing_read, step)).collect(),
+        gates,
+        findings: situation.findings.to_vec(),
+        next: Next::Nothing,
+        concluded: None,
+    }
 }
 
 /// A write begins only where its records fit on the disk.
@@ -70,14 +94,18 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
 
     let ours: Vec<&CustomerGateway> =
         inventory.customer_gateways.iter().filter(|gateway| desired.owner.ownership(gateway) == Ownership::Ours).collect();
-    let fitting: Vec<&CustomerGateway> = ours.iter().copied().filter(|gateway| fits(gateway, desired)).collect();
+    let fitting: Vec<&CustomerGateway> = ours.iter().copied().filter(|gateway| is_as_wanted(gateway, desired)).collect();
     let case = Case { situation, desired, progress, now };
     findings.extend(lost(&case));
     findings.extend(left_behind(&case));
+    let subjects = Subjects::find(desired, inventory);
     match (fitting.as_slice(), ours.as_slice()) {
         ([], []) => case.none_of_ours(findings, gates),
+        // A replacement was given up half-way: what is still on another of ours goes to this one.
+        ([_], _) if inventory.connections.iter().any(|connection| subjects.moves(connection)) => case.replace(&subjects, findings, gates),
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
-        ([], [gateway]) => case.replace(gateway, findings, gates),
+        ([], [_]) => case.replace(&subjects, findings, gates),
+        ([], all) if is_left_by_a_replacement(all) => case.replace(&subjects, findings, gates),
         (_, all) => {
             let ids: Vec<&str> = all.iter().map(|gateway| gateway.id.as_str()).collect();
             findings.push(Finding::error(
@@ -94,9 +122,9 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     }
 }
 
-/// Address and ASN are as wanted. Without a `[bgp]` table the ASN is not ours to judge.
-fn fits(gateway: &CustomerGateway, desired: &Desired) -> bool {
-    gateway.ip == desired.ip && desired.asn.is_none_or(|asn| gateway.asn == Some(asn))
+/// Of several none is as wanted, and all but one were made by replacements that were given up.
+fn is_left_by_a_replacement(all: &[&CustomerGateway]) -> bool {
+    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN)).count() <= 1
 }
 
 struct Case<'a> {
@@ -180,7 +208,7 @@ impl Case<'_> {
                     "if that device is gone, take its cgwd-device and cgwd-owner tags off the customer gateway; if not, one of the two has the wrong address",
                 ),
             )),
-            Ownership::Unmarked if fits(gateway, self.desired) => None,
+            Ownership::Unmarked if is_as_wanted(gateway, self.desired) => None,
             Ownership::Unmarked => Some((
                 *gateway,
                 Finding::error(
@@ -312,25 +340,22 @@ impl Case<'_> {
         ))
     }
 
-    fn replace(&self, old: &CustomerGateway, mut findings: Vec<Finding>, mut gates: Vec<Gate>) -> Decision {
-        let holders: Vec<&CustomerGateway> = self
-            .situation
-            .inventory
-            .customer_gateways
-            .iter()
-            .filter(|gateway| gateway.ip == self.desired.ip && gateway.id != old.id)
-            .collect();
+    fn replace(&self, subjects: &Subjects, mut findings: Vec<Finding>, mut gates: Vec<Gate>) -> Decision {
+        let inventory = self.situation.inventory;
+        let ours = |gateway: &CustomerGateway| subjects.moved().any(|own| own.id == gateway.id);
+        let holders: Vec<&CustomerGateway> =
+            inventory.customer_gateways.iter().filter(|gateway| gateway.ip == self.desired.ip && !ours(gateway)).collect();
         if let Some((gateway, finding)) = self.in_the_way(&holders) {
             gates.push(Gate::refused("owner", finding.message.clone()));
             findings.push(finding);
             return Decision { customer_gateway: Some(gateway.clone()), ..Decision::blocked(findings, gates) };
         }
-        gates.push(Gate::passed("owner", format!("{} bears this device's mark", old.id)));
-        let steps = replacement::outline(old, self.desired, holders.first().copied(), self.situation.inventory);
+        let ids: Vec<&str> = subjects.moved().map(|gateway| gateway.id.as_str()).collect();
+        gates.push(Gate::passed("owner", format!("{} bears this device's mark", ids.join(", "))));
         Decision {
             kind: DecisionKind::Replace,
-            customer_gateway: Some(old.clone()),
-            steps,
+            customer_gateway: subjects.moved().next().cloned(),
+            steps: replacement::outline(self.desired, subjects, inventory),
             gates,
             findings,
             next: Next::Nothing,

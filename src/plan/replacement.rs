@@ -1,125 +1,183 @@
-//! What replacing a customer gateway would take, per connection, by the cloud's own rules (cloud/api.md 1.1).
+//! Replacing a customer gateway: from what is wanted and what is there to a plan, and from a plan, the journal and a reading to
+//! the next thing to do.
 //!
-//! An outline for people and alerts: its execution is not part of this version.
+//! ```text
+//!  wanted, inventory ─► subjects ─► snapshot ─► draft ─► gates ─┬─► refused, named
+//!                                                               └─► the plan in the journal
+//!  plan, journal, reading, now ─► next ─► send | look again | proven | stop
+//! ```
+//!
+//! The plan is made once. After any crash the next step follows from the plan, from what the journal says of it and from a
+//! reading. A plan that is given up at a safe point is followed by a new one, made from what is there then.
 
-use super::{Desired, Step, StepAction, Strategy};
-use crate::model::{Attachment, CustomerGateway, Inventory, IpsecConnection, Tunnel, TunnelRole};
+pub mod body;
+pub mod gates;
+pub mod next;
+mod outline;
+mod rollback;
+mod safe_point;
+mod stages;
+mod words;
 
-/// The steps in order: the new customer gateway, every tunnel and connection that refers to the old one, the old one's end.
-/// `holder` is an unmarked customer gateway that already has the new address and ASN.
-pub fn outline(old: &CustomerGateway, desired: &Desired, holder: Option<&CustomerGateway>, inventory: &Inventory) -> Vec<Step> {
-    let mut steps = Steps::default();
-    let connections: Vec<&IpsecConnection> = inventory.connections.iter().filter(|connection| connection.refers_to(&old.id)).collect();
-    if old.ip == desired.ip {
-        through_a_temporary_gateway(&mut steps, old, desired, &connections);
-        return steps.0;
-    }
-    match holder {
-        Some(holder) => steps.add(
-            StepAction::TagResources,
-            &holder.id,
-            None,
-            format!("{} already has {}; it becomes this device's", holder.id, desired.ip),
-            false,
-        ),
-        None => steps.add(
-            StepAction::CreateCustomerGateway,
-            &desired.ip.to_string(),
-            None,
-            format!("address and ASN of {} cannot be edited; the new one proves rights and quota before anything is touched", old.id),
-            false,
-        ),
-    }
-    for connection in &connections {
-        move_connection(&mut steps, connection, &old.id, "the new customer gateway");
-    }
-    steps.add(StepAction::DeleteCustomerGateway, &old.id, None, "nothing refers to it any more".into(), true);
-    steps.0
+pub use gates::{Evidence, gates, opens_by_itself};
+pub use outline::{is_shown, listed, outline};
+pub use rollback::{back_lanes, leaves_nothing_behind};
+pub use safe_point::{Unsafe, what_is_unsafe, what_stays};
+pub use words::{auto_config_route, describe, interruption, losses, rewrites};
+
+use super::ownership::Ownership;
+use super::{Desired, Owner, Strategy};
+use crate::facts::ranges;
+use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target};
+use std::net::Ipv4Addr;
+
+/// Tag key of what a replacement makes, while it runs.
+pub const MARK_PLAN: &str = "cgwd-plan";
+
+/// The customer gateways that a replacement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    /// Ours, with another address or ASN than the wanted.
+    pub old: Vec<CustomerGateway>,
+    /// Ours, as wanted: left by a replacement that was given up, or what the device comes back to.
+    pub new: Option<CustomerGateway>,
+    /// Nobody's, as wanted.
+    pub adoptable: Option<CustomerGateway>,
+    /// Where tunnels wait, left by a replacement that was given up.
+    pub temporary: Option<CustomerGateway>,
 }
 
-/// The cloud refuses two customer gateways with one address, so an ASN-only change needs a place to wait.
-fn through_a_temporary_gateway(steps: &mut Steps, old: &CustomerGateway, desired: &Desired, connections: &[&IpsecConnection]) {
-    let rebindable: Vec<&&IpsecConnection> = connections.iter().filter(|connection| strategy(connection) == Strategy::Rebind).collect();
-    if !rebindable.is_empty() {
-        let reason = "a temporary one with a documentation address: the cloud refuses two customer gateways with one address";
-        steps.add(StepAction::CreateCustomerGateway, "temporary", None, reason.into(), false);
-    }
-    for connection in connections {
-        match strategy(connection) {
-            Strategy::Rebind => move_connection(steps, connection, &old.id, "the temporary customer gateway"),
-            Strategy::Recreate => {
-                steps.add(StepAction::DeleteVpnConnection, &connection.id, Some(Strategy::Recreate), SINGLE_TUNNEL.into(), true)
+/// How a person or the configuration wants it done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    pub order: Order,
+    /// Delete and make again also what could be pointed elsewhere in place.
+    pub recreate: bool,
+    pub planned: bool,
+    pub rollback: bool,
+    pub recheck_ms: u64,
+    pub verify_ms: u64,
+}
+
+impl Subjects {
+    pub fn find(desired: &Desired, inventory: &Inventory) -> Subjects {
+        let gateways = &inventory.customer_gateways;
+        let ours = gateways.iter().filter(|gateway| desired.owner.ownership(gateway) == Ownership::Ours);
+        let (mut new, mut old, mut temporary) = (None, Vec::new(), None);
+        for gateway in ours {
+            if is_as_wanted(gateway, desired) {
+                new = Some(gateway.clone());
+            } else if is_temporary(gateway) && gateway.ip != desired.ip {
+                temporary = Some(gateway.clone());
+            } else {
+                old.push(gateway.clone());
             }
         }
+        let unmarked =
+            |gateway: &&CustomerGateway| is_as_wanted(gateway, desired) && desired.owner.ownership(gateway) == Ownership::Unmarked;
+        Subjects { old, new, adoptable: gateways.iter().find(unmarked).cloned(), temporary }
     }
-    steps.add(StepAction::DeleteCustomerGateway, &old.id, None, "its address is needed for the new one".into(), true);
-    let asn = desired.asn.map_or_else(|| "no ASN".to_owned(), |asn| format!("ASN {asn}"));
-    steps.add(StepAction::CreateCustomerGateway, &desired.ip.to_string(), None, format!("the same address with {asn}"), false);
-    for connection in connections {
-        match strategy(connection) {
-            Strategy::Rebind => move_connection(steps, connection, &old.id, "the new customer gateway"),
-            Strategy::Recreate => steps.add(
-                StepAction::CreateVpnConnection,
-                &connection.id,
-                Some(Strategy::Recreate),
-                "made again from its snapshot".into(),
-                false,
-            ),
-        }
+
+    /// Every customer gateway whose tunnels are to be moved.
+    pub fn moved(&self) -> impl Iterator<Item = &CustomerGateway> {
+        self.old.iter().chain(&self.temporary)
     }
-    if !rebindable.is_empty() {
-        steps.add(StepAction::DeleteCustomerGateway, "temporary", None, "it has served".into(), true);
+
+    pub fn moves(&self, connection: &IpsecConnection) -> bool {
+        self.moved().any(|gateway| connection.refers_to(&gateway.id))
+    }
+
+    /// Whether the wanted address is held by one of ours with another ASN: the cloud refuses a second one (cloud/api.md 1.3).
+    pub fn holds_address(&self, ip: Ipv4Addr) -> bool {
+        self.old.iter().any(|gateway| gateway.ip == ip)
     }
 }
 
-const SINGLE_TUNNEL: &str = "a single-tunnel connection on a VPN gateway cannot be pointed at another customer gateway";
-
-fn strategy(connection: &IpsecConnection) -> Strategy {
-    match (&connection.attachment, connection.is_dual()) {
-        (Attachment::VpnGateway(_), false) => Strategy::Recreate,
-        _ => Strategy::Rebind,
-    }
+/// Address and ASN are as wanted. Without a `[bgp]` table the ASN is not ours to judge.
+pub fn is_as_wanted(gateway: &CustomerGateway, desired: &Desired) -> bool {
+    gateway.ip == desired.ip && desired.asn.is_none_or(|asn| gateway.asn == Some(asn))
 }
 
-fn move_connection(steps: &mut Steps, connection: &IpsecConnection, old_id: &str, to: &str) {
+/// Made by a replacement to wait at: it bears a plan's mark and a documentation address.
+pub fn is_temporary(gateway: &CustomerGateway) -> bool {
+    gateway.tags.contains_key(MARK_PLAN) && ranges::is_documentation(gateway.ip) && gateway.name.ends_with(TEMPORARY)
+}
+
+/// How the name of a temporary customer gateway ends.
+pub const TEMPORARY: &str = "(temporary)";
+
+/// The plan, as a value: nothing is written, nothing asked.
+pub fn draft(
+    id: &str,
+    desired: &Desired,
+    subjects: &Subjects,
+    snapshot: &Snapshot,
+    inventory: &Inventory,
+    manner: Manner,
+) -> ReplacementPlan {
+    let new = Target { ip: desired.ip, asn: wanted_asn(desired, subjects), id: subjects.new.as_ref().map(|new| new.id.clone()) };
+    let mut plan = ReplacementPlan {
+        id: id.to_owned(),
+        device: desired.owner.device.clone(),
+        region: desired.region.clone(),
+        old: subjects.old.iter().map(|old| GatewayRef { id: old.id.clone(), ip: old.ip, asn: old.asn }).collect(),
+        new,
+        temporary: None,
+        order: manner.order,
+        planned: manner.planned,
+        rollback: manner.rollback,
+        recheck_ms: manner.recheck_ms,
+        verify_ms: manner.verify_ms,
+        stages: Vec::new(),
+    };
+    let waits = stages::needs_a_place_to_wait(&plan, snapshot, subjects, manner);
+    if let Some(temporary) = &subjects.temporary {
+        plan.temporary = Some(Target { ip: temporary.ip, asn: temporary.asn, id: Some(temporary.id.clone()) });
+    } else if waits {
+        plan.temporary = Some(Target { ip: free_documentation_address(id, inventory), asn: plan.new.asn, id: None });
+    }
+    plan.stages = stages::stages(&plan, subjects, snapshot, manner, waits);
+    plan
+}
+
+/// Without a `[bgp]` table the old one's ASN carries over.
+fn wanted_asn(desired: &Desired, subjects: &Subjects) -> Option<crate::model::Asn> {
+    desired.asn.or_else(|| subjects.old.first().and_then(|old| old.asn))
+}
+
+/// The cloud's own example has such an address, so it takes one; no device answers there.
+fn free_documentation_address(id: &str, inventory: &Inventory) -> Ipv4Addr {
+    let start = id.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let taken = |ip: &Ipv4Addr| inventory.customer_gateways.iter().any(|gateway| gateway.ip == *ip);
+    let address = |offset: u32| Ipv4Addr::new(192, 0, 2, u8::try_from(1 + (start.wrapping_add(offset)) % 254).unwrap_or(1));
+    (0..254).map(address).find(|ip| !taken(ip)).unwrap_or(address(0))
+}
+
+/// How a connection comes to refer to another customer gateway, and why so (product.md 4).
+pub fn strategy(connection: &IpsecConnection, recreate: bool, is_ours: impl Fn(&str) -> bool) -> (Strategy, &'static str) {
+    let shared = connection.tunnels.iter().any(|tunnel| !is_ours(&tunnel.customer_gateway_id));
     match (&connection.attachment, connection.is_dual()) {
         (Attachment::VpnGateway(_), false) => {
-            steps.add(StepAction::DeleteVpnConnection, &connection.id, Some(Strategy::Recreate), SINGLE_TUNNEL.into(), true);
-            let reason = format!("made again from its snapshot, on {to}");
-            steps.add(StepAction::CreateVpnConnection, &connection.id, Some(Strategy::Recreate), reason, false);
+            (Strategy::Recreate, "a single-tunnel connection on a VPN gateway cannot be pointed at another customer gateway")
         }
-        (Attachment::VpnGateway(_), true) => rebind_tunnels(steps, StepAction::ModifyTunnelAttribute, connection, old_id, to),
-        (_, true) => rebind_tunnels(steps, StepAction::ModifyVpnAttachmentAttribute, connection, old_id, to),
-        (_, false) => steps.add(
-            StepAction::ModifyVpnAttachmentAttribute,
-            &connection.id,
-            Some(Strategy::Rebind),
-            format!("pointed at {to} in place; the cloud no longer lets a single-tunnel attachment be created"),
-            true,
-        ),
+        (_, false) => (Strategy::Rebind, "the cloud no longer lets a single-tunnel attachment be created, so it is pointed there in place"),
+        (_, true) if recreate && shared => (Strategy::Rebind, "its other tunnel belongs to somebody else, so it is never deleted"),
+        (_, true) if recreate && connection.cross_account => {
+            (Strategy::Rebind, "another account's transit router uses it, so it is never deleted")
+        }
+        (_, true) if recreate => (Strategy::Recreate, "the configuration or the documented order wants it made again"),
+        (_, true) => (Strategy::Rebind, "its tunnels can be pointed at another customer gateway in place, one after the other"),
     }
 }
 
-/// Standby first, so that traffic stays where it is until the first tunnel has come back.
-fn rebind_tunnels(steps: &mut Steps, action: StepAction, connection: &IpsecConnection, old_id: &str, to: &str) {
-    let mut tunnels: Vec<&Tunnel> = connection.tunnels.iter().filter(|tunnel| tunnel.customer_gateway_id == old_id).collect();
-    tunnels.sort_by_key(|tunnel| tunnel.role == TunnelRole::Active);
-    for tunnel in tunnels {
-        let role = match tunnel.role {
-            TunnelRole::Active => "active",
-            TunnelRole::Standby => "standby",
-        };
-        let reason = format!("{role} tunnel of {}, pointed at {to} in place", connection.id);
-        steps.add(action, &tunnel.id, Some(Strategy::Rebind), reason, true);
-    }
+/// Whether a connection is deleted and made again, and not pointed elsewhere in place.
+pub fn is_made_again(connection: &IpsecConnection, subjects: &Subjects, manner: Manner) -> bool {
+    let recreate = manner.recreate || manner.order == Order::Documented;
+    let is_ours = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
+    strategy(connection, recreate, is_ours).0 == Strategy::Recreate
 }
 
-#[derive(Default)]
-struct Steps(Vec<Step>);
-
-impl Steps {
-    fn add(&mut self, action: StepAction, target: &str, strategy: Option<Strategy>, reason: String, destructive: bool) {
-        let id = (self.0.len() + 1).to_string();
-        self.0.push(Step { id, action, target: target.to_owned(), strategy, reason, destructive });
-    }
+/// Who may be touched at all.
+pub fn is_foreign(owner: &Owner, gateway: &CustomerGateway) -> bool {
+    matches!(owner.ownership(gateway), Ownership::Foreign(_))
 }

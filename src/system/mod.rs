@@ -11,8 +11,11 @@ pub mod machine;
 pub mod notify;
 #[cfg(test)]
 pub mod scratch;
+pub mod seal;
+pub mod secret_file;
 pub mod signals;
 pub mod space;
 pub mod trust;
 pub mod trust_issuer;
 pub mod wake;
+pub mod zone;

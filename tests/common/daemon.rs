@@ -103,7 +103,7 @@ impl<'a> Daemon<'a> {
 
     /// Waits for its end; `None` after a time far beyond the promised 5 s.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        let limit = Instant::now() + Duration::from_secs(20);
+        let limit = Instant::now() + PATIENCE;
         while Instant::now() < limit {
             if let Some(status) = self.child.try_wait().unwrap() {
                 if let Some(reader) = self.reader.take() {

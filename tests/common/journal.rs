@@ -103,7 +103,7 @@ fn read() -> Vec<serde_json::Value> {
 }
 
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(20);
+    let limit = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < limit, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));

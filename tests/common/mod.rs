@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its own part of it")]
 
+pub mod closed_port;
 pub mod daemon;
 pub mod device;
 pub mod in_memory;

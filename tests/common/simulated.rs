@@ -3,7 +3,7 @@
 use ring::hmac;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +40,7 @@ impl Sim {
         Sim::start_at(0, seed, faults)
     }
 
-    /// On a port that a device was told before the cloud was there.
+    /// On a port that a device was told before the cloud was there, such as a `ClosedPort`'s; 0 is any free one.
     pub fn start_at(port: u16, seed: &Value, faults: &str) -> Sim {
         let files = tempdir::Dir::new();
         let mut command = Command::new(CGWD);
@@ -151,11 +151,6 @@ static NONCE: AtomicU64 = AtomicU64::new(0);
 pub fn tag<'a>(gateway: &'a Value, key: &str) -> Option<&'a str> {
     let tags = gateway["Tags"]["Tag"].as_array()?;
     tags.iter().find(|tag| tag["Key"] == key).and_then(|tag| tag["Value"].as_str())
-}
-
-/// A port that nothing listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn http_get(address: SocketAddr, target: &str) -> String {

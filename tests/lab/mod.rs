@@ -134,14 +134,14 @@ impl Drop for Scratch {
     }
 }
 
-/// Asks again until the answer is there; panics after 15 s.
+/// Asks again until the answer is there; panics after a minute.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(started.elapsed() < Duration::from_secs(15), "{what} did not happen within 15 s");
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} did not happen within a minute");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -144,17 +144,19 @@ fn texts(page: &mut Page) {
             ("name of a customer gateway", names::NAME_LENGTH, "not starting with `http://` or `https://`"),
             ("description", names::DESCRIPTION_LENGTH, "not starting with `http://` or `https://`"),
             ("BGP authentication key", names::AUTH_KEY_LENGTH, "printable ASCII without space and `?`"),
+            ("pre-shared key", names::PSK_LENGTH, "printable ASCII without space and `'`"),
             ("tag key", names::TAG_KEY_LENGTH, "not starting with `aliyun`, `acs:` or `cgwd-`; without `http://`, `https://`"),
             ("tag value", names::TAG_VALUE_LENGTH, "not starting with `aliyun` or `acs:`; without `http://`, `https://`"),
         ]
         .map(|(what, range, rule)| vec![what.to_owned(), length(range), rule.to_owned()]),
     );
     page.line(&format!(
-        "At most {} tags of your own: the cloud allows {} and cgwd sets `{}` and `{}`.",
+        "At most {} tags of your own: the cloud allows {}; cgwd sets `{}` and `{}`, and `{}` while a replacement runs.",
         names::USER_TAGS_MAX,
         names::TAGS_MAX,
         names::TAG_DEVICE,
-        names::TAG_OWNER
+        names::TAG_OWNER,
+        names::TAG_PLAN
     ));
 }
 
@@ -229,7 +231,7 @@ pub fn configuration() -> String {
          new one has a mistake the old one stays in force and `config.invalid` is alerted.",
     );
     for table in TABLES {
-        page.heading(&format!("`[{}]`", table.path));
+        page.heading(&code(&table.header()));
         page.line(&one_line(table.meaning));
         page.table(
             &["key", "default", "meaning", "example"],
@@ -248,6 +250,7 @@ fn default(row: &Row) -> String {
         Default::Required => "**required**".to_owned(),
         Default::Text(text) => code(&format!("\"{text}\"")),
         Default::Flag(flag) => code(&flag.to_string()),
+        Default::Count(count) => code(&count.to_string()),
         Default::Unset(meaning) => meaning.to_owned(),
     }
 }

@@ -167,7 +167,8 @@ fn surroundings(page: &mut Roff) {
     item(
         page,
         vec![bold("/var/lib/cgwd")],
-        "The state: what is registered, what was observed and written. Removed only by purging the package.",
+        "The state: what is registered, what was observed and written, and `journal.key`, which seals pre-shared keys where systemd \
+         delivers no credential `journal-key`. Removed only by purging the package.",
     );
     item(page, vec![bold("/run/cgwd")], "The daemon's control socket.");
     section(page, "SIGNALS");

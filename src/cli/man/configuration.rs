@@ -33,7 +33,7 @@ pub fn page() -> Roff {
 }
 
 fn table_section(page: &mut Roff, table: &Table) {
-    section(page, &format!("[{}]", table.path));
+    section(page, &table.header());
     body(page, table.meaning);
     for row in table.rows {
         item(page, vec![bold(row.key), roman(format!(" ({})", kind(row.kind)))], row.meaning);
@@ -52,6 +52,7 @@ fn kind(kind: Kind) -> String {
         Kind::Path => "absolute path".into(),
         Kind::Duration { least, most } => format!("duration from {} to {}", duration_text(least), duration_text(most)),
         Kind::Flag => "true or false".into(),
+        Kind::Count { least, most } => format!("number from {least} to {most}"),
         Kind::Texts => "array of strings".into(),
         Kind::TextTable => "table of strings".into(),
         Kind::Asn => "number or string".into(),
@@ -63,6 +64,7 @@ fn default(row: &Row) -> String {
         Default::Required => "Required.".into(),
         Default::Text(text) => format!("Default: \"{text}\""),
         Default::Flag(flag) => format!("Default: {flag}"),
+        Default::Count(count) => format!("Default: {count}"),
         Default::Unset(meaning) => format!("Default: {}.", meaning.replace('`', "")),
     }
 }

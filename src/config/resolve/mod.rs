@@ -3,15 +3,15 @@
 //! Every reader answers `None` where it has noted a problem, so that one mistake never hides the next.
 
 mod reader;
+mod replacement;
 
 use super::parse;
 use super::problem::{Origin, Problem};
 use super::raw::{Entry, Raw, Value};
-use super::schema::{LATER_POLICIES, this_version};
 use crate::facts::names;
 use crate::model::{
     AddressSettings, AddressSource, Agreement, BgpSettings, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
-    RegistrationPolicy, ReplacementPolicy, RouteTarget, Settings, Tags,
+    RegistrationPolicy, RouteTarget, Settings, Tags,
 };
 use crate::system::environment::Environment;
 use reader::{Origins, Reader};
@@ -278,16 +278,6 @@ impl Reader<'_> {
         let create = self.flag("registration.create");
         let adopt = self.flag("registration.adopt");
         Some(RegistrationPolicy { create: create?, adopt: adopt? })
-    }
-
-    fn replacement(&mut self) -> Option<ReplacementPolicy> {
-        const KEY: &str = "replacement.policy";
-        if let Some((word, origin)) = self.text(KEY).filter(|(word, _)| LATER_POLICIES.contains(&word.as_str())) {
-            let message = format!("`{KEY} = \"{word}\"` is not available in cgwd {}", this_version());
-            self.problem(&origin, KEY, message, "write \"alert\"");
-            return None;
-        }
-        self.word(KEY).map(|_| ReplacementPolicy::Alert)
     }
 
     fn state_directory(&mut self, environment: &Environment) -> Option<PathBuf> {

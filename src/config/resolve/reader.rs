@@ -32,7 +32,25 @@ impl Reader<'_> {
         }
         match self.default(key)? {
             Default::Flag(flag) => Some(flag),
-            Default::Required | Default::Text(_) | Default::Unset(_) => None,
+            Default::Required | Default::Text(_) | Default::Count(_) | Default::Unset(_) => None,
+        }
+    }
+
+    /// A number within the row's bounds.
+    pub fn count(&mut self, key: &str) -> Option<u32> {
+        let Some(Kind::Count { least, most }) = schema::row(key).map(|row| row.kind) else { return None };
+        if let Some(Entry { value: Value::Integer(written), origin }) = self.raw.entries.get(key) {
+            self.origins.insert(key.to_owned(), origin.clone());
+            let count = written.parse().ok().filter(|count| (least..=most).contains(count));
+            if count.is_none() {
+                let message = format!("`{key}` is {written}, and must be from {least} to {most}");
+                self.problem(origin, key, message, "write a number in these bounds");
+            }
+            return count;
+        }
+        match self.default(key)? {
+            Default::Count(count) => Some(count),
+            Default::Required | Default::Text(_) | Default::Flag(_) | Default::Unset(_) => None,
         }
     }
 
@@ -113,7 +131,7 @@ impl Reader<'_> {
         }
         match self.default(key)? {
             Default::Text(text) => Some((text.to_owned(), Origin::Default)),
-            Default::Required | Default::Flag(_) | Default::Unset(_) => None,
+            Default::Required | Default::Flag(_) | Default::Count(_) | Default::Unset(_) => None,
         }
     }
 
@@ -136,7 +154,8 @@ impl Reader<'_> {
         if row.default == Default::Required {
             let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
             let origin = self.table_origin(table);
-            self.missing(&origin, key, &format!("`{key}` is required"), &format!("write `{name} = {}` in [{table}]", row.example));
+            let header = schema::table_at(table).map(schema::Table::header).unwrap_or_default();
+            self.missing(&origin, key, &format!("`{key}` is required"), &format!("write `{name} = {}` in {header}", row.example));
         }
         Some(row.default)
     }
@@ -163,6 +182,12 @@ impl Reader<'_> {
 
     pub fn origin(&self, key: &str) -> Origin {
         self.raw.entries.get(key).map_or_else(|| Origin::File(self.main.to_owned()), |entry| entry.origin.clone())
+    }
+
+    /// The full names of a repeated table's items, in the order of the files.
+    pub fn items(&self, table: &str) -> impl Iterator<Item = String> + use<> {
+        let (count, table) = (self.raw.counts.get(table).copied().unwrap_or(0), table.to_owned());
+        (1..=count).map(move |number| format!("{table}.{number}"))
     }
 
     pub fn table_origin(&self, table: &str) -> Origin {

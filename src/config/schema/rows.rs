@@ -1,23 +1,25 @@
 //! The one table of the configuration (product.md 6).
 
+mod replacement;
+
 use super::{Default, Kind, Later, Row, Table};
 use crate::config::parse::duration_text;
-use crate::model::{Agreement, ReplacementPolicy};
+use crate::model::Agreement;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 const TWO_MINUTES: Duration = Duration::from_secs(120);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub const NETWORKS: &[&str] = &["public", "private"];
 pub const AGREEMENTS: &[&str] = &["first", "all"];
-pub const POLICIES: &[&str] = &["alert"];
 
 pub const TABLES: &[Table] = &[
     Table {
         path: "device",
+        repeated: false,
         meaning: "This device.",
         presence_matters: false,
         rows: &[Row {
@@ -31,6 +33,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         path: "address",
+        repeated: false,
         meaning: "How the device's address is found out.",
         presence_matters: false,
         rows: &[
@@ -93,6 +96,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         path: "bgp",
+        repeated: false,
         meaning: "The device's BGP autonomous system number. Without this table no ASN is registered.\n\
             Either key will do; where both are set they must agree.",
         presence_matters: true,
@@ -117,6 +121,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         path: "cloud",
+        repeated: false,
         meaning: "Where the customer gateway is. At least one of region, vpn_gateway, transit_router and connections is required.",
         presence_matters: false,
         rows: &[
@@ -188,6 +193,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         path: "cloud.credentials",
+        repeated: false,
         meaning: "Without this table: systemd credentials and the official chain (environment, ~/.alibabacloud/credentials,\n\
             ~/.aliyun/config.json, OIDC, instance role, credentials URI).",
         presence_matters: false,
@@ -220,6 +226,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         path: "gateway",
+        repeated: false,
         meaning: "Attributes of the customer gateway that is created.",
         presence_matters: false,
         rows: &[
@@ -259,7 +266,7 @@ pub const TABLES: &[Table] = &[
                 key: "tags",
                 kind: Kind::TextTable,
                 default: Default::Unset("no tags but cgwd's own"),
-                meaning: "Up to 18 tags. Drop-ins add to them key by key. Keys that start with cgwd- are cgwd's own.",
+                meaning: "Up to 17 tags. Drop-ins add to them key by key. Keys that start with cgwd- are cgwd's own.",
                 example: "{ site = \"sh-01\" }",
                 shown: |settings| json!(settings.gateway.tags),
             },
@@ -267,6 +274,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         path: "registration",
+        repeated: false,
         meaning: "What cgwd may do by itself when this device has no customer gateway.",
         presence_matters: false,
         rows: &[
@@ -288,25 +296,11 @@ pub const TABLES: &[Table] = &[
             },
         ],
     },
-    Table {
-        path: "replacement",
-        meaning: "What happens when the registered address or ASN is no longer the device's.",
-        presence_matters: false,
-        rows: &[Row {
-            key: "policy",
-            kind: Kind::Word(POLICIES),
-            default: Default::Text("alert"),
-            meaning: "\"alert\": alert and change nothing.",
-            example: "\"alert\"",
-            shown: |settings| {
-                json!(match settings.replacement {
-                    ReplacementPolicy::Alert => "alert",
-                })
-            },
-        }],
-    },
+    replacement::TABLE,
+    replacement::SECRET,
     Table {
         path: "state",
+        repeated: false,
         meaning: "What cgwd remembers.",
         presence_matters: false,
         rows: &[Row {
@@ -320,25 +314,13 @@ pub const TABLES: &[Table] = &[
     },
 ];
 
-const BY_HAND: &str = "remove it: this version only alerts, and replacing is done by hand";
-
 /// Known to the contract, refused by name.
 pub const LATER: &[Later] = &[
-    Later { path: "replacement.strategy", remedy: BY_HAND },
-    Later { path: "replacement.order", remedy: BY_HAND },
-    Later { path: "replacement.settle", remedy: BY_HAND },
-    Later { path: "replacement.window", remedy: BY_HAND },
-    Later { path: "replacement.max_per_day", remedy: BY_HAND },
-    Later { path: "replacement.recheck", remedy: BY_HAND },
-    Later { path: "replacement.verify_timeout", remedy: BY_HAND },
-    Later { path: "replacement.rollback", remedy: BY_HAND },
-    Later { path: "replacement.secret", remedy: BY_HAND },
     Later { path: "alerts", remedy: "remove it: alerts go to the journal and to `cgwd status`" },
     Later { path: "http", remedy: "remove it: `cgwd status --json` tells the state" },
 ];
 
 /// Values known to the contract, refused by name.
-pub const LATER_POLICIES: &[&str] = &["guided", "auto"];
 pub const LATER_ADDRESS_SOURCES: &[&str] = &["stun", "dns", "strongswan"];
 pub const LATER_BGP_SOURCES: &[&str] = &["gobgp", "openbgpd"];
 

@@ -5,6 +5,8 @@ mod pending;
 mod registration;
 mod removal;
 mod replacement;
+mod replacement_gates;
+mod replacement_next;
 
 use super::{Desired, Gate, Now, Owner, Situation, plan};
 use crate::journal::replay::{Progress, Registered};
@@ -130,6 +132,11 @@ fn connection(id: &str, attachment: Attachment, customer_gateways: &[&str]) -> I
         remote_subnet: String::new(),
         remote_id: String::new(),
         bgp_enabled: false,
+        bgp_status: String::new(),
+        health_enabled: false,
+        health_status: String::new(),
+        cross_account: false,
+        tags: Tags::new(),
     }
 }
 

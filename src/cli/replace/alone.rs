@@ -1,0 +1,277 @@
+//! The replacement in this very process, where no daemon runs.
+
+use super::report::{Report, show_draft, show_report};
+use super::{ReplaceArgs, confirm, device, is_observed, progress, settle};
+use crate::cli::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::plan::exit_of;
+use crate::cli::survey::Survey;
+use crate::daemon::replacing::{self, Wish};
+use crate::daemon::want::{Wanted, refused_gates};
+use crate::daemon::{auth_key, owner};
+use crate::execute::replacement::{Abandoned, Draft, Ended, Present, Replacer};
+use crate::execute::{ExecuteError, Executor, Want};
+use crate::journal::Journal;
+use crate::plan::{Decision, DecisionKind};
+use crate::system::machine;
+use crate::system::seal::SealKey;
+use crate::system::signals::{Signal, Signals};
+use crate::system::zone::Zone;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two looks at what the device is while a replacement runs.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Everything that the command works with.
+struct Parts<'a> {
+    context: &'a Context,
+    arguments: ReplaceArgs,
+    survey: Survey,
+    wanted: Wanted,
+    region: String,
+    evidence: String,
+    replacer: Replacer,
+    present: Rc<Cell<Present>>,
+}
+
+pub async fn run(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Result<Exit, Failure> {
+    let survey = if is_observed(&survey, &arguments) && !arguments.abort { settle::held(context, survey).await? } else { survey };
+    let Some(wanted) = wanted(&survey, &arguments) else {
+        let findings = survey.examined.findings.clone();
+        let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
+        show_draft(context, &survey, &decision, survey.configured_region().as_deref(), None);
+        return Ok(exit_of(&decision));
+    };
+    let parts = match parts(context, survey, wanted, arguments).await? {
+        Ok(parts) => parts,
+        Err(exit) => return Ok(exit),
+    };
+    let open = parts.open_plan();
+    match (arguments.abort, open) {
+        (true, None) => Err(Failure::new(Exit::Done, "no replacement is open", "`cgwd plan` says what is wanted")),
+        (true, Some(_)) => parts.abandon().await,
+        (false, Some(_)) => parts.go_on().await,
+        (false, None) if arguments.resume => parts.nothing_pending().await,
+        (false, None) => parts.from_the_start(arguments.wish()).await,
+    }
+}
+
+/// A person's `--to` stands for an observation.
+fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Option<Wanted> {
+    let wish = arguments.wish();
+    if let Some(ip) = wish.to {
+        let findings = crate::validate::address(ip.into(), survey.settings.address.network);
+        let asn = wish.asn.or_else(|| survey.examined.asn.as_ref().map(|asn| asn.asn));
+        let others = survey.examined.findings.iter().filter(|finding| !finding.code.starts_with("address.")).cloned();
+        let findings: Vec<_> = findings.into_iter().chain(others).collect();
+        return crate::daemon::want::wanted(Some(ip.into()), "--to", asn, &findings);
+    }
+    survey.wanted().map(|wanted| wish.apply(&wanted))
+}
+
+async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: ReplaceArgs) -> Result<Result<Parts<'_>, Exit>, Failure> {
+    let settings = &survey.settings;
+    let journal = Journal::open(&settings.state_directory, machine::device_id().ok().flatten())?;
+    let client = context.client(settings)?;
+    let located = context.locate(&client, settings, survey.progress.as_ref()).await?;
+    let Some(region) = located.region.clone() else {
+        let findings = [survey.examined.findings.as_slice(), &located.findings].concat();
+        let decision = Decision::blocked(findings, [wanted.gates, refused_gates(&located.findings)].concat());
+        show_draft(context, &survey, &decision, settings.cloud.region.as_deref(), None);
+        return Ok(Err(exit_of(&decision)));
+    };
+    let seal = SealKey::load_or_make(&settings.state_directory, &context.environment).map_err(ExecuteError::from)?;
+    let owner = owner(settings, &journal);
+    let journal = Rc::new(RefCell::new(journal));
+    let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+    executor.note_regions(&located)?;
+    let want = wanted.in_region(settings, &owner, &region, &located.evidence);
+    let present = Rc::new(Cell::new(Present::Is(wanted.ip, wanted.asn)));
+    let told = Rc::clone(&present);
+    let replacer = replacing::replacer(
+        &executor,
+        &owner,
+        &Rc::new(seal),
+        &want.desired,
+        Rc::new(move || told.get()),
+        progress::watcher(&context.output),
+    );
+    Ok(Ok(Parts { context, arguments, survey, wanted, region, evidence: located.evidence, replacer, present }))
+}
+
+impl Parts<'_> {
+    fn executor(&self) -> &Executor {
+        &self.replacer.executor
+    }
+
+    fn want(&self) -> Want {
+        self.wanted.in_region(&self.survey.settings, &self.replacer.owner, &self.region, &self.evidence)
+    }
+
+    /// Address and ASN that the open plan is for.
+    fn open_plan(&self) -> Option<(std::net::Ipv4Addr, Option<crate::model::Asn>)> {
+        let journal = self.executor().journal.borrow();
+        journal.progress().replacements.open.as_ref().map(|open| (open.plan.new.ip, open.plan.new.asn))
+    }
+
+    async fn draft(&self, wish: Wish, writes: bool) -> Result<Draft, Failure> {
+        if let Some(pending) = self.pending_registration()
+            && !self.executor().resolve_open_write(&self.replacer.owner).await?
+        {
+            return Err(Failure::new(
+                Exit::Interrupted,
+                format!("{pending} has no confirmed outcome yet and can still take effect"),
+                "run the command again in some minutes: it looks what became of it first",
+            ));
+        }
+        let settings = &self.survey.settings;
+        let local = Zone::of_this_device().map(|zone| zone.local(self.context.clock.now()));
+        let local = local.map_err(|error| Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy()))?;
+        let settled = match wish.to {
+            Some(ip) => Ok(format!("{ip} is a person's word (`--to`)")),
+            None => Ok(format!("{} has held for {} s", self.wanted.ip, settings.address.settle.as_secs())),
+        };
+        let attested = if wish.to.is_some() { settled.clone() } else { settle::attested(&self.survey) };
+        let evidence = replacing::evidence(settings, settled, attested, local);
+        let asked = replacing::asked(settings, self.want(), wish, evidence, replacing::plan_id(self.executor()), writes)?;
+        Ok(self.executor().draft(&asked).await?)
+    }
+
+    fn pending_registration(&self) -> Option<String> {
+        let journal = self.executor().journal.borrow();
+        journal.progress().pending.as_ref().map(|pending| format!("{} for {}", pending.action, pending.target))
+    }
+
+    async fn from_the_start(&self, wish: Wish) -> Result<Exit, Failure> {
+        let mut draft = self.draft(wish, true).await?;
+        let only_quota = draft.plan.is_some() && draft.decision.gates.iter().filter(|gate| !gate.passed).all(|gate| gate.name == "quota");
+        if only_quota && draft.refused().is_some() && !self.arguments.yes {
+            confirm::documented_order(self.context)?;
+            draft = self.draft(Wish { documented: true, ..wish }, true).await?;
+        }
+        let Some(plan) = draft.plan.clone().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace) else {
+            return Ok(self.not_begun(draft));
+        };
+        if !self.arguments.yes {
+            self.context.output.text(&super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
+            let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
+            confirm::by_name(self.context, &self.survey.settings.device, &what)?;
+        }
+        self.work(Some(draft)).await
+    }
+
+    /// Nothing to replace, or not now: said, with the exit code of the reason.
+    fn not_begun(&self, mut draft: Draft) -> Exit {
+        if draft.decision.kind == DecisionKind::Replace && draft.refused().is_some() {
+            draft.decision.kind = DecisionKind::Blocked;
+        }
+        let outcome = if draft.decision.kind == DecisionKind::InSync { "done" } else { "blocked" };
+        show_draft(self.context, &self.survey, &draft.decision, Some(&self.region), Some(outcome));
+        match draft.decision.kind {
+            DecisionKind::InSync => Exit::Done,
+            DecisionKind::Create | DecisionKind::Adopt | DecisionKind::Replace => Exit::ChangeNeeded,
+            DecisionKind::Blocked => exit_of(&draft.decision),
+        }
+    }
+
+    async fn nothing_pending(&self) -> Result<Exit, Failure> {
+        let draft = self.draft(self.arguments.wish(), false).await?;
+        let outcome = if draft.decision.kind == DecisionKind::InSync { "done" } else { "blocked" };
+        show_draft(self.context, &self.survey, &draft.decision, Some(&self.region), Some(outcome));
+        self.context.output.progress("no replacement is open: nothing to resume");
+        Ok(match draft.decision.kind {
+            DecisionKind::InSync => Exit::Done,
+            DecisionKind::Blocked if draft.plan.is_none() => exit_of(&draft.decision),
+            _ => Exit::ChangeNeeded,
+        })
+    }
+
+    async fn abandon(&self) -> Result<Exit, Failure> {
+        match self.replacer.abandon().await? {
+            Abandoned::Yes { stays } => {
+                let document = serde_json::json!({"schema": 1, "outcome": "abandoned", "stays": stays});
+                self.context.output.result(&document, |_| {
+                    let lines: String = stays.iter().map(|line| format!("  {line}\n")).collect();
+                    format!("the replacement is given up; nothing was written to the cloud for it\n{lines}`cgwd replace` plans anew from there\n")
+                });
+                Ok(Exit::Done)
+            }
+            Abandoned::NotSafe(why) => {
+                Err(Failure::new(Exit::Refused, format!("not given up: {why}"), "`cgwd replace --resume` goes on with it"))
+            }
+        }
+    }
+
+    /// The open plan to its end; or, where the device has changed again, away from it at a safe point and anew.
+    async fn go_on(&self) -> Result<Exit, Failure> {
+        let is_for_now =
+            self.open_plan().is_some_and(|(ip, asn)| ip == self.wanted.ip && self.wanted.asn.is_none_or(|wanted| asn == Some(wanted)));
+        if !is_for_now && matches!(self.replacer.abandon().await?, Abandoned::Yes { .. }) {
+            self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
+            return self.from_the_start(self.arguments.wish()).await;
+        }
+        self.context.output.progress("going on with the replacement that is open");
+        self.replacer.resume()?;
+        let exit = self.work(None).await?;
+        if is_for_now || exit != Exit::Done && self.open_plan().is_some() {
+            return Ok(exit);
+        }
+        self.context.output.progress("the device has changed since: planning anew");
+        self.from_the_start(self.arguments.wish()).await
+    }
+
+    /// The work itself, with an eye on the device and on signals.
+    async fn work(&self, draft: Option<Draft>) -> Result<Exit, Failure> {
+        let mut signals = Signals::listen().map_err(Failure::system)?;
+        let began = self.context.clock.uptime();
+        let decision = draft.as_ref().map(|draft| draft.decision.clone());
+        let work = async {
+            match &draft {
+                Some(draft) => self.replacer.begin(draft).await,
+                None => self.replacer.carry_on(None).await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = work => Some(ended?),
+            () = self.watch_the_device() => None,
+            () = told_to_end(&mut signals) => None,
+        };
+        let millis = (self.context.clock.uptime() - began).as_millis();
+        let report = Report::of(&self.executor().journal.borrow(), ended, decision, millis)?;
+        let new_ids: Vec<String> = report.connections.iter().map(|moved| moved.new_id.clone()).collect();
+        let snippets = match (&report.plan, report.is_done() && !self.context.output.json) {
+            (Some(plan), true) => device::snippets(&self.executor().client, plan, &new_ids).await,
+            _ => String::new(),
+        };
+        Ok(show_report(self.context, &self.survey, &report, &self.region, &snippets))
+    }
+
+    /// Never ends: keeps up to date what the device is, so that a second change is noticed before the next step that can hurt.
+    async fn watch_the_device(&self) {
+        if self.arguments.to.is_some() || self.arguments.asn.is_some() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Ok(survey) = self.context.survey(self.survey.settings.clone()).await {
+                self.present.set(match survey.wanted() {
+                    Some(wanted) => Present::Is(wanted.ip, wanted.asn),
+                    None => Present::Unknown,
+                });
+            }
+        }
+    }
+}
+
+/// A hang-up is a session that broke off: the work goes on.
+async fn told_to_end(signals: &mut Signals) {
+    while signals.next().await == Signal::Reload {}
+}
+
+/// For matching on how it ended.
+pub(super) fn is_a_refusal(ended: &Ended) -> bool {
+    const REFUSALS: &[&str] = &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota"];
+    matches!(ended, Ended::Stopped(stopped) if REFUSALS.contains(&stopped.reason.as_str()))
+}

@@ -1,0 +1,34 @@
+//! A person's word before anything that can hurt.
+
+use crate::cli::Context;
+use crate::cli::exit::{Exit, Failure};
+use std::io::{BufRead, IsTerminal, Write, stdin};
+
+pub fn somebody_is_there() -> bool {
+    stdin().is_terminal()
+}
+
+/// The device's name, typed: nobody does that to another device by mistake.
+pub fn by_name(context: &Context, device: &str, what: &str) -> Result<(), Failure> {
+    typed(context, device, &format!("{what}\nType the device's name ({device}) to go on: "))
+}
+
+/// The documented order leaves every connection deleted for a while: it wants a word of its own.
+pub fn documented_order(context: &Context) -> Result<(), Failure> {
+    typed(
+        context,
+        "documented",
+        "The region's quota of customer gateways is full, so the new one cannot be made first.\n\
+         The documented order deletes the connections and the old customer gateway before the new ones are made.\n\
+         Type `documented` to plan it so: ",
+    )
+}
+
+fn typed(context: &Context, wanted: &str, question: &str) -> Result<(), Failure> {
+    let refused = || Failure::new(Exit::Refused, "not confirmed; nothing was written", "run the command again when it is to be done");
+    context.output.question(question);
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line).map_err(Failure::system)?;
+    let _flushed = std::io::stderr().flush();
+    if line.trim() == wanted { Ok(()) } else { Err(refused()) }
+}

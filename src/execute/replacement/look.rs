@@ -1,0 +1,30 @@
+//! Reads what a step has to be judged by, and no more.
+
+use super::super::Executor;
+use crate::cloud::error::CloudError;
+use crate::plan::replacement::next::{Need, Reads};
+
+impl Executor {
+    pub(super) async fn look_for(&self, region: &str, needs: &[Need]) -> Result<Reads, CloudError> {
+        let mut reads = Reads::default();
+        for need in needs {
+            match need {
+                Need::Connection(id) => reads.connection = Some(self.client.whole_connection(region, id).await?),
+                Need::VpnGateway(id) => {
+                    // A gateway that is gone took everything with it; the connection's own reading tells.
+                    reads.vpn_gateway = self.client.vpn_gateway(region, id).await?.map(|gateway| gateway.status);
+                }
+                Need::CustomerGateways => reads.customer_gateways = Some(self.client.customer_gateways(region).await?),
+                Need::CustomerGateway(id) => reads.customer_gateway = Some(self.client.customer_gateway(region, id).await?),
+                Need::Routes(gateway) => reads.routes = Some(self.client.destination_routes(region, gateway).await?),
+                Need::Policies(gateway) => reads.policies = Some(self.client.policy_routes(region, gateway).await?),
+                Need::ConnectionRoutes(id) => reads.connection_routes = Some(self.client.connection_routes(region, id).await?),
+                Need::Attachment(router, connection) => {
+                    reads.attachment = Some(self.client.router_attachment(region, router, connection).await?);
+                }
+                Need::Connections => reads.connections = Some(self.client.ipsec_connections(region).await?),
+            }
+        }
+        Ok(reads)
+    }
+}

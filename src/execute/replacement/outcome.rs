@@ -1,0 +1,180 @@
+//! Sends what a step is: intent on disk, the call, what its answer proves on disk.
+
+use super::{Course, ExecuteError};
+use crate::cloud::connection_writes::created_connection_id;
+use crate::cloud::customer_gateways::created_id;
+use crate::cloud::error::{Certainty, CloudError};
+use crate::cloud::router_writes::created_attachment_id;
+use crate::cloud::write_call::{WriteCall, Written};
+use crate::journal::Record;
+use crate::journal::record::StepRef;
+use crate::journal::replay::StepProgress;
+use crate::model::{Op, PlannedStep};
+use crate::plan::client_token;
+use crate::plan::replacement::next::{Reads, View};
+use std::time::Duration;
+
+/// How one attempt of a step ended.
+pub(super) enum Sent {
+    Done,
+    /// It may have happened.
+    Unconfirmed,
+    /// Another change is running there.
+    Busy,
+    /// The answer says that it is so already, or that what it is about is gone: only looking tells.
+    Look,
+    Refused(CloudError),
+}
+
+impl Course<'_> {
+    pub(super) async fn send(&self, step: &PlannedStep, reads: &Reads) -> Result<Sent, ExecuteError> {
+        let Some((known, call)) = self.prepared(step, reads) else { return Ok(Sent::Look) };
+        while let Some(until) = self.pace.wait_until(call.action, self.uptime()) {
+            self.notice_waiting(step, "the cloud's rate limit");
+            self.sleep_until(until, Duration::from_secs(60)).await;
+        }
+        let executor = &self.replacer.executor;
+        let sent = Some(executor.sent_now());
+        let intent = match &known.open {
+            Some(open) if call.request_hash() != open.request_hash => {
+                let message = "what it would send has changed since it was sent; its ClientToken cannot be used again".to_owned();
+                self.unconfirmed(open.intent, None, String::new(), message, true, false)?;
+                return Ok(Sent::Unconfirmed);
+            }
+            Some(open) => {
+                self.append(Record::WriteResent { intent: open.intent, sent })?;
+                open.intent
+            }
+            None => self.append(Record::WriteIntended {
+                action: call.action.to_owned(),
+                target: target(&call, step),
+                region: self.plan.region.clone(),
+                client_token: call.client_token.clone().unwrap_or_default(),
+                generation: known.generation,
+                request_hash: call.request_hash(),
+                sent,
+                step: Some(StepRef { plan: self.plan.id.clone(), step: step.id.clone() }),
+            })?,
+        };
+        self.pace.sent(call.action, self.uptime());
+        tracing::info!(action = call.action, step = step.id, plan = self.plan.id, "writing to the cloud");
+        let answer = executor.client.write(&call).await;
+        self.outcome(intent, step, &call, known.open.is_some(), answer)
+    }
+
+    /// The call under the token of the open write, or under the next one.
+    fn prepared(&self, step: &PlannedStep, reads: &Reads) -> Option<(StepProgress, WriteCall)> {
+        let journal = self.replacer.executor.journal.borrow();
+        let progress = journal.progress().replacements.open.as_ref()?;
+        let view = View { progress, snapshot: self.snapshot, owner: &self.replacer.owner };
+        let known = progress.step(&step.id);
+        let purpose = format!("{}\n{}", self.plan.id, step.id);
+        let fresh = |call: &WriteCall| client_token(&journal.progress().journal_id, call.action, &purpose, known.generation);
+        let token = match &known.open {
+            Some(open) => open.client_token.clone(),
+            None => fresh(&self.call(&view, step, reads, "")?),
+        };
+        let call = self.call(&view, step, reads, &token)?;
+        Some((known, call))
+    }
+
+    fn outcome(
+        &self,
+        intent: i64,
+        step: &PlannedStep,
+        call: &WriteCall,
+        sent_before: bool,
+        answer: Result<Written, CloudError>,
+    ) -> Result<Sent, ExecuteError> {
+        let error = match answer {
+            Ok(written) => return self.done(intent, step, call, &written),
+            Err(error) => error,
+        };
+        let CloudError { request_id, code, message, .. } = error.clone();
+        let refused = error.certainty == Certainty::DidNotHappen && !error.is_token_spent();
+        if refused && !sent_before {
+            self.append(Record::WriteRefused { intent, request_id, code, message })?;
+        } else {
+            self.unconfirmed(intent, request_id, code, message, error.is_token_spent(), refused)?;
+        }
+        Ok(match refused {
+            false => Sent::Unconfirmed,
+            true if error.is_busy() => Sent::Busy,
+            true if error.is_already_exist() || error.is_not_found() && is_removal(&step.op) => Sent::Look,
+            true => Sent::Refused(error),
+        })
+    }
+
+    fn done(&self, intent: i64, step: &PlannedStep, call: &WriteCall, written: &Written) -> Result<Sent, ExecuteError> {
+        let request_id = Some(written.request_id.clone());
+        match made(&step.op, written) {
+            Ok(result) => {
+                // A correction on the way to a step's effect is not yet the effect.
+                let in_doubt = written.in_doubt;
+                self.append(Record::WriteDone { intent, request_id, result, in_doubt, partial: is_partial(&step.op, call.action) })?;
+                Ok(Sent::Done)
+            }
+            Err(problem) => {
+                self.unconfirmed(intent, request_id, String::new(), problem, false, false)?;
+                Ok(Sent::Unconfirmed)
+            }
+        }
+    }
+
+    fn unconfirmed(
+        &self,
+        intent: i64,
+        request_id: Option<String>,
+        code: String,
+        message: String,
+        poisoned: bool,
+        refused: bool,
+    ) -> Result<(), ExecuteError> {
+        self.append(Record::WriteUnconfirmed { intent, request_id, code, message, poisoned, refused }).map(drop)
+    }
+}
+
+/// The id of what a call made, where it makes something with an id.
+fn made(op: &Op, written: &Written) -> Result<Option<String>, String> {
+    let id = match op {
+        Op::CreateGateway { .. } => created_id(written),
+        Op::CreateConnection { .. } => created_connection_id(written),
+        Op::Attach { .. } => created_attachment_id(written),
+        Op::AdoptGateway { id } => Ok(id.clone()),
+        _ => return Ok(None),
+    };
+    id.map(Some).map_err(|error| error.to_string())
+}
+
+/// Deleting or correcting what the system made itself comes before the step's own call.
+fn is_partial(op: &Op, action: &str) -> bool {
+    matches!(op, Op::CreateRoute { .. } | Op::CreatePolicy { .. }) && action.starts_with("Delete") || matches!(op, Op::DeleteMade { .. })
+}
+
+fn is_removal(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::DeleteRoute { .. }
+            | Op::DeletePolicy { .. }
+            | Op::Detach { .. }
+            | Op::DeleteConnection { .. }
+            | Op::DeleteGateway { .. }
+            | Op::DeleteMade { .. }
+    )
+}
+
+/// What a call is about, for history.
+fn target(call: &WriteCall, step: &PlannedStep) -> String {
+    let named = [
+        "TunnelId",
+        "VpnConnectionId",
+        "TransitRouterRouteTableId",
+        "RouteDest",
+        "CustomerGatewayId",
+        "IpAddress",
+        "ResourceId.1",
+        "VpnId",
+    ];
+    let value = |name: &&str| call.parameters.value(name).map(str::to_owned);
+    named.iter().find_map(value).or_else(|| step.op.connection().map(str::to_owned)).unwrap_or_else(|| step.id.clone())
+}

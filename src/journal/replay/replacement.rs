@@ -1,0 +1,213 @@
+//! What the journal says of a replacement: the plan, and for each step what was sent, answered and seen.
+
+use super::{Corrupt, PendingWrite, Sending};
+use crate::journal::record::{Entry, Record, StepRef};
+use crate::model::{Begun, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
+use std::collections::BTreeMap;
+
+/// Begun plans that are remembered, for the daily limit.
+const REMEMBERED: usize = 64;
+
+/// A replacement that has not ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplacementProgress {
+    /// Sequence number of the record that it began with.
+    pub seq: i64,
+    pub plan: ReplacementPlan,
+    /// The snapshot, sealed, in base64.
+    pub sealed: String,
+    pub began: Timestamp,
+    /// By step; one that nothing was done for is not in it.
+    pub steps: BTreeMap<String, StepProgress>,
+    /// It goes back, and why.
+    pub turned: Option<String>,
+    /// It does not go on until somebody or something says so.
+    pub stopped: Option<Stopped>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepProgress {
+    /// A write whose outcome is not known.
+    pub open: Option<PendingWrite>,
+    /// The cloud said that it was done.
+    pub answered: bool,
+    /// Of what it made: from the answer, or from looking.
+    pub id: Option<String>,
+    /// A reading showed its effect.
+    pub proven: Option<Timestamp>,
+    /// The next write's ClientToken must be another.
+    pub generation: u32,
+    /// When its time to come up began.
+    pub verifying: Option<Sending>,
+    /// The last sending that may still take effect although it was concluded otherwise.
+    pub doubtful: Option<Sending>,
+    /// When it was first sent, for the timeline.
+    pub first_sent: Option<Timestamp>,
+}
+
+/// How the last one ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastReplacement {
+    /// As it was at its end, without the snapshot.
+    pub progress: Box<ReplacementProgress>,
+    pub ended: Timestamp,
+    pub outcome: ReplacementOutcome,
+    pub new_gateway: Option<String>,
+    /// Old customer gateways that are still to be deleted.
+    pub leftover: Vec<String>,
+}
+
+/// Everything about replacements.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replacements {
+    pub open: Option<ReplacementProgress>,
+    pub last: Option<PastReplacement>,
+    pub begun: Vec<Begun>,
+}
+
+impl ReplacementProgress {
+    pub fn step(&self, id: &str) -> StepProgress {
+        self.steps.get(id).cloned().unwrap_or_default()
+    }
+
+    pub fn is_proven(&self, step: &str) -> bool {
+        self.steps.get(step).is_some_and(|step| step.proven.is_some())
+    }
+
+    /// Steps whose effect was seen, and all.
+    pub fn count(&self) -> (usize, usize) {
+        let proven = self.plan.steps().filter(|step| self.is_proven(&step.id)).count();
+        (proven, self.plan.steps().count())
+    }
+}
+
+impl Replacements {
+    pub(super) fn apply(&mut self, entry: &Entry) -> Result<(), Corrupt> {
+        let corrupt = |why: String| Corrupt { seq: entry.seq, why };
+        let at = entry.at;
+        match &entry.record {
+            Record::ReplacementPlanned { plan, sealed } => {
+                if let Some(open) = &self.open {
+                    return Err(corrupt(format!("replacement {} begins while {} is not over", plan.id, open.plan.id)));
+                }
+                self.begun.push(Begun { plan: plan.id.clone(), at });
+                let forget = self.begun.len().saturating_sub(REMEMBERED);
+                self.begun.drain(..forget);
+                self.open = Some(ReplacementProgress {
+                    seq: entry.seq,
+                    plan: (**plan).clone(),
+                    sealed: sealed.clone(),
+                    began: at,
+                    steps: BTreeMap::new(),
+                    turned: None,
+                    stopped: None,
+                });
+            }
+            Record::StepProven { plan, step, id } => {
+                let step = self.step(plan, step).map_err(corrupt)?;
+                step.proven = Some(at);
+                if id.is_some() {
+                    step.id.clone_from(id);
+                }
+            }
+            Record::VerificationBegan { plan, step, sent } => {
+                let sending = Sending { at, sent: Some(sent.clone()), uptime: None };
+                self.step(plan, step).map_err(corrupt)?.verifying = Some(sending);
+            }
+            Record::ReplacementTurned { plan, why } => {
+                let open = self.open(plan).map_err(corrupt)?;
+                open.turned = Some(why.clone());
+                open.stopped = None;
+            }
+            Record::ReplacementStopped { plan, stopped } => self.open(plan).map_err(corrupt)?.stopped = Some(stopped.clone()),
+            Record::ReplacementResumed { plan } => {
+                let open = self.open(plan).map_err(corrupt)?;
+                open.stopped = None;
+                // Whoever says so gives what did not come up its time once more.
+                open.steps.values_mut().filter(|step| step.proven.is_none()).for_each(|step| step.verifying = None);
+            }
+            Record::ReplacementEnded { plan, outcome, new_gateway, leftover } => {
+                self.open(plan).map_err(corrupt)?;
+                let Some(mut progress) = self.open.take() else { return Ok(()) };
+                progress.sealed = String::new();
+                self.last = Some(PastReplacement {
+                    progress: Box::new(progress),
+                    ended: at,
+                    outcome: *outcome,
+                    new_gateway: new_gateway.clone(),
+                    leftover: leftover.clone(),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn intended(&mut self, reference: &StepRef, write: PendingWrite, seq: i64) -> Result<(), Corrupt> {
+        let at = write.intended.at;
+        let step = self.step(&reference.plan, &reference.step).map_err(|why| Corrupt { seq, why })?;
+        if let Some(open) = &step.open {
+            return Err(Corrupt { seq, why: format!("a write is intended while that of record {} is unresolved", open.intent) });
+        }
+        step.first_sent.get_or_insert(at);
+        step.answered = false;
+        step.open = Some(write);
+        Ok(())
+    }
+
+    /// The step that has this intent open.
+    pub(super) fn step_of(&mut self, intent: i64) -> Option<&mut StepProgress> {
+        let steps = self.open.as_mut()?.steps.values_mut();
+        steps.into_iter().find(|step| step.open.as_ref().is_some_and(|open| open.intent == intent))
+    }
+
+    /// Whoever sent what is open is gone.
+    pub(super) fn begin(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        open.steps.values_mut().filter_map(|step| step.open.as_mut()).for_each(|write| write.unconfirmed = true);
+    }
+
+    fn open(&mut self, plan: &str) -> Result<&mut ReplacementProgress, String> {
+        self.open.as_mut().filter(|open| open.plan.id == plan).ok_or_else(|| format!("replacement {plan} is not open"))
+    }
+
+    fn step(&mut self, plan: &str, step: &str) -> Result<&mut StepProgress, String> {
+        Ok(self.open(plan)?.steps.entry(step.to_owned()).or_default())
+    }
+}
+
+impl StepProgress {
+    /// The cloud did it; `id` of what was made.
+    pub(super) fn done(&mut self, id: Option<String>, in_doubt: bool, partial: bool) {
+        if let Some(write) = self.open.as_mut().filter(|_| in_doubt) {
+            write.unconfirmed = true;
+        }
+        self.close();
+        self.answered = !partial;
+        if id.is_some() {
+            self.id = id;
+        }
+    }
+
+    pub(super) fn refused(&mut self) {
+        self.close();
+    }
+
+    /// `found`: looking showed its effect.
+    pub(super) fn concluded(&mut self, found: Option<String>) {
+        self.close();
+        if let Some(found) = found {
+            self.answered = true;
+            self.id = Some(found);
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(write) = self.open.take() {
+            self.generation = write.generation.saturating_add(1);
+            if write.resent || write.unconfirmed {
+                self.doubtful = Some(write.last_sent);
+            }
+        }
+    }
+}

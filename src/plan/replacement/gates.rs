@@ -1,0 +1,254 @@
+//! What must hold before the first write that can hurt, each with its evidence.
+
+use super::body::{masked_keys, unknown_fields};
+use super::next::is_in_use;
+use super::{Subjects, is_foreign, strategy};
+use crate::journal::replay::Replacements;
+use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Snapshot};
+use crate::plan::registration::{LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, USUAL_QUOTA};
+use crate::plan::{Desired, Gate, Now, Strategy};
+use jiff::SignedDuration;
+
+/// The cloud's clock and ours may differ by so much (product.md 4).
+const CLOCK_LIMIT: SignedDuration = SignedDuration::from_mins(5);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What was found out for the gates that neither the plan nor the snapshot tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// That the address has held, and by which sources; or why that is not so.
+    pub settled: Result<String, String>,
+    pub attested: Result<String, String>,
+    /// Begun replacements of a day.
+    pub max_per_day: u32,
+    /// Whether the configured window is open; `None`: there is none.
+    pub window: Option<Result<String, String>>,
+    pub clock_offset: SignedDuration,
+    pub free_bytes: Option<u64>,
+    /// `None`: not asked, because nothing is to be sent.
+    pub dry_run: Option<Result<String, String>>,
+    pub sealed: Option<Result<String, String>>,
+}
+
+/// All of them; the plan may begin where each passed.
+pub fn gates(
+    plan: &ReplacementPlan,
+    desired: &Desired,
+    subjects: &Subjects,
+    snapshot: &Snapshot,
+    inventory: &Inventory,
+    replacements: &Replacements,
+    evidence: &Evidence,
+    now: Now,
+) -> Vec<Gate> {
+    let mut gates = vec![
+        told("settled", &evidence.settled),
+        told("attested", &evidence.attested),
+        owner(desired, subjects, inventory),
+        working_tunnel(plan, subjects, snapshot),
+    ];
+    gates.extend(needs_a_person(plan, subjects));
+    gates.extend([complete(snapshot, subjects), known_fields(snapshot), makeable(plan, snapshot, subjects)]);
+    gates.extend([
+        asked("dry_run", &evidence.dry_run, "the cloud is asked to try it when the replacement begins"),
+        asked("snapshot_readable", &evidence.sealed, "the snapshot is sealed, read back from disk and opened when the replacement begins"),
+        daily_limit(replacements, evidence.max_per_day, now),
+        evidence
+            .window
+            .as_ref()
+            .map_or_else(|| Gate::passed("window", "no window is configured: at any time"), |window| told("window", window)),
+        rights(plan, inventory),
+        quota(plan, subjects, inventory),
+        clock(evidence.clock_offset),
+        disk(evidence.free_bytes),
+    ]);
+    gates
+}
+
+/// Whether time or a person's word opens it: what is wanted is a replacement all the same.
+pub fn opens_by_itself(gate: &Gate) -> bool {
+    ["settled", "attested", "working_tunnel", "planned", "daily_limit", "window"].contains(&gate.name)
+}
+
+fn told(name: &'static str, evidence: &Result<String, String>) -> Gate {
+    match evidence {
+        Ok(detail) => Gate::passed(name, detail.clone()),
+        Err(why) => Gate::refused(name, why.clone()),
+    }
+}
+
+fn asked(name: &'static str, evidence: &Option<Result<String, String>>, not_yet: &str) -> Gate {
+    evidence.as_ref().map_or_else(|| Gate::passed(name, not_yet), |evidence| told(name, evidence))
+}
+
+fn owner(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Gate {
+    let in_the_way = inventory.customer_gateways.iter().find(|gateway| {
+        let ours = subjects.old.iter().chain(&subjects.new).chain(&subjects.adoptable).any(|own| own.id == gateway.id);
+        gateway.ip == desired.ip && !ours
+    });
+    match in_the_way {
+        Some(gateway) if is_foreign(&desired.owner, gateway) => Gate::refused(
+            "owner",
+            format!(
+                "customer gateway {} with {} bears another device's mark; one of the two devices has the wrong address",
+                gateway.id, gateway.ip
+            ),
+        ),
+        Some(gateway) => Gate::refused(
+            "owner",
+            format!("customer gateway {} already holds {} with another ASN; delete it where no connection uses it", gateway.id, gateway.ip),
+        ),
+        None => {
+            let ids: Vec<&str> = subjects.moved().map(|gateway| gateway.id.as_str()).collect();
+            Gate::passed("owner", format!("{} bears this device's mark", ids.join(", ")))
+        }
+    }
+}
+
+/// The cloud says that a tunnel on the old customer gateway works: then the device is still where it was, whatever a source says.
+fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) -> Gate {
+    let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
+    let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, &is_moved)).collect();
+    match (working.is_empty(), plan.planned) {
+        (true, _) => Gate::passed("working_tunnel", "no tunnel on the old customer gateway works"),
+        (false, true) => {
+            Gate::passed("working_tunnel", format!("{} works and may be interrupted: the move is planned", working.join(", ")))
+        }
+        (false, false) => Gate::refused(
+            "working_tunnel",
+            format!(
+                "{} works at this moment, which contradicts the change; `--planned` says that it may be interrupted",
+                working.join(", ")
+            ),
+        ),
+    }
+}
+
+fn used_of_ours(connection: &ConnectionSnapshot, is_moved: impl Fn(&str) -> bool) -> Vec<String> {
+    let shape = &connection.shape;
+    if !shape.is_dual() {
+        return is_in_use(shape, 0).then(|| connection.id.clone()).into_iter().collect();
+    }
+    let tunnels = shape.tunnels.iter().filter(|tunnel| is_moved(&tunnel.customer_gateway_id) && is_in_use(shape, tunnel.index));
+    tunnels.map(|tunnel| tunnel.id.clone()).collect()
+}
+
+/// Where only the ASN changes, the tunnels are up and are interrupted on purpose.
+fn needs_a_person(plan: &ReplacementPlan, subjects: &Subjects) -> Option<Gate> {
+    if !subjects.holds_address(plan.new.ip) || plan.new.id.is_some() {
+        return None;
+    }
+    Some(match plan.planned {
+        true => Gate::passed("planned", "a person planned the interruption that a change of the ASN alone takes"),
+        false => Gate::refused("planned", "only the ASN changes, so tunnels that work are interrupted: run `cgwd replace --planned`"),
+    })
+}
+
+/// Everything that is needed to send it back or to make it again was shown.
+fn complete(snapshot: &Snapshot, subjects: &Subjects) -> Gate {
+    let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
+    let masked: Vec<String> = snapshot.connections.iter().flat_map(|connection| masked_keys(connection, is_moved)).collect();
+    if masked.is_empty() {
+        return Gate::passed("snapshot", format!("{} connections read whole, pre-shared keys included", snapshot.connections.len()));
+    }
+    Gate::refused(
+        "snapshot",
+        format!("the cloud masks or leaves out the pre-shared key of {}; give it in [[replacement.secret]]", masked.join(", ")),
+    )
+}
+
+fn known_fields(snapshot: &Snapshot) -> Gate {
+    let unknown: Vec<String> = snapshot
+        .connections
+        .iter()
+        .flat_map(|connection| unknown_fields(&connection.body).into_iter().map(|field| format!("{} {field}", connection.id)))
+        .collect();
+    if unknown.is_empty() {
+        return Gate::passed("unknown_fields", "every field that the cloud shows is known");
+    }
+    Gate::refused(
+        "unknown_fields",
+        format!("{}: nobody can promise to restore what is not known; a newer cgwd may know it", unknown.join(", ")),
+    )
+}
+
+/// What is deleted can be made again by this account.
+fn makeable(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects) -> Gate {
+    let deletes = |id: &str| plan.steps().any(|step| matches!(&step.op, Op::DeleteConnection { connection } if connection == id));
+    let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
+    let mut problems = Vec::new();
+    for connection in snapshot.connections.iter().filter(|connection| deletes(&connection.id)) {
+        let (strategy, why) = strategy(&connection.shape, true, is_moved);
+        if strategy != Strategy::Recreate {
+            problems.push(format!("{}: {why}", connection.id));
+        }
+        let bound_elsewhere = connection.attachment.is_none() && matches!(connection.shape.attachment, Attachment::TransitRouter(_));
+        if bound_elsewhere || !connection.authorizations.is_empty() {
+            problems.push(format!("{} is bound by another account, which alone could bind it again", connection.id));
+        }
+    }
+    match problems.is_empty() {
+        true => Gate::passed("recreatable", "nothing is deleted that this account could not make again"),
+        false => Gate::refused("recreatable", problems.join("; ")),
+    }
+}
+
+fn daily_limit(replacements: &Replacements, most: u32, now: Now) -> Gate {
+    let given_up = |plan: &str| {
+        replacements.last.as_ref().is_some_and(|last| last.progress.plan.id == plan && last.outcome == ReplacementOutcome::Abandoned)
+    };
+    let of_today = replacements.begun.iter().filter(|begun| now.wall.duration_since(begun.at) < DAY && !given_up(&begun.plan));
+    let count = of_today.count();
+    let detail = format!("{count} in the last 24 hours, at most {most}");
+    match count < usize::try_from(most).unwrap_or(usize::MAX) {
+        true => Gate::passed("daily_limit", detail),
+        false => Gate::refused("daily_limit", format!("{detail}; `[replacement] max_per_day` allows more")),
+    }
+}
+
+fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
+    let read = format!(
+        "these credentials read {} customer gateways and {} connections from this address",
+        inventory.customer_gateways.len(),
+        inventory.connections.len()
+    );
+    let deletes_first =
+        plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
+    match deletes_first {
+        false => Gate::passed("rights", format!("{read}; the customer gateway is made first and proves the right to write")),
+        true => Gate::passed(
+            "rights",
+            format!("{read}; the documented order cannot prove the right to create a customer gateway before it deletes"),
+        ),
+    }
+}
+
+/// The cloud's own answer decides; a region that is known to be full needs the documented order.
+fn quota(plan: &ReplacementPlan, subjects: &Subjects, inventory: &Inventory) -> Gate {
+    let count = inventory.customer_gateways.len();
+    let makes = plan.steps().filter(|step| matches!(step.op, Op::CreateGateway { .. })).count();
+    let deletes_first =
+        plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
+    if makes == 0 || deletes_first || count < USUAL_QUOTA {
+        return Gate::passed("quota", format!("{count} in use, usually {USUAL_QUOTA} allowed"));
+    }
+    let unused = subjects.old.is_empty();
+    let remedy =
+        if unused { "delete one that nobody uses" } else { "delete one that nobody uses, or set `[replacement] order = \"documented\"`" };
+    Gate::refused("quota", format!("{count} customer gateways are in use and usually {USUAL_QUOTA} are allowed: {remedy}"))
+}
+
+fn clock(offset: SignedDuration) -> Gate {
+    match offset.abs() <= CLOCK_LIMIT {
+        true => Gate::passed("clock", format!("within five minutes of the cloud's ({} s apart)", offset.abs().as_secs())),
+        false => Gate::refused("clock", format!("this device's clock is {} s off the cloud's: set it (NTP)", offset.abs().as_secs())),
+    }
+}
+
+fn disk(free: Option<u64>) -> Gate {
+    match free {
+        Some(free) if free < LEAST_SPACE => Gate::refused("disk", format!("{NO_SPACE}: {NO_SPACE_REMEDY}")),
+        Some(free) => Gate::passed("disk", format!("{} MiB free for the journal", free >> 20)),
+        None => Gate::passed("disk", "the journal's place has no limit that is known"),
+    }
+}

@@ -1,0 +1,831 @@
+//! The next thing to do about one step, from the plan, the journal, a reading and the time. Pure and total.
+
+use super::MARK_PLAN;
+use super::body::{Addresses, differences, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, with_keys_of};
+use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
+use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
+use crate::model::{
+    Attachment, ConnectionRoute, ConnectionSnapshot, CustomerGateway, DestinationRoute, IpsecConnection, Op, PlannedStep, PolicyRoute,
+    ReplacementPlan, RouterAttachment, Slot, Snapshot, Stopped, Verbatim,
+};
+use crate::plan::ownership::Ownership;
+use crate::plan::pending::{ABSENT_TWICE, LATE_EFFECT};
+use crate::plan::{Now, Owner};
+use jiff::SignedDuration;
+use serde_json::Value;
+
+/// After the cloud said that it was done, so long for a reading to show it. Lists lag by a minute at most as far as anybody has
+/// seen; bindings to a transit router take up to 17 minutes (cloud/api.md 4.1).
+const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+
+/// What a step is judged by, besides the reading.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub progress: &'a ReplacementProgress,
+    pub snapshot: &'a Snapshot,
+    pub owner: &'a Owner,
+}
+
+/// What a step has to be read for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    Connection(String),
+    VpnGateway(String),
+    CustomerGateways,
+    CustomerGateway(String),
+    Routes(String),
+    Policies(String),
+    ConnectionRoutes(String),
+    /// Transit router and connection.
+    Attachment(String, String),
+    Connections,
+}
+
+/// A reading: what was asked for is `Some`, and what the cloud says does not exist is `None` in there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reads {
+    pub connection: Option<Option<(IpsecConnection, Verbatim)>>,
+    /// `Status` of the VPN gateway.
+    pub vpn_gateway: Option<String>,
+    pub customer_gateways: Option<Vec<CustomerGateway>>,
+    pub customer_gateway: Option<Option<CustomerGateway>>,
+    pub routes: Option<Vec<DestinationRoute>>,
+    pub policies: Option<Vec<PolicyRoute>>,
+    pub connection_routes: Option<Vec<ConnectionRoute>>,
+    pub attachment: Option<Option<RouterAttachment>>,
+    pub connections: Option<Vec<IpsecConnection>>,
+}
+
+/// What a reading shows of a step's effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is there; the id of what was made.
+    Shown(Option<String>),
+    /// It is there, and the cloud is still at work on it.
+    Settling,
+    Missing,
+    /// Neither as before nor as meant: somebody else was here.
+    Contradiction(Stopped),
+}
+
+/// What the process knows that does both, read and act.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// When this process first read what the step relies on as expected, in time since boot.
+    pub agreed_since: Option<SignedDuration>,
+    /// When this process first looked at the step, in time since boot.
+    pub looking_since: SignedDuration,
+    /// The device is no longer what the plan was made for; the text says what it is.
+    pub changed: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Intent, call, outcome.
+    Send,
+    /// The same once more under the same token.
+    Resend,
+    /// The open write is resolved by looking.
+    Conclude {
+        intent: i64,
+        found: Option<String>,
+    },
+    /// Its effect is shown: the step is over.
+    Prove(Option<String>),
+    /// A tunnel gets its time to come up.
+    BeginVerification,
+    /// It did not come up in its time.
+    NotVerified,
+    /// What the step relies on was read as expected for the first time; the second reading is due then, in time since boot.
+    Agreed(SignedDuration),
+    /// At the latest then, in time since boot.
+    LookAgain(SignedDuration),
+    Stop(Stopped),
+}
+
+impl View<'_> {
+    pub fn plan(&self) -> &ReplacementPlan {
+        &self.progress.plan
+    }
+
+    /// The customer gateway in this slot, once it exists.
+    pub fn gateway(&self, slot: &Slot) -> Option<String> {
+        let (target, makes): (Option<&String>, fn(&Op) -> bool) = match slot {
+            Slot::Old(id) => return Some(id.clone()),
+            Slot::New => (self.plan().new.id.as_ref(), |op| matches!(op, Op::CreateGateway { slot: Slot::New } | Op::AdoptGateway { .. })),
+            Slot::Temporary => (self.plan().temporary.as_ref().and_then(|temporary| temporary.id.as_ref()), |op| {
+                matches!(op, Op::CreateGateway { slot: Slot::Temporary })
+            }),
+        };
+        target.cloned().or_else(|| self.made_by(makes))
+    }
+
+    /// The id that a connection has now.
+    pub fn connection_id(&self, original: &str) -> String {
+        let makes = |op: &Op| matches!(op, Op::CreateConnection { connection } if connection == original);
+        self.made_by(makes).unwrap_or_else(|| original.to_owned())
+    }
+
+    /// The attachment that was made for a connection, else the one that it had.
+    pub fn attachment_id(&self, original: &str) -> Option<String> {
+        let makes = |op: &Op| matches!(op, Op::Attach { connection } if connection == original);
+        let had = || self.snapshot.connection(original).and_then(|connection| connection.attachment.as_ref()).map(|had| had.id.clone());
+        self.made_by(makes).or_else(had)
+    }
+
+    fn made_by(&self, makes: impl Fn(&Op) -> bool) -> Option<String> {
+        let steps = self.plan().steps().filter(|step| makes(&step.op));
+        steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.id.clone())
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        Addresses { old: self.plan().old.iter().map(|old| old.ip).collect(), new: self.plan().new.ip }
+    }
+
+    /// Customer gateways whose tunnels are ours to move.
+    pub fn moved_ids(&self) -> Vec<String> {
+        let temporary = self.plan().temporary.as_ref().and_then(|temporary| temporary.id.clone());
+        self.plan().old.iter().map(|old| old.id.clone()).chain(temporary).collect()
+    }
+
+    /// The mark by which a connection that this step makes is found.
+    pub fn mark_of(&self, step: &PlannedStep) -> String {
+        format!("{}.{}", self.plan().id, step.id)
+    }
+
+    fn snapshot_of(&self, op: &Op) -> Option<&ConnectionSnapshot> {
+        op.connection().and_then(|id| self.snapshot.connection(id))
+    }
+
+    /// A tunnel as it is to be, bound as this step says.
+    pub fn tunnel_bound(&self, connection: &str, index: u8, to: &Slot) -> Option<Value> {
+        let before = tunnel(self.snapshot.connection(connection)?, index)?;
+        let gateway = self.gateway(to)?;
+        Some(match to {
+            // Only the last place brings the new address; the way back is as it was.
+            Slot::New => rebound_tunnel(before, &gateway, &self.addresses()),
+            Slot::Temporary | Slot::Old(_) => rebound_tunnel(before, &gateway, &self.no_addresses()),
+        })
+    }
+
+    pub fn connection_bound(&self, connection: &str, to: &Slot) -> Option<Value> {
+        let before = &self.snapshot.connection(connection)?.body.0;
+        let gateway = self.gateway(to)?;
+        Some(match to {
+            Slot::New => rebound_connection(before, &gateway, &self.addresses()),
+            Slot::Temporary | Slot::Old(_) => rebound_connection(before, &gateway, &self.no_addresses()),
+        })
+    }
+
+    pub fn connection_made_again(&self, connection: &str) -> Option<Value> {
+        let gateway = self.gateway(&Slot::New)?;
+        Some(recreated(self.snapshot.connection(connection)?, &self.moved_ids(), &gateway, &self.addresses()))
+    }
+
+    fn no_addresses(&self) -> Addresses {
+        Addresses { old: Vec::new(), new: self.plan().new.ip }
+    }
+}
+
+/// What has to be read to judge a step.
+pub fn needs(view: &View<'_>, op: &Op) -> Vec<Need> {
+    let snapshot = view.snapshot_of(op);
+    let id = op.connection().map(|original| view.connection_id(original));
+    let gateway = snapshot.and_then(|snapshot| match &snapshot.shape.attachment {
+        Attachment::VpnGateway(id) => Some(id.clone()),
+        Attachment::TransitRouter(_) | Attachment::Unbound => None,
+    });
+    let router = snapshot.and_then(|snapshot| snapshot.attachment.as_ref()).map(|attachment| attachment.transit_router.clone());
+    let on_gateway = |need: fn(String) -> Need| gateway.clone().map(need);
+    let of_connection = |need: fn(String) -> Need| id.clone().map(need);
+    let attachment = || router.clone().zip(id.clone()).map(|(router, id)| Need::Attachment(router, id));
+    let original = || op.connection().map(|original| Need::Connection(original.to_owned()));
+    let old_attachment = || router.clone().zip(op.connection()).map(|(router, id)| Need::Attachment(router, id.to_owned()));
+    let needs: Vec<Option<Need>> = match op {
+        Op::CreateGateway { .. } => vec![Some(Need::CustomerGateways)],
+        Op::AdoptGateway { id } => vec![Some(Need::CustomerGateway(id.clone()))],
+        Op::DeleteGateway { id } => vec![Some(Need::CustomerGateway(id.clone())), Some(Need::Connections)],
+        Op::DeleteMade { slot } => {
+            vec![view.gateway(slot).map(Need::CustomerGateway), Some(Need::CustomerGateways), Some(Need::Connections)]
+        }
+        Op::UnmarkGateway => vec![view.gateway(&Slot::New).map(Need::CustomerGateway)],
+        Op::RebindTunnel { .. } | Op::RebindConnection { .. } => vec![of_connection(Need::Connection), on_gateway(Need::VpnGateway)],
+        Op::Verify { .. } | Op::UnmarkConnection { .. } => vec![of_connection(Need::Connection)],
+        Op::DeleteRoute { .. } | Op::DeletePolicy { .. } => {
+            vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)]
+        }
+        Op::DeleteConnection { connection } => match gateway {
+            Some(_) => vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)],
+            None => vec![Some(Need::Connection(connection.clone()))],
+        },
+        Op::Detach { .. } => vec![original(), old_attachment(), op.connection().map(|id| Need::ConnectionRoutes(id.to_owned()))],
+        Op::CreateConnection { connection } => {
+            let made = id.clone().filter(|id| id != connection).map(Need::Connection);
+            vec![made.or(Some(Need::Connections)), on_gateway(Need::VpnGateway)]
+        }
+        Op::Attach { .. } => vec![attachment(), of_connection(Need::Connection)],
+        Op::Associate { .. } | Op::Propagate { .. } => vec![attachment()],
+        Op::CreateRoute { .. } => vec![on_gateway(Need::Routes), on_gateway(Need::VpnGateway)],
+        Op::CreatePolicy { .. } => vec![on_gateway(Need::Policies), on_gateway(Need::VpnGateway)],
+        Op::CreateConnectionRoute { .. } => vec![of_connection(Need::ConnectionRoutes), of_connection(Need::Connection)],
+    };
+    needs.into_iter().flatten().collect()
+}
+
+/// What the reading shows of the step's effect.
+pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
+    match &step.op {
+        Op::CreateGateway { slot } => created_gateway(view, slot, reads),
+        Op::AdoptGateway { id } => match reads.customer_gateway.as_ref().and_then(Option::as_ref) {
+            Some(gateway) if view.owner.is_fully_marked(gateway) => Effect::Shown(Some(id.clone())),
+            Some(gateway) if view.owner.ownership(gateway) == Ownership::Unmarked => Effect::Missing,
+            Some(gateway) => contradiction("owner", format!("{} now bears another device's mark", gateway.id)),
+            None => contradiction("gone", format!("customer gateway {id}, which was to be adopted, no longer exists")),
+        },
+        Op::UnmarkGateway => match reads.customer_gateway.as_ref().and_then(Option::as_ref) {
+            Some(gateway) if gateway.tags.contains_key(MARK_PLAN) => Effect::Missing,
+            Some(_) => Effect::Shown(None),
+            // Reads lag, or somebody deletes what we have just made: looked at again, then told.
+            None => Effect::Settling,
+        },
+        Op::DeleteGateway { .. } => match &reads.customer_gateway {
+            Some(None) => Effect::Shown(None),
+            Some(Some(_)) | None => Effect::Missing,
+        },
+        Op::DeleteMade { slot } => match made_gateways(view, slot, reads).is_empty() {
+            true => Effect::Shown(None),
+            false => Effect::Missing,
+        },
+        Op::RebindTunnel { connection, index, to } => bound_tunnel(view, connection, *index, to, reads),
+        Op::RebindConnection { connection, to } => bound_connection(view, connection, to, reads),
+        Op::DeleteRoute { connection, route } => {
+            let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.routes.get(*route));
+            let is_there = |routes: &Vec<DestinationRoute>| {
+                wanted.is_some_and(|wanted| {
+                    routes.iter().any(|route| route.next_hop == *connection && route.destination == wanted.destination)
+                })
+            };
+            gone(reads.routes.as_ref().map(is_there), reads)
+        }
+        Op::DeletePolicy { connection, policy } => {
+            let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.policies.get(*policy));
+            let is_there = |policies: &Vec<PolicyRoute>| {
+                wanted.is_some_and(|wanted| policies.iter().any(|policy| same_policy(policy, wanted, connection)))
+            };
+            gone(reads.policies.as_ref().map(is_there), reads)
+        }
+        Op::Detach { .. } => match (&reads.attachment, reads.connection.as_ref().and_then(Option::as_ref)) {
+            (Some(None), None) => Effect::Shown(None),
+            (Some(None), Some((shape, _)))
+                if CONNECTION_READY.contains(&shape.state.as_str()) && shape.attachment == Attachment::Unbound =>
+            {
+                Effect::Shown(None)
+            }
+            (Some(None), Some(_)) => Effect::Settling,
+            (Some(Some(attachment)), _) if attachment.status.eq_ignore_ascii_case(ATTACHED) => Effect::Missing,
+            (Some(Some(_)), _) => Effect::Settling,
+            (None, _) => Effect::Settling,
+        },
+        Op::DeleteConnection { .. } => match &reads.connection {
+            Some(None) if is_ready(reads) => Effect::Shown(None),
+            Some(None) => Effect::Settling,
+            _ => Effect::Missing,
+        },
+        Op::CreateConnection { connection } => made_connection(view, step, connection, reads),
+        Op::Attach { .. } => match (&reads.attachment, reads.connection.as_ref().and_then(Option::as_ref)) {
+            (Some(Some(attachment)), Some((shape, _)))
+                if attachment.status.eq_ignore_ascii_case(ATTACHED) && CONNECTION_READY.contains(&shape.state.as_str()) =>
+            {
+                Effect::Shown(Some(attachment.id.clone()))
+            }
+            (Some(Some(_)), _) => Effect::Settling,
+            _ => Effect::Missing,
+        },
+        Op::Associate { table, .. } => listed(reads, |attachment| attachment.associations.contains(table)),
+        Op::Propagate { table, .. } => listed(reads, |attachment| attachment.propagations.contains(table)),
+        Op::CreateRoute { connection, route } => {
+            let id = view.connection_id(connection);
+            let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.routes.get(*route));
+            let found = |routes: &Vec<DestinationRoute>| {
+                let wanted = wanted?;
+                let is_same = |route: &&DestinationRoute| route.next_hop == id && route.destination == wanted.destination;
+                routes.iter().find(is_same).map(|route| route.weight == wanted.weight && route.published == wanted.published)
+            };
+            there(reads.routes.as_ref().and_then(found), reads)
+        }
+        Op::CreatePolicy { connection, policy } => {
+            let id = view.connection_id(connection);
+            let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.policies.get(*policy));
+            let found = |policies: &Vec<PolicyRoute>| {
+                let wanted = wanted?;
+                let is_as_wanted = |policy: &PolicyRoute| {
+                    policy.weight == wanted.weight && policy.published == wanted.published && policy.priority == wanted.priority
+                };
+                let same: Vec<&PolicyRoute> = policies.iter().filter(|policy| same_policy(policy, wanted, &id)).collect();
+                (!same.is_empty()).then(|| same.iter().any(|policy| is_as_wanted(policy)))
+            };
+            there(reads.policies.as_ref().and_then(found), reads)
+        }
+        Op::CreateConnectionRoute { connection, route } => {
+            let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.connection_routes.get(*route));
+            let is_there = |routes: &Vec<ConnectionRoute>| wanted.is_some_and(|wanted| routes.iter().any(|route| route == wanted));
+            let ready = reads
+                .connection
+                .as_ref()
+                .and_then(Option::as_ref)
+                .is_some_and(|(shape, _)| CONNECTION_READY.contains(&shape.state.as_str()));
+            match reads.connection_routes.as_ref().map(is_there) {
+                Some(true) if ready => Effect::Shown(None),
+                Some(true) => Effect::Settling,
+                _ => Effect::Missing,
+            }
+        }
+        Op::UnmarkConnection { .. } => match reads.connection.as_ref().and_then(Option::as_ref) {
+            Some((shape, _)) if shape.tags.contains_key(MARK_PLAN) => Effect::Missing,
+            Some(_) => Effect::Shown(None),
+            None => Effect::Settling,
+        },
+        Op::Verify { index, .. } => match reads.connection.as_ref().and_then(Option::as_ref) {
+            Some((shape, _)) if works(shape, *index) => Effect::Shown(None),
+            _ => Effect::Missing,
+        },
+    }
+}
+
+fn same_policy(policy: &PolicyRoute, wanted: &PolicyRoute, next_hop: &str) -> bool {
+    policy.next_hop == next_hop && policy.source == wanted.source && policy.destination == wanted.destination
+}
+
+/// IPsec is up, and BGP where it is on and the cloud tells.
+pub fn works(shape: &IpsecConnection, index: u8) -> bool {
+    let bgp_is_up = |status: &str| !shape.bgp_enabled || status.is_empty() || BGP_UP.iter().any(|up| status.eq_ignore_ascii_case(up));
+    if index == 0 {
+        return shape.status == NEGOTIATED && bgp_is_up(&shape.bgp_status);
+    }
+    let tunnel = shape.tunnels.iter().find(|tunnel| tunnel.index == index);
+    tunnel.is_some_and(|tunnel| tunnel.status == NEGOTIATED && bgp_is_up(&tunnel.bgp_status))
+}
+
+/// Whether traffic may be running over it now: IPsec is up and nothing says that the peer does not answer.
+pub fn is_in_use(shape: &IpsecConnection, index: u8) -> bool {
+    let is_sick = |status: &str| HEALTH_BAD.iter().any(|bad| status.eq_ignore_ascii_case(bad));
+    if index == 0 {
+        return shape.status == NEGOTIATED && !(shape.health_enabled && is_sick(&shape.health_status));
+    }
+    shape.tunnels.iter().any(|tunnel| tunnel.index == index && tunnel.status == NEGOTIATED)
+}
+
+fn is_ready(reads: &Reads) -> bool {
+    reads.vpn_gateway.as_ref().is_none_or(|status| status == VPN_GATEWAY_READY)
+}
+
+fn gone(is_there: Option<bool>, reads: &Reads) -> Effect {
+    match is_there {
+        Some(false) if is_ready(reads) => Effect::Shown(None),
+        Some(false) => Effect::Settling,
+        _ => Effect::Missing,
+    }
+}
+
+/// `Some(false)`: there is one, with other attributes.
+fn there(found: Option<bool>, reads: &Reads) -> Effect {
+    match found {
+        Some(true) if is_ready(reads) => Effect::Shown(None),
+        Some(true) => Effect::Settling,
+        _ => Effect::Missing,
+    }
+}
+
+fn listed(reads: &Reads, has: impl Fn(&RouterAttachment) -> bool) -> Effect {
+    match reads.attachment.as_ref().and_then(Option::as_ref) {
+        Some(attachment) if has(attachment) => Effect::Shown(None),
+        _ => Effect::Missing,
+    }
+}
+
+/// What this plan made for a slot and still exists. A create that was sent twice can have made another one later.
+pub fn made_gateways(view: &View<'_>, slot: &Slot, reads: &Reads) -> Vec<String> {
+    let ip = match slot {
+        Slot::Temporary => view.plan().temporary.as_ref().map(|temporary| temporary.ip),
+        Slot::New | Slot::Old(_) => Some(view.plan().new.ip),
+    };
+    let is_made = |gateway: &&CustomerGateway| Some(gateway.ip) == ip && gateway.tags.get(MARK_PLAN) == Some(&view.plan().id);
+    let known = reads.customer_gateway.iter().flatten();
+    let listed = reads.customer_gateways.iter().flatten().filter(is_made);
+    let mut ids: Vec<String> = known.chain(listed).map(|gateway| gateway.id.clone()).collect();
+    // What was proven gone by its id can still be listed.
+    let gone = matches!(reads.customer_gateway, Some(None)).then(|| view.gateway(slot)).flatten();
+    ids.retain(|id| Some(id) != gone.as_ref());
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+fn created_gateway(view: &View<'_>, slot: &Slot, reads: &Reads) -> Effect {
+    let target = match slot {
+        Slot::Temporary => view.plan().temporary.as_ref(),
+        Slot::New | Slot::Old(_) => Some(&view.plan().new),
+    };
+    let (Some(target), Some(gateways)) = (target, &reads.customer_gateways) else { return Effect::Missing };
+    let Some(holder) = gateways.iter().find(|gateway| gateway.ip == target.ip && !view.plan().is_old(&gateway.id)) else {
+        return Effect::Missing;
+    };
+    match view.owner.ownership(holder) {
+        Ownership::Ours if target.asn.is_none() || holder.asn == target.asn => Effect::Shown(Some(holder.id.clone())),
+        Ownership::Ours | Ownership::Unmarked => contradiction(
+            "address_taken",
+            format!("customer gateway {} holds {} and is not the one that the plan wants", holder.id, target.ip),
+        ),
+        Ownership::Foreign(whose) => {
+            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip))
+        }
+    }
+}
+
+fn bound_tunnel(view: &View<'_>, connection: &str, index: u8, to: &Slot, reads: &Reads) -> Effect {
+    let Some((shape, body)) = reads.connection.as_ref().and_then(Option::as_ref) else {
+        return gone_connection(connection);
+    };
+    let place = shape.tunnels.iter().position(|tunnel| tunnel.index == index);
+    let (Some(place), Some(wanted)) = (place, view.tunnel_bound(connection, index, to)) else {
+        return contradiction("drift", format!("tunnel {index} of {connection} is no longer there"));
+    };
+    let tunnel = &shape.tunnels[place];
+    let Some(found) = tunnels(&body.0).get(place).copied() else {
+        return contradiction("drift", format!("tunnel {index} of {connection} is no longer described"));
+    };
+    if Some(&tunnel.customer_gateway_id) != view.gateway(to).as_ref() {
+        return elsewhere(view, connection, &tunnel.customer_gateway_id);
+    }
+    let settled = tunnel.state.is_empty() || tunnel.state == TUNNEL_READY;
+    let differing = differences(&wanted, &with_keys_of(found, &wanted));
+    match (differing.is_empty(), settled && CONNECTION_READY.contains(&shape.state.as_str()) && is_ready(reads)) {
+        (true, true) => Effect::Shown(None),
+        (_, false) => Effect::Settling,
+        (false, true) => changed_settings(&format!("tunnel {index} of {connection}"), &differing),
+    }
+}
+
+fn bound_connection(view: &View<'_>, connection: &str, to: &Slot, reads: &Reads) -> Effect {
+    let Some((shape, body)) = reads.connection.as_ref().and_then(Option::as_ref) else {
+        return gone_connection(connection);
+    };
+    if Some(&shape.customer_gateway_id) != view.gateway(to).as_ref() {
+        return elsewhere(view, connection, &shape.customer_gateway_id);
+    }
+    let Some(wanted) = view.connection_bound(connection, to) else { return Effect::Missing };
+    let differing = differences(&wanted, &with_keys_of(&body.0, &wanted));
+    match (differing.is_empty(), CONNECTION_READY.contains(&shape.state.as_str())) {
+        (true, true) => Effect::Shown(None),
+        (_, false) => Effect::Settling,
+        (false, true) => changed_settings(connection, &differing),
+    }
+}
+
+/// On another customer gateway than the step wants: one of the plan's, or a stranger's.
+fn elsewhere(view: &View<'_>, connection: &str, found: &str) -> Effect {
+    let ours = [view.gateway(&Slot::New), view.gateway(&Slot::Temporary)].into_iter().flatten().any(|id| id == found);
+    if ours || view.plan().is_old(found) {
+        return Effect::Missing;
+    }
+    contradiction("drift", format!("somebody pointed {connection} at {found}, which this replacement is not about"))
+}
+
+fn gone_connection(connection: &str) -> Effect {
+    Effect::Contradiction(Stopped {
+        reason: "drift".to_owned(),
+        message: format!("connection {connection} no longer exists: somebody deleted it"),
+        remedy: "ActionTrail tells who; its settings are in the sealed snapshot. `cgwd replace --abort` gives this plan up, and a new one leaves it out"
+            .to_owned(),
+        step: None,
+        passes: false,
+    })
+}
+
+fn changed_settings(what: &str, fields: &[String]) -> Effect {
+    contradiction("drift", format!("{what} has other settings than were read before: {}", fields.join(", ")))
+}
+
+fn contradiction(reason: &str, message: String) -> Effect {
+    Effect::Contradiction(Stopped {
+        reason: reason.to_owned(),
+        message,
+        remedy: "somebody else is changing this: when they are done, run `cgwd replace --abort` and then `cgwd replace` for a plan of what is there now"
+            .to_owned(),
+        step: None,
+        passes: false,
+    })
+}
+
+fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &Reads) -> Effect {
+    let Some(snapshot) = view.snapshot.connection(original) else { return Effect::Missing };
+    if let Some(described) = &reads.connection {
+        let Some((shape, body)) = described else { return Effect::Missing };
+        if !CONNECTION_READY.contains(&shape.state.as_str()) || !is_ready(reads) {
+            return Effect::Settling;
+        }
+        let Some(wanted) = view.connection_made_again(original) else { return Effect::Missing };
+        let differing = made_differently(&wanted, &body.0);
+        return match differing.is_empty() {
+            true => Effect::Shown(Some(shape.id.clone())),
+            false => changed_settings(&format!("{}, made again for {original},", shape.id), &differing),
+        };
+    }
+    let Some(connections) = &reads.connections else { return Effect::Missing };
+    let mark = view.mark_of(step);
+    if let Some(made) = connections.iter().find(|connection| connection.tags.get(MARK_PLAN) == Some(&mark)) {
+        return Effect::Shown(Some(made.id.clone()));
+    }
+    let by_hand = |connection: &&IpsecConnection| {
+        connection.attachment == snapshot.shape.attachment
+            && matches!(connection.attachment, Attachment::VpnGateway(_))
+            && connection.local_subnet == snapshot.shape.local_subnet
+            && connection.remote_subnet == snapshot.shape.remote_subnet
+            && !connection.tags.contains_key(MARK_PLAN)
+            && view.snapshot.connection(&connection.id).is_none()
+            && view.gateway(&Slot::New).is_some_and(|new| connection.refers_to(&new))
+    };
+    match connections.iter().find(by_hand) {
+        Some(other) => contradiction("drift", format!("{} was made by hand in the place of {original}", other.id)),
+        None => Effect::Missing,
+    }
+}
+
+/// The cloud's own identity is its address, which a connection that is made again can have anew.
+fn made_differently(wanted: &Value, found: &Value) -> Vec<String> {
+    let mut differing = differences(wanted, &with_keys_of(found, wanted));
+    differing.retain(|field| !field.ends_with("LocalId") || has_field(wanted, field));
+    differing
+}
+
+fn has_field(body: &Value, path: &str) -> bool {
+    let mut place = Some(body);
+    for name in path.split('.') {
+        place = place.and_then(|value| match (value, name.parse::<usize>()) {
+            (Value::Object(fields), _) if fields.contains_key(name) => fields.get(name),
+            (Value::Object(fields), Ok(index)) => {
+                fields.get("TunnelOptions").and_then(Value::as_array).and_then(|items| items.get(index - 1))
+            }
+            (Value::Array(items), Ok(index)) => items.get(index.saturating_sub(1)),
+            _ => None,
+        });
+    }
+    place.is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+}
+
+/// What to do now.
+pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, standing: &Standing, now: Now) -> Act {
+    let known = view.progress.step(&step.id);
+    if let Op::Verify { .. } = step.op {
+        return verify(view, &known, shown, now);
+    }
+    match (&known.open, shown) {
+        (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
+        (Some(open), Effect::Shown(id)) => {
+            Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
+        }
+        (Some(open), Effect::Missing) => unresolved(step, open, now),
+        (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
+        (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
+            Some(until) => Act::LookAgain(until),
+            None => Act::Prove(id.clone()),
+        },
+        (None, Effect::Missing) if known.answered => answered(step, standing, now),
+        (None, Effect::Missing) => ready(view, step, reads, standing, now),
+    }
+}
+
+/// A write without a trustworthy answer whose effect does not show.
+fn unresolved(step: &PlannedStep, open: &PendingWrite, now: Now) -> Act {
+    let dead = dead_at(&open.last_sent, now);
+    let soon = now.uptime + SignedDuration::from_secs(5);
+    // A second copy of what makes a connection could make a second connection: the memory of tokens is not proven.
+    let repeats = !matches!(step.op, Op::CreateConnection { .. });
+    if repeats && !open.poisoned && now.uptime < dead_at(&open.intended, now) {
+        return Act::Resend;
+    }
+    match open.absent_since {
+        Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
+        Some(since) if since >= dead => Act::LookAgain(since + ABSENT_TWICE),
+        _ if now.uptime >= dead => Act::LookAgain(now.uptime + ABSENT_TWICE),
+        _ => Act::LookAgain(dead.min(soon)),
+    }
+}
+
+/// From when on, in time since boot, a sending can have no effect any more.
+pub fn dead_at(sending: &Sending, now: Now) -> SignedDuration {
+    sending.uptime.unwrap_or(now.uptime) + LATE_EFFECT
+}
+
+/// The cloud said that it was done: readings lag behind.
+fn answered(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
+    if now.uptime < standing.looking_since + SHOWN_WITHIN {
+        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+    }
+    Act::Stop(Stopped {
+        reason: "not_shown".to_owned(),
+        message: format!("the cloud accepted step {} half an hour ago and does not show its effect", step.id),
+        remedy: "look at it in the cloud's console; `cgwd replace --resume` looks again".to_owned(),
+        step: Some(step.id.clone()),
+        passes: true,
+    })
+}
+
+/// An effect counts only once no earlier request can undo it: another pointing of the same tunnel, or the making of what was deleted.
+fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<SignedDuration> {
+    let undoes = |other: &Op| match (&step.op, other) {
+        (Op::RebindTunnel { connection, index, .. }, Op::RebindTunnel { connection: other, index: place, .. }) => {
+            connection == other && index == place
+        }
+        (Op::RebindConnection { connection, .. }, Op::RebindConnection { connection: other, .. }) => connection == other,
+        (Op::DeleteMade { slot }, Op::CreateGateway { slot: other }) => slot == other,
+        _ => false,
+    };
+    let others = view.plan().steps().filter(|other| other.id != step.id && undoes(&other.op));
+    let sent = others.filter_map(|other| {
+        let other = view.progress.steps.get(&other.id)?;
+        other.open.as_ref().map(|open| &open.last_sent).or(other.doubtful.as_ref())
+    });
+    sent.map(|sending| dead_at(sending, now)).filter(|dead| now.uptime < *dead).max()
+}
+
+fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, now: Now) -> Act {
+    let soon = now.uptime + SignedDuration::from_secs(5);
+    match (shown, &known.verifying) {
+        (Effect::Shown(_), _) => Act::Prove(None),
+        (_, None) => Act::BeginVerification,
+        (_, Some(began)) => {
+            let ends =
+                began.uptime.unwrap_or(now.uptime) + SignedDuration::from_millis(i64::try_from(view.plan().verify_ms).unwrap_or(i64::MAX));
+            if now.uptime >= ends { Act::NotVerified } else { Act::LookAgain(soon.min(ends)) }
+        }
+    }
+}
+
+/// What this plan pointed elsewhere is still listed at the old place: the list lags behind, or somebody pointed it back.
+fn lists_lag(step: &PlannedStep, ours: &[String], standing: &Standing, now: Now) -> Act {
+    let since = standing.looking_since;
+    if now.uptime < since + LATE_EFFECT {
+        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+    }
+    Act::Stop(Stopped {
+        reason: "in_use".to_owned(),
+        message: format!("the customer gateway is still used by {}, which this plan had pointed elsewhere", ours.join(", ")),
+        remedy: "somebody pointed it back: `cgwd replace --abort`, then `cgwd replace` for a plan of what is there now".to_owned(),
+        step: Some(step.id.clone()),
+        passes: false,
+    })
+}
+
+/// Whether what the step relies on is so, read twice.
+fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Act {
+    let stop = |reason: &str, message: String, remedy: &str| {
+        Act::Stop(Stopped { reason: reason.to_owned(), message, remedy: remedy.to_owned(), step: Some(step.id.clone()), passes: false })
+    };
+    if !is_ready(reads) {
+        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+    }
+    let goes_back = step.id.starts_with("back-");
+    if step.op.is_destructive()
+        && !goes_back
+        && let Some(what) = &standing.changed
+    {
+        let remedy = "`cgwd replace` plans anew from what is there now";
+        return stop("changed_again", format!("the device has changed again: {what}"), remedy);
+    }
+    if let Some(drift) = drift(view, step, reads) {
+        let remedy = "somebody else changed it: `cgwd replace --abort`, then `cgwd replace` for a plan of what is there now";
+        return stop("drift", drift, remedy);
+    }
+    if let Some(whose) = no_longer_ours(view, step, reads) {
+        return stop("owner", whose, "nothing is done to what is not this device's; look who took the mark off or changed it");
+    }
+    match users(view, step, reads) {
+        (strangers, _) if !strangers.is_empty() => {
+            let message = format!("the customer gateway is still used by {}", strangers.join(", "));
+            return stop("in_use", message, "point it elsewhere or delete it; then the old customer gateway can go");
+        }
+        (_, ours) if !ours.is_empty() => return lists_lag(step, &ours, standing, now),
+        _ => {}
+    }
+    match in_use(view, step, reads) {
+        Some(_) if goes_back => return Act::Prove(Some("kept".to_owned())),
+        Some(what) if !view.plan().planned => {
+            let remedy = "a tunnel that works contradicts the change; `cgwd replace --planned` says that it may be interrupted";
+            return stop("working_tunnel", format!("{what} works at this moment"), remedy);
+        }
+        _ => {}
+    }
+    if !step.op.is_destructive() || goes_back {
+        return Act::Send;
+    }
+    let recheck = SignedDuration::from_millis(i64::try_from(view.plan().recheck_ms).unwrap_or(i64::MAX));
+    match standing.agreed_since {
+        Some(since) if now.uptime >= since + recheck => Act::Send,
+        Some(since) => Act::LookAgain(since + recheck),
+        None if recheck.is_zero() => Act::Send,
+        None => Act::Agreed(now.uptime + recheck),
+    }
+}
+
+/// How what is there differs from what the snapshot can make again.
+fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let snapshot = view.snapshot_of(&step.op)?;
+    let (shape, body) = reads.connection.as_ref()?.as_ref()?;
+    match &step.op {
+        Op::RebindTunnel { connection, index, to } => {
+            let place = shape.tunnels.iter().position(|tunnel| tunnel.index == *index)?;
+            let found = tunnels(&body.0).get(place).copied()?;
+            let was = tunnel(snapshot, *index)?;
+            let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
+            let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
+            let differing = differences(&expected, &with_keys_of(found, &expected));
+            let moving_on = *to == Slot::New || *to == Slot::Temporary;
+            (!differing.is_empty() && moving_on)
+                .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
+        }
+        Op::RebindConnection { connection, to } => {
+            let differing = differences(&snapshot.body.0, &with_keys_of(&body.0, &snapshot.body.0));
+            let moving_on = matches!(to, Slot::New | Slot::Temporary);
+            (!differing.is_empty() && moving_on).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
+        }
+        op if op.opens_a_gap() => {
+            let mut differing = differences(&snapshot.body.0, &with_keys_of(&body.0, &snapshot.body.0));
+            if shape.tags != snapshot.shape.tags {
+                differing.push("Tags".to_owned());
+            }
+            if bindings(shape) != bindings(&snapshot.shape) {
+                differing.push("CustomerGatewayId".to_owned());
+            }
+            if has_new_routes(snapshot, reads) {
+                differing.push("routes".to_owned());
+            }
+            (!differing.is_empty()).then(|| format!("{} has changed since it was read: {}", snapshot.id, differing.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+fn bindings(shape: &IpsecConnection) -> Vec<&str> {
+    [shape.customer_gateway_id.as_str()].into_iter().chain(shape.tunnels.iter().map(|tunnel| tunnel.customer_gateway_id.as_str())).collect()
+}
+
+/// A route that leads into the connection and is not in the snapshot as it is: somebody added or edited it.
+fn has_new_routes(snapshot: &ConnectionSnapshot, reads: &Reads) -> bool {
+    let routes = reads.routes.iter().flatten().filter(|route| route.next_hop == snapshot.id);
+    let policies = reads.policies.iter().flatten().filter(|policy| policy.next_hop == snapshot.id);
+    let own = reads.connection_routes.iter().flatten();
+    let attachment = reads.attachment.as_ref().and_then(Option::as_ref);
+    let rebound = |found: &RouterAttachment| {
+        snapshot.attachment.as_ref().is_none_or(|had| {
+            found.associations.iter().any(|table| !had.associations.contains(table))
+                || found.propagations.iter().any(|table| !had.propagations.contains(table))
+                || (&found.name, &found.description, found.auto_publish, &found.tags)
+                    != (&had.name, &had.description, had.auto_publish, &had.tags)
+        })
+    };
+    routes.into_iter().any(|route| !snapshot.routes.contains(route))
+        || policies.into_iter().any(|policy| !snapshot.policies.contains(policy))
+        || own.into_iter().any(|route| !snapshot.connection_routes.contains(route))
+        || attachment.is_some_and(rebound)
+}
+
+/// What works at this moment and would be interrupted.
+fn in_use(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let (shape, _) = reads.connection.as_ref()?.as_ref()?;
+    let on_temporary = |id: &str| view.gateway(&Slot::Temporary).as_deref() == Some(id);
+    match &step.op {
+        Op::RebindTunnel { connection, index, .. } => is_in_use(shape, *index).then(|| format!("tunnel {index} of {connection}")),
+        Op::RebindConnection { connection, .. } => is_in_use(shape, 0).then(|| connection.clone()),
+        op if op.opens_a_gap() => {
+            let index = shape.tunnels.iter().find(|tunnel| is_in_use(shape, tunnel.index) && !on_temporary(&tunnel.customer_gateway_id));
+            let works = if shape.is_dual() { index.is_some() } else { is_in_use(shape, 0) };
+            works.then(|| shape.id.clone())
+        }
+        _ => None,
+    }
+}
+
+/// A customer gateway that is to be deleted has lost this device's mark.
+fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
+    let gateway = reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)?;
+    (view.owner.ownership(gateway) != Ownership::Ours)
+        .then(|| format!("customer gateway {} no longer bears this device's mark", gateway.id))
+}
+
+/// Connections that still refer to a customer gateway that is to be deleted: strangers', and this plan's own.
+fn users(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> (Vec<String>, Vec<String>) {
+    let ids = match &step.op {
+        Op::DeleteGateway { id } => vec![id.clone()],
+        Op::DeleteMade { slot } => made_gateways(view, slot, reads),
+        _ => Vec::new(),
+    };
+    // What the plan deleted can still be listed.
+    let deleted = |connection: &IpsecConnection| {
+        let removes = |op: &Op| matches!(op, Op::DeleteConnection { connection: deleted } if *deleted == connection.id);
+        view.plan().steps().any(|step| removes(&step.op) && view.progress.is_proven(&step.id))
+    };
+    let all = reads.connections.iter().flatten().filter(|connection| ids.iter().any(|id| connection.refers_to(id)) && !deleted(connection));
+    all.map(|connection| connection.id.clone()).partition(|id| view.snapshot.connection(id).is_none())
+}

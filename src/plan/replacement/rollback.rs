@@ -1,0 +1,57 @@
+//! The way back: every tunnel that does not work at the new customer gateway is pointed at the old one, while that exists.
+
+use crate::journal::replay::ReplacementProgress;
+use crate::model::{Lane, Op, PlannedStep, ReplacementPlan, Slot, Snapshot};
+
+/// What is pointed back, as lanes; then the new customer gateway where nothing is left on it. What came up at the new one stays
+/// there: a tunnel that works is never touched.
+pub fn back_lanes(progress: &ReplacementProgress, snapshot: &Snapshot) -> Vec<Lane> {
+    let lanes = progress.plan.lanes().filter_map(|lane| {
+        let steps: Vec<PlannedStep> = lane.steps.iter().rev().filter_map(|step| back(progress, snapshot, step)).collect();
+        (!steps.is_empty()).then(|| Lane { steps, ..lane.clone() })
+    });
+    lanes.collect()
+}
+
+fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep) -> Option<PlannedStep> {
+    // Only what was sent can be anywhere else.
+    let touched = progress
+        .steps
+        .get(&step.id)
+        .is_some_and(|step| step.open.is_some() || step.answered || step.proven.is_some() || step.doubtful.is_some());
+    if !touched {
+        return None;
+    }
+    let id = format!("back-{}", step.id);
+    match &step.op {
+        Op::RebindTunnel { connection, index, .. } if !came_up(progress, connection, *index) => {
+            let tunnel = snapshot.connection(connection)?.shape.tunnels.iter().find(|tunnel| tunnel.index == *index)?;
+            let to = Slot::Old(tunnel.customer_gateway_id.clone());
+            Some(PlannedStep { id, op: Op::RebindTunnel { connection: connection.clone(), index: *index, to } })
+        }
+        Op::RebindConnection { connection, .. } if !came_up(progress, connection, 0) => {
+            let to = Slot::Old(snapshot.connection(connection)?.shape.customer_gateway_id.clone());
+            Some(PlannedStep { id, op: Op::RebindConnection { connection: connection.clone(), to } })
+        }
+        _ => None,
+    }
+}
+
+fn came_up(progress: &ReplacementProgress, connection: &str, index: u8) -> bool {
+    let verifies = |op: &Op| *op == Op::Verify { connection: connection.to_owned(), index };
+    progress.plan.steps().any(|step| verifies(&step.op) && progress.is_proven(&step.id))
+}
+
+/// Whether the new customer gateway is of no use once everything was pointed back: nothing came up at it, and nothing was made on it.
+pub fn leaves_nothing_behind(progress: &ReplacementProgress) -> bool {
+    let plan: &ReplacementPlan = &progress.plan;
+    let uses = |op: &Op| matches!(op, Op::Verify { .. } | Op::CreateConnection { .. });
+    plan.new.id.is_none() && !plan.steps().any(|step| uses(&step.op) && progress.steps.contains_key(&step.id) && is_used(progress, step))
+}
+
+fn is_used(progress: &ReplacementProgress, step: &PlannedStep) -> bool {
+    match step.op {
+        Op::Verify { .. } => progress.is_proven(&step.id),
+        _ => true,
+    }
+}
