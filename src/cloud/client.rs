@@ -173,6 +173,25 @@ impl Client {
         }
     }
 
+    /// Asks whether the cloud would accept a write; nothing is changed.
+    ///
+    /// # Errors
+    /// Where it would not, where it does not say, and where the call does not ask for a dry run: then nothing is sent.
+    /// `certainty` is [`Certainty::MayHaveHappened`] only where the cloud may have taken the dry run for the call itself.
+    pub async fn dry_run(&self, call: &WriteCall) -> Result<(), CloudError> {
+        let context = CallContext { action: call.action, secrets: &[] };
+        if call.parameters.value("DryRun") != Some("true") {
+            let (message, remedy) = ("not sent: it is no dry run".to_owned(), "please report this as a fault of cgwd");
+            return Err(context.error("", message, 0, Certainty::DidNotHappen, Retry::Never, remedy));
+        }
+        match self.write(call).await {
+            Ok(written) => Err(context.dry_run_ignored(written.request_id)),
+            Err(error) if error.is_dry_run_accepted() => Ok(()),
+            Err(error) if (200..300).contains(&error.status) => Err(error),
+            Err(error) => Err(CloudError { certainty: Certainty::DidNotHappen, ..error }),
+        }
+    }
+
     /// Sends a read, again and again within its budget while the failure is of a kind that passes.
     pub(super) async fn read(&self, product: Product, action: &str, region: &str, query: &Parameters) -> Result<Accepted, CloudError> {
         let request = Call { action, product, region, query, body: &Parameters::new() };
