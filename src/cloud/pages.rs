@@ -48,6 +48,11 @@ impl<'a> List<'a> {
         List { action, product: Product::Cbn, region: CENTRAL_REGION, filters: Parameters::new(), outer, inner: "" }
     }
 
+    /// CBN answers wrong parameters with a RequestId and no list (cloud/api.md 4.1): that none is meant, the count must say.
+    fn may_be_left_out(&self, total: Option<usize>) -> bool {
+        self.product == Product::Cbn && total == Some(0)
+    }
+
     pub(super) fn with(self, name: &str, value: impl ToString) -> List<'a> {
         List { filters: self.filters.with(name, value), ..self }
     }
@@ -76,7 +81,9 @@ impl Client {
                 Ok(rows) => return Ok(rows),
                 Err(PageError::Cloud(error)) => return Err(error),
                 Err(PageError::Inconsistent { .. }) if tries_left > 0 => self.pause().await,
-                Err(PageError::Inconsistent { problem, request_id }) => return Err(inconsistent(list.action, problem, Some(request_id))),
+                Err(PageError::Inconsistent { problem, request_id }) => {
+                    return Err(inconsistent(list.action, format!("the list contradicts itself: {problem}"), Some(request_id)));
+                }
             }
         }
     }
@@ -175,15 +182,15 @@ impl Client {
         let accepted = self.read(list.product, list.action, list.region, &query).await?;
         let read = || {
             let root = Fields::root(&accepted.body)?;
-            let items = root.objects(list.outer, list.inner)?.ok_or_else(|| root.error(list.outer, "is missing"))?;
             let total = root.optional_number("TotalCount")?.map(usize::try_from).transpose();
+            let total = total.map_err(|_| root.error("TotalCount", "is too large"))?;
+            let items = match root.objects(list.outer, list.inner)? {
+                Some(items) => items,
+                None if list.may_be_left_out(total) => Vec::new(),
+                None => return Err(root.error(list.outer, "is missing")),
+            };
             let rows = items.iter().map(row).collect::<Result<Vec<T>, FieldError>>()?;
-            Ok(Page {
-                total: total.map_err(|_| root.error("TotalCount", "is too large"))?,
-                rows,
-                next: root.optional_text("NextToken")?,
-                request_id: accepted.request_id.clone(),
-            })
+            Ok(Page { total, rows, next: root.optional_text("NextToken")?, request_id: accepted.request_id.clone() })
         };
         readable(list.action, &accepted, read())
     }
@@ -193,7 +200,7 @@ pub(super) fn inconsistent(action: &str, problem: String, request_id: Option<Str
     CloudError {
         action: action.to_owned(),
         code: String::new(),
-        message: format!("the list contradicts itself: {problem}"),
+        message: problem,
         status: 200,
         request_id,
         certainty: Certainty::DidNotHappen,

@@ -1,5 +1,5 @@
-//! How connections are bound to a transit router (CBN, cloud/api.md 4.1). Wrong parameters are answered with a RequestId and
-//! no list: an answer without the list is an error here, and says nothing about what exists.
+//! How connections are bound to a transit router (CBN, cloud/api.md 4.1). Wrong parameters are answered like an empty list, and
+//! not with an error: before an attachment counts as absent, the cloud must show the transit router itself.
 
 use super::client::Client;
 use super::customer_gateways::same_id;
@@ -27,9 +27,9 @@ impl Client {
         let list = List::cbn(action, ATTACHMENTS).with("RegionId", region).with("TransitRouterId", transit_router);
         let rows = self.every_row(&list, |fields| attachment(fields, transit_router), |row| Some(row.id.clone())).await?;
         let mut own = rows.into_iter().filter(|row| row.connection == connection);
-        let Some(mut found) = own.next() else { return Ok(None) };
+        let Some(mut found) = own.next() else { return self.shown_router(action, transit_router).await.map(|()| None) };
         if own.next().is_some() {
-            return Err(inconsistent(action, format!("{connection} is attached twice"), None));
+            return Err(inconsistent(action, format!("the list shows {connection} attached twice"), None));
         }
         found.associations = self.associations(&found.id).await?;
         found.propagations = self.propagations(transit_router, &found.id).await?;
@@ -42,13 +42,16 @@ impl Client {
     /// # Errors
     /// As [`Client::router_attachment`], and where the answer is about another attachment.
     pub async fn attachment_by_id(&self, transit_router: &str, id: &str) -> Result<Option<RouterAttachment>, CloudError> {
-        let list = List::cbn("ListTransitRouterVpnAttachments", ATTACHMENTS);
-        let list = list.with("TransitRouterId", transit_router).with("TransitRouterAttachmentId", id);
+        let action = "ListTransitRouterVpnAttachments";
+        let list = List::cbn(action, ATTACHMENTS).with("TransitRouterId", transit_router).with("TransitRouterAttachmentId", id);
         let row = |fields: &Fields<'_>| {
             same_id(fields, "TransitRouterAttachmentId", id)?;
             attachment(fields, transit_router)
         };
-        Ok(self.every_row(&list, row, |row| Some(row.id.clone())).await?.into_iter().next())
+        match self.every_row(&list, row, |row| Some(row.id.clone())).await?.into_iter().next() {
+            Some(found) => Ok(Some(found)),
+            None => self.shown_router(action, transit_router).await.map(|()| None),
+        }
     }
 
     /// The route tables that an attachment is associated with, or is about to be: one at most (cloud/api.md 4.1).
@@ -74,6 +77,14 @@ impl Client {
             found.extend(self.tables(&list, attachment, DISABLING).await?.into_iter().filter(|shown| *shown == table));
         }
         Ok(found)
+    }
+
+    /// Every transit router has a route table of the system's; one that shows none is not there, or not ours to see.
+    async fn shown_router(&self, action: &str, transit_router: &str) -> Result<(), CloudError> {
+        if self.route_tables(transit_router).await?.is_empty() {
+            return Err(inconsistent(action, format!("the cloud shows no transit router {transit_router}"), None));
+        }
+        Ok(())
     }
 
     async fn route_tables(&self, transit_router: &str) -> Result<Vec<String>, CloudError> {
