@@ -72,6 +72,10 @@ fn no_answer() -> Reply {
     Err(TransportError::NoAnswer { host: "h".into(), reason: "reset".into() })
 }
 
+fn not_sent() -> Reply {
+    Err(TransportError::NotSent { host: "h".into(), reason: "connection refused".into() })
+}
+
 fn page(total: usize, outer: &str, list: Value) -> Reply {
     ok(json!({"TotalCount": total, "PageNumber": 1, "PageSize": 50, outer: list}))
 }
@@ -269,8 +273,8 @@ async fn an_attachment_is_read_with_its_route_tables() {
         chained(59, 1..10, None),
         linked("TransitRouterAssociations", &[("vtb-1", "Active"), ("vtb-9", "Dissociating")]),
         tables(&["vtb-1", "vtb-2", "vtb-3"]),
-        linked("TransitRouterPropagations", &[("vtb-1", "Enabling")]),
-        linked("TransitRouterPropagations", &[("vtb-2", "disabling")]),
+        linked("TransitRouterPropagations", &[("vtb-1", "active")]),
+        linked("TransitRouterPropagations", &[("vtb-2", "Enabling")]),
         ok(json!({"TotalCount": 0, "MaxResults": 50})),
     ]);
     let found = client.router_attachment(REGION, "tr-1", "vco-1").await.unwrap().unwrap();
@@ -395,7 +399,7 @@ async fn a_diagnosis_is_about_what_was_asked_for() {
                      "Severity": "Error", "MismatchLocalParam": "a", "MismatchRemoteParam": "b", "SourceLog": "AUTH_FAILED"});
     let (client, script) = client([
         page(2, "VpnConnections", json!([row, row])),
-        page(0, "VpnConnections", json!([])),
+        page(1, "VpnConnections", json!([{"VpnConnectionId": "vco-1", "FailedReasonCode": "", "Severity": "Info"}])),
         page(1, "VpnConnections", json!([row])),
         page(1, "VpnConnections", json!([row])),
     ]);
@@ -411,7 +415,7 @@ async fn a_diagnosis_is_about_what_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_is_read_to_its_end_or_to_two_hundred_lines() {
+async fn the_last_two_hundred_lines_of_a_log_are_read() {
     let logs = |lines: std::ops::Range<usize>| {
         let lines: Vec<String> = lines.map(|line| format!("line {line}\n")).collect();
         ok(json!({"Count": lines.len(), "Data": {"Logs": lines}, "IsCompleted": true}))
@@ -423,9 +427,14 @@ async fn a_log_is_read_to_its_end_or_to_two_hundred_lines() {
     assert_eq!((&*query["PageNumber"], &*query["MinutePeriod"], &*query["TunnelId"]), ("2", "10", "tun-1"));
     assert_eq!(script.actions().len(), 2);
 
-    let (client, script) = self::client((0..4).map(|page| logs(page * 50..page * 50 + 50)));
-    assert_eq!(client.connection_logs(REGION, "vco-1", None, 0).await.unwrap().len(), 200);
-    assert_eq!((script.actions().len(), &*script.query(0)["MinutePeriod"], script.query(0).get("TunnelId")), (4, "1", None));
+    let (client, script) = self::client((0..5).map(|page| logs(page * 50..page * 50 + 50)).chain([logs(250..250)]));
+    let lines = client.connection_logs(REGION, "vco-1", None, 0).await.unwrap();
+    assert_eq!((lines.len(), lines[0].as_str(), lines[199].as_str()), (200, "line 50 ", "line 249 "));
+    assert_eq!((script.actions().len(), &*script.query(0)["MinutePeriod"], script.query(0).get("TunnelId")), (6, "1", None));
+
+    let (client, script) = self::client((0..40).map(|page| logs(page * 50..page * 50 + 50)));
+    assert_eq!(client.connection_logs(REGION, "vco-1", None, 1).await.unwrap().len(), 200, "one without an end has its bounds");
+    assert_eq!(script.actions().len(), 40);
 
     let (client, _) = self::client([ok(json!({"Data": {}})), ok(json!({})), ok(json!({"Data": {"Logs": [1]}}))]);
     assert_eq!(client.connection_logs(REGION, "vco-1", None, 5).await, Ok(Vec::new()));
@@ -436,9 +445,9 @@ async fn a_log_is_read_to_its_end_or_to_two_hundred_lines() {
 #[tokio::test(start_paused = true)]
 async fn the_device_s_configuration_of_both_kinds_of_connections() {
     let tunnel = |id: &str, lifetime: Value| {
-        json!({"TunnelId": id, "Local": "198.51.100.1", "Remote": "203.0.113.10",
+        json!({"TunnelId": id, "Local": "203.0.113.10", "Remote": "198.51.100.1",
                "IkeConfig": {"IkeVersion": "ikev2", "IkeMode": "main", "IkeEncAlg": "aes256", "IkeAuthAlg": "sha256", "IkePfs": "group14",
-                             "IkeLifetime": lifetime, "LocalId": "198.51.100.1", "RemoteId": "203.0.113.10", "Psk": "canary-psk"},
+                             "IkeLifetime": lifetime, "LocalId": "203.0.113.10", "RemoteId": "198.51.100.1", "Psk": "canary-psk"},
                "IpsecConfig": {"IpsecEncAlg": "aes", "IpsecAuthAlg": "sha1", "IpsecPfs": "disabled", "IpsecLifetime": "3600"}})
     };
     let bgp = json!({"TunnelId": "tun-2", "LocalAsn": 45104, "LocalBgpIp": "169.254.12.1", "PeerAsn": "65001", "PeerBgpIp": "169.254.12.2",
@@ -460,7 +469,7 @@ async fn the_device_s_configuration_of_both_kinds_of_connections() {
     let second = &read.tunnels[1];
     assert_eq!((second.ike_version.as_str(), second.ike_lifetime, second.ipsec_lifetime), ("ikev2", Some(86400), Some(3600)));
     assert_eq!((second.ike_encryption.as_str(), second.ipsec_authentication.as_str()), ("aes256", "sha1"));
-    assert_eq!((second.local.as_str(), second.remote_id.as_str()), ("198.51.100.1", "203.0.113.10"));
+    assert_eq!((second.local.as_str(), second.remote_id.as_str()), ("203.0.113.10", "198.51.100.1"));
     assert_eq!(second.psk.as_ref().unwrap().reveal(), "canary-psk");
     assert!(!format!("{read:?}").contains("canary"));
 
@@ -494,9 +503,9 @@ async fn a_dry_run_succeeds_by_one_error_and_by_nothing_else() {
         let error = dry(vec![refusal(400, code)]).await.unwrap_err();
         assert_eq!((error.code.as_str(), error.certainty), (code, Certainty::DidNotHappen));
     }
-    let error = dry((0..3).map(|_| no_answer()).collect()).await.unwrap_err();
-    assert_eq!(error.certainty, Certainty::DidNotHappen, "nothing is changed by a dry run");
-    assert_eq!(dry(vec![no_answer(), refusal(400, "DryRunOperation")]).await, Ok(()));
+    let error = dry(vec![no_answer()]).await.unwrap_err();
+    assert_eq!(error.certainty, Certainty::MayHaveHappened, "the answer that got lost can have been a success");
+    assert_eq!(dry(vec![not_sent(), refusal(400, "Throttling"), refusal(400, "DryRunOperation")]).await, Ok(()));
 }
 
 /// The calls that say so answer a refusal with HTTP 200 (cloud/api.md 2.4).
