@@ -147,6 +147,10 @@ impl Client {
     /// `certainty` is [`Certainty::MayHaveHappened`] where any of the tries may have had its effect; then look before
     /// anything else is done. A busy object is the caller's to wait for.
     pub async fn write(&self, call: &WriteCall) -> Result<Written, CloudError> {
+        self.written(call, call.repeats).await
+    }
+
+    async fn written(&self, call: &WriteCall, repeats: bool) -> Result<Written, CloudError> {
         let query = call.query();
         let request = Call { action: call.action, product: call.product, region: &call.region, query: &query, body: &call.body };
         let mut tries = Tries::new(WRITE);
@@ -163,7 +167,7 @@ impl Client {
             if error.certainty == Certainty::MayHaveHappened {
                 certainty = Certainty::MayHaveHappened;
             }
-            if certainty == Certainty::MayHaveHappened && !call.repeats {
+            if certainty == Certainty::MayHaveHappened && !repeats {
                 return Err(error);
             }
             match self.wait(&mut tries, &error, false, started.elapsed()) {
@@ -173,22 +177,22 @@ impl Client {
         }
     }
 
-    /// Asks whether the cloud would accept a write; nothing is changed.
+    /// Asks whether the cloud would accept a write; nothing is changed. That it would is told as an error (cloud/api.md 2.3).
+    /// It is sent again only while it is certain that nothing happened: an answer that got lost can have been a success.
     ///
     /// # Errors
     /// Where it would not, where it does not say, and where the call does not ask for a dry run: then nothing is sent.
-    /// `certainty` is [`Certainty::MayHaveHappened`] only where the cloud may have taken the dry run for the call itself.
+    /// `certainty` is [`Certainty::MayHaveHappened`] where the cloud took the dry run for the call itself, or may have.
     pub async fn dry_run(&self, call: &WriteCall) -> Result<(), CloudError> {
         let context = CallContext { action: call.action, secrets: &[] };
         if call.parameters.value("DryRun") != Some("true") {
             let (message, remedy) = ("not sent: it is no dry run".to_owned(), "please report this as a fault of cgwd");
             return Err(context.error("", message, 0, Certainty::DidNotHappen, Retry::Never, remedy));
         }
-        match self.write(call).await {
+        match self.written(call, false).await {
             Ok(written) => Err(context.dry_run_ignored(written.request_id)),
             Err(error) if error.is_dry_run_accepted() => Ok(()),
-            Err(error) if (200..300).contains(&error.status) => Err(error),
-            Err(error) => Err(CloudError { certainty: Certainty::DidNotHappen, ..error }),
+            Err(error) => Err(error),
         }
     }
 

@@ -49,7 +49,7 @@ impl Client {
     /// Where a call fails or the list is not whole.
     pub async fn ipsec_connections(&self, region: &str) -> Result<Vec<IpsecConnection>, CloudError> {
         let list = List::vpc("DescribeVpnConnections", region, "VpnConnections", "VpnConnection");
-        self.every_row(&list, connection, |connection| Some(connection.id.clone())).await
+        self.every_row(&list, connection, |connection| Some(connection.id.as_str().into())).await
     }
 
     /// The descriptions of the connections that are bound to a transit router, by their ids: the one place where they can be
@@ -60,7 +60,7 @@ impl Client {
     pub async fn attachment_descriptions(&self, region: &str) -> Result<BTreeMap<String, String>, CloudError> {
         let list = List::vpc("DescribeVpnAttachments", region, "VpnAttachments", "VpnAttachment");
         let row = |fields: &Fields<'_>| Ok((fields.text("InstanceId")?, fields.text_or_empty("Description")?));
-        Ok(self.every_row(&list, row, |(id, _): &(String, String)| Some(id.clone())).await?.into_iter().collect())
+        Ok(self.every_row(&list, row, |(id, _): &(String, String)| Some(id.as_str().into())).await?.into_iter().collect())
     }
 
     /// The accounts whose transit routers may bind a connection; lost when it is deleted (cloud/api.md 2.4).
@@ -74,7 +74,7 @@ impl Client {
             same_id(fields, "VpnConnectionId", connection)?;
             Ok(Authorization { account: fields.text("BindUid")?, instance: fields.text_or_empty("BindInstance")? })
         };
-        self.every_row(&list, row, |row: &Authorization| Some(format!("{} {}", row.account, row.instance))).await
+        self.every_row(&list, row, |row: &Authorization| Some(format!("{} {}", row.account, row.instance).into())).await
     }
 }
 

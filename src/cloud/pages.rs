@@ -4,6 +4,7 @@ use super::client::{Client, readable};
 use super::error::{Certainty, CloudError, Retry};
 use super::wire::{FieldError, Fields, Parameters};
 use crate::facts::endpoints::{CENTRAL_REGION, Product};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The most that the VPC API gives at once (cloud/api.md 2.1); CBN's lists take it too (cloud/api.md 4.1).
@@ -72,7 +73,7 @@ impl Client {
         &self,
         list: &List<'_>,
         row: impl Fn(&Fields<'_>) -> Result<T, FieldError>,
-        id: impl Fn(&T) -> Option<String>,
+        id: impl Fn(&T) -> Option<Cow<'_, str>>,
     ) -> Result<Vec<T>, CloudError> {
         let mut tries_left = 2;
         loop {
@@ -92,14 +93,14 @@ impl Client {
         &self,
         list: &List<'_>,
         row: &impl Fn(&Fields<'_>) -> Result<T, FieldError>,
-        id: &impl Fn(&T) -> Option<String>,
+        id: &impl Fn(&T) -> Option<Cow<'_, str>>,
     ) -> Result<Vec<T>, PageError> {
         let (rows, request_id) = match list.product {
             Product::Cbn => self.chained(list, row).await?,
             Product::Vpc | Product::Sts => self.numbered(list, row).await?,
         };
-        let ids: Vec<String> = rows.iter().filter_map(id).collect();
-        if ids.iter().collect::<BTreeSet<&String>>().len() != ids.len() {
+        let mut seen = BTreeSet::new();
+        if !rows.iter().filter_map(id).all(|id| seen.insert(id)) {
             return Err(PageError::Inconsistent { problem: "an id is listed twice".to_owned(), request_id });
         }
         Ok(rows)

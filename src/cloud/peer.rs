@@ -22,10 +22,14 @@ pub struct Diagnosis {
     pub log: String,
 }
 
-/// How the device is to be configured, as DownloadVpnConnectionConfig says it.
+/// How the device is to be configured, as DownloadVpnConnectionConfig says it: local is the device's side and remote the cloud's,
+/// the other way round than in the connection itself (Go SDK vpc-20160428, download_vpn_connection_config_response_body_model.go,
+/// 2026-08, which says so of a single-tunnel connection; of tunnels and of BGP it says nothing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerConfiguration {
+    /// Behind the device; several are separated by commas.
     pub local_subnet: String,
+    /// Behind the cloud's side.
     pub remote_subnet: String,
     /// Two for a dual-tunnel connection, else one.
     pub tunnels: Vec<PeerTunnel>,
@@ -35,9 +39,9 @@ pub struct PeerConfiguration {
 pub struct PeerTunnel {
     /// Empty for a single-tunnel connection.
     pub id: String,
-    /// Address of the cloud's side.
+    /// The device's address, as the customer gateway has it.
     pub local: String,
-    /// Address of the device.
+    /// Address of the cloud's side.
     pub remote: String,
     pub ike_version: String,
     pub ike_mode: String,
@@ -49,7 +53,9 @@ pub struct PeerTunnel {
     pub ipsec_authentication: String,
     pub ipsec_pfs: String,
     pub ipsec_lifetime: Option<u64>,
+    /// Identity of the device.
     pub local_id: String,
+    /// Identity of the cloud's side.
     pub remote_id: String,
     pub psk: Option<Secret>,
     /// `None` where the tunnel speaks no BGP.
@@ -67,6 +73,8 @@ pub struct PeerBgp {
 
 /// More lines than this explain nothing more.
 const MOST_LINES: usize = 200;
+/// Pages of a log that are read for its last lines; nobody's log of ten minutes should be longer.
+const MOST_PAGES: usize = 40;
 
 impl Client {
     /// DiagnoseVpnConnections of one tunnel, or of a single-tunnel connection: what the cloud finds wrong, nothing where it
@@ -85,10 +93,12 @@ impl Client {
             is_about(fields, "TunnelId", tunnel)?;
             diagnosis(fields)
         };
-        self.every_row(&list, row, |_| None).await
+        let rows = self.every_row(&list, row, |_| None).await?;
+        Ok(rows.into_iter().filter(|found| !found.code.is_empty() || !found.reason.is_empty()).collect())
     }
 
-    /// The last lines of a connection's log, 200 at most, of the last 1 to 10 minutes; `tunnel` for dual-tunnel ones.
+    /// The last lines of a connection's log, 200 at most, of the last 1 to 10 minutes; `tunnel` for dual-tunnel ones. What the
+    /// count in the answer counts is not documented (cloud/api.md 2.8), so a page that is not full is the last one.
     ///
     /// # Errors
     /// Where a call fails or its answer cannot be read.
@@ -101,7 +111,7 @@ impl Client {
     ) -> Result<Vec<String>, CloudError> {
         let action = "DescribeVpnConnectionLogs";
         let mut lines: Vec<String> = Vec::new();
-        for number in 1..=MOST_LINES / PAGE_SIZE {
+        for number in 1..=MOST_PAGES {
             let query = Parameters::new()
                 .with("RegionId", region)
                 .with("VpnConnectionId", connection)
@@ -117,11 +127,11 @@ impl Client {
             let page = readable(action, &accepted, read())?;
             let is_last = page.len() < PAGE_SIZE;
             lines.extend(page.iter().map(|line| printable(line)));
+            lines.drain(..lines.len().saturating_sub(MOST_LINES));
             if is_last {
                 break;
             }
         }
-        lines.truncate(MOST_LINES);
         Ok(lines)
     }
 

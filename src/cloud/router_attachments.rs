@@ -6,7 +6,7 @@ use super::customer_gateways::same_id;
 use super::error::CloudError;
 use super::pages::{List, inconsistent};
 use super::wire::{FieldError, Fields};
-use crate::facts::states::{DISABLING, DISSOCIATING};
+use crate::facts::states::IN_FORCE;
 use crate::model::RouterAttachment;
 
 /// The list of attachments and its name in the answer.
@@ -25,7 +25,7 @@ impl Client {
     ) -> Result<Option<RouterAttachment>, CloudError> {
         let action = "ListTransitRouterVpnAttachments";
         let list = List::cbn(action, ATTACHMENTS).with("RegionId", region).with("TransitRouterId", transit_router);
-        let rows = self.every_row(&list, |fields| attachment(fields, transit_router), |row| Some(row.id.clone())).await?;
+        let rows = self.every_row(&list, |fields| attachment(fields, transit_router), |row| Some(row.id.as_str().into())).await?;
         let mut own = rows.into_iter().filter(|row| row.connection == connection);
         let Some(mut found) = own.next() else { return self.shown_router(action, transit_router).await.map(|()| None) };
         if own.next().is_some() {
@@ -48,23 +48,23 @@ impl Client {
             same_id(fields, "TransitRouterAttachmentId", id)?;
             attachment(fields, transit_router)
         };
-        match self.every_row(&list, row, |row| Some(row.id.clone())).await?.into_iter().next() {
+        match self.every_row(&list, row, |row| Some(row.id.as_str().into())).await?.into_iter().next() {
             Some(found) => Ok(Some(found)),
             None => self.shown_router(action, transit_router).await.map(|()| None),
         }
     }
 
-    /// The route tables that an attachment is associated with, or is about to be: one at most (cloud/api.md 4.1).
+    /// The route tables that an attachment is associated with: one at most (cloud/api.md 4.1).
     ///
     /// # Errors
     /// Where a call fails, or the list is missing or not whole.
     pub async fn associations(&self, attachment: &str) -> Result<Vec<String>, CloudError> {
         let list = List::cbn("ListTransitRouterRouteTableAssociations", "TransitRouterAssociations");
         let list = list.with("TransitRouterAttachmentId", attachment);
-        self.tables(&list, attachment, DISSOCIATING).await
+        self.tables(&list, attachment).await
     }
 
-    /// The route tables of a transit router that learn an attachment's routes, or are about to. There is no list of them: every
+    /// The route tables of a transit router that learn an attachment's routes. There is no list of them: every
     /// table is asked (cloud/api.md 4.1).
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Client {
         for table in self.route_tables(transit_router).await? {
             let list = List::cbn("ListTransitRouterRouteTablePropagations", "TransitRouterPropagations");
             let list = list.with("TransitRouterRouteTableId", &table).with("TransitRouterAttachmentId", attachment);
-            found.extend(self.tables(&list, attachment, DISABLING).await?.into_iter().filter(|shown| *shown == table));
+            found.extend(self.tables(&list, attachment).await?.into_iter().filter(|shown| *shown == table));
         }
         Ok(found)
     }
@@ -93,17 +93,17 @@ impl Client {
             same_id(fields, "TransitRouterId", transit_router)?;
             fields.text("TransitRouterRouteTableId")
         };
-        self.every_row(&list, row, |table| Some(table.clone())).await
+        self.every_row(&list, row, |table| Some(table.as_str().into())).await
     }
 
-    /// The tables of a list that is about one attachment, without those that are `leaving`.
-    async fn tables(&self, list: &List<'_>, attachment: &str, leaving: &str) -> Result<Vec<String>, CloudError> {
+    /// The tables of a list that is about one attachment. One that is only on its way does not count yet, or no longer.
+    async fn tables(&self, list: &List<'_>, attachment: &str) -> Result<Vec<String>, CloudError> {
         let row = |fields: &Fields<'_>| {
             same_id(fields, "TransitRouterAttachmentId", attachment)?;
             Ok((fields.text("TransitRouterRouteTableId")?, fields.text("Status")?))
         };
-        let rows = self.every_row(list, row, |(table, _)| Some(table.clone())).await?;
-        Ok(rows.into_iter().filter(|(_, status)| !status.eq_ignore_ascii_case(leaving)).map(|(table, _)| table).collect())
+        let rows = self.every_row(list, row, |(table, _)| Some(table.as_str().into())).await?;
+        Ok(rows.into_iter().filter(|(_, status)| status.eq_ignore_ascii_case(IN_FORCE)).map(|(table, _)| table).collect())
     }
 }
 

@@ -27,7 +27,7 @@ impl Client {
             same_optional_id(fields, "VpnInstanceId", vpn_gateway)?;
             row(fields, destination_route)
         };
-        Ok(routes(self.every_row(&list, row, |row| Some(row.key.clone())).await?))
+        Ok(routes(self.every_row(&list, row, |row| Some(row.key.as_str().into())).await?))
     }
 
     /// The policy routes of a VPN gateway, sorted.
@@ -41,7 +41,7 @@ impl Client {
             same_optional_id(fields, "VpnInstanceId", vpn_gateway)?;
             row(fields, policy_route)
         };
-        Ok(routes(self.every_row(&list, row, |row| Some(row.key.clone())).await?))
+        Ok(routes(self.every_row(&list, row, |row| Some(row.key.as_str().into())).await?))
     }
 
     /// The routes of a connection on a transit router, sorted.
@@ -55,7 +55,7 @@ impl Client {
             same_optional_id(fields, "VpnConnectionId", connection)?;
             row(fields, connection_route)
         };
-        Ok(routes(self.every_row(&list, row, |row| Some(row.key.clone())).await?))
+        Ok(routes(self.every_row(&list, row, |row| Some(row.key.as_str().into())).await?))
     }
 }
 

@@ -41,9 +41,9 @@ pub const ROUTE_CUSTOM: &str = "custom";
 /// `State` of a route that is in the VPC's system route table too; the other is `normal` (cloud/api.md 2.5).
 pub const ROUTE_PUBLISHED: &str = "published";
 
-/// `Status` of an association, or of a propagation, that is being undone (cloud/api.md 4.1).
-pub const DISSOCIATING: &str = "Dissociating";
-pub const DISABLING: &str = "Disabling";
+/// `Status` of an association or a propagation that is in force. The others: Associating, Dissociating, Enabling, Disabling
+/// (cloud/api.md 4.1).
+pub const IN_FORCE: &str = "Active";
 
 /// Negotiation states of BGP that mean that the session is up. The values are not in the SDK; these are the ones that the manual
 /// and tools show. An empty state is not reported and says nothing.
