@@ -36,6 +36,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Everything that replacing needs besides acting on the cloud.
 #[derive(Clone)]
@@ -82,6 +83,8 @@ pub(super) struct Course<'a> {
     agreed: RefCell<BTreeMap<String, SignedDuration>>,
     /// What takes one change at a time.
     locks: RefCell<BTreeMap<String, Rc<tokio::sync::Mutex<()>>>>,
+    /// How long changes took, by the place that they were made at.
+    took: RefCell<BTreeMap<String, Duration>>,
     pace: Pace,
 }
 
@@ -98,6 +101,7 @@ impl Replacer {
             agreed: RefCell::new(agreed_at(&plan, fresh)),
             plan,
             locks: RefCell::default(),
+            took: RefCell::default(),
             pace: Pace::default(),
         };
         course.run().await
