@@ -251,6 +251,16 @@ fn what_is_undone_is_what_was_done() {
 }
 
 #[test]
+fn a_request_s_hash_is_of_everything_in_a_json_text_but_its_key() {
+    let hash = |psk: &str, remote: &str| {
+        let body = json!({"VpnGatewayId": "vpn-1", "IkeConfig": {"Psk": psk, "RemoteId": remote}});
+        create_vpn_connection(REGION, &body, true, &Tags::new(), false, "token").request_hash()
+    };
+    assert_eq!(hash("one", "203.0.113.10"), hash("two", "203.0.113.10"), "a hash over a short key is as good as the key");
+    assert_ne!(hash("one", "203.0.113.10"), hash("one", "203.0.113.11"));
+}
+
+#[test]
 fn the_ids_that_were_made_are_in_the_answer_or_missing() {
     let written = |body: Value| Written { request_id: "R".into(), body, in_doubt: false };
     assert_eq!(created_connection_id(&written(json!({"VpnConnectionId": "vco-9"}))).as_deref(), Ok("vco-9"));
