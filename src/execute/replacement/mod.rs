@@ -15,6 +15,7 @@ mod draft;
 mod explain;
 mod finish;
 mod lanes;
+mod leftover;
 mod look;
 mod outcome;
 mod pace;
@@ -22,6 +23,7 @@ mod side_by_side;
 mod step;
 
 pub use abandon::Abandoned;
+pub use leftover::Leftover;
 pub use draft::{Asked, Draft, SuppliedKey};
 pub use step::Notice;
 

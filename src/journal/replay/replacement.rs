@@ -161,6 +161,13 @@ impl Replacements {
         steps.into_iter().find(|step| step.open.as_ref().is_some_and(|open| open.intent == intent))
     }
 
+    /// An old customer gateway that the cloud would not delete is gone, or no longer this device's.
+    pub(super) fn released(&mut self, id: &str) {
+        if let Some(last) = &mut self.last {
+            last.leftover.retain(|left| left != id);
+        }
+    }
+
     /// Whoever sent what is open is gone.
     pub(super) fn begin(&mut self) {
         let Some(open) = &mut self.open else { return };
