@@ -270,8 +270,10 @@ async fn told_to_end(signals: &mut Signals) {
     while signals.next().await == Signal::Reload {}
 }
 
+/// Why something stops that no waiting helps: a gate, or somebody else's hand.
+pub(super) const REFUSALS: &[&str] = &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota"];
+
 /// For matching on how it ended.
 pub(super) fn is_a_refusal(ended: &Ended) -> bool {
-    const REFUSALS: &[&str] = &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota"];
     matches!(ended, Ended::Stopped(stopped) if REFUSALS.contains(&stopped.reason.as_str()))
 }

@@ -177,7 +177,7 @@ pub fn show_report(context: &Context, survey: &Survey, report: &Report, region: 
     report.exit
 }
 
-fn leftover(ids: &[String]) -> crate::model::Finding {
+pub(super) fn leftover(ids: &[String]) -> crate::model::Finding {
     crate::model::Finding::warning(
         crate::facts::findings::GATEWAY_LEFTOVER,
         format!("the old customer gateway {} could not be deleted", ids.join(", ")),

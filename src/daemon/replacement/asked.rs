@@ -76,7 +76,12 @@ impl Daemon {
     fn begin_for(&mut self, id: &str, asker: Asker, examined: &Examined) {
         match self.replacing.drafted.clone().filter(|drafted| drafted.id == id) {
             Some(drafted) => self.draft_for(drafted.wish, asker, examined, Some(drafted.steps)),
-            None => refuse(&asker, "this plan is not known any more", "run `sudo cgwd replace` again for a plan of what is there now", "unknown_plan"),
+            None => refuse(
+                &asker,
+                "this plan is not known any more",
+                "run `sudo cgwd replace` again for a plan of what is there now",
+                "unknown_plan",
+            ),
         }
     }
 

@@ -23,8 +23,8 @@ mod side_by_side;
 mod step;
 
 pub use abandon::Abandoned;
-pub use leftover::Leftover;
 pub use draft::{Asked, Draft, SuppliedKey};
+pub use leftover::Leftover;
 pub use step::Notice;
 
 use self::pace::Pace;
