@@ -134,7 +134,7 @@ impl Parts<'_> {
             None => Ok(format!("{} has held for {} s", self.wanted.ip, settings.address.settle.as_secs())),
         };
         let attested = if wish.to.is_some() { settled.clone() } else { settle::attested(&self.survey) };
-        let evidence = replacing::evidence(settings, settled, attested, local);
+        let evidence = replacing::evidence(settings, settled, attested, local, true);
         let asked = replacing::asked(settings, self.want(), wish, evidence, replacing::plan_id(self.executor()), writes)?;
         Ok(self.executor().draft(&asked).await?)
     }

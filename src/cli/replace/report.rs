@@ -206,7 +206,7 @@ fn resumed(report: &Report) -> Decision {
 fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
     let (tone, title) = match report.outcome {
         "done" => (Tone::Good, "replaced"),
-        "rolled_back" => (Tone::Bad, "rolled back: the tunnels are at the old customer gateway again"),
+        "rolled_back" => (Tone::Bad, "rolled back: what did not come up is at the old customer gateway again"),
         "blocked" => (Tone::Bad, "not replaced"),
         _ => (Tone::Caution, "interrupted; it can be resumed"),
     };
