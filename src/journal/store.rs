@@ -354,8 +354,7 @@ fn for_each_entry_after(
     seq: i64,
     mut take: impl FnMut(Entry) -> Result<(), JournalError>,
 ) -> Result<(), JournalError> {
-    let mut statement =
-        connection.prepare("SELECT seq, at, body FROM record WHERE seq > ?1 ORDER BY seq").map_err(JournalError::Read)?;
+    let mut statement = connection.prepare("SELECT seq, at, body FROM record WHERE seq > ?1 ORDER BY seq").map_err(JournalError::Read)?;
     let rows = statement
         .query_map([seq], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
         .map_err(JournalError::Read)?;

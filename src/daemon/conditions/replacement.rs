@@ -55,7 +55,10 @@ impl Down {
 /// Connections of which the cloud has nothing at this moment, or not all.
 pub fn down(progress: &ReplacementProgress) -> Vec<Down> {
     let connections = progress.plan.connections();
-    connections.into_iter().filter_map(|connection| down_since(progress, connection).map(|since| Down { connection: connection.to_owned(), since })).collect()
+    connections
+        .into_iter()
+        .filter_map(|connection| down_since(progress, connection).map(|since| Down { connection: connection.to_owned(), since }))
+        .collect()
 }
 
 fn down_since(progress: &ReplacementProgress, connection: &str) -> Option<Timestamp> {

@@ -100,7 +100,9 @@ async fn reach(places: &Places, directory: &PathBuf) -> Result<Reached, AskError
         Ok(Ok(stream)) => Ok(Reached::Somebody(stream)),
         Ok(Err(error)) if is_nobody(&error) => Ok(Reached::Nobody),
         // The runtime directory of a service that runs as somebody else, most likely another one's.
-        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied && places.resort.as_ref() == Some(directory) => Ok(Reached::Nobody),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied && places.resort.as_ref() == Some(directory) => {
+            Ok(Reached::Nobody)
+        }
         // Its queue is full.
         Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(AskError::Silent { path, pid: None }),
         Err(_) => Err(AskError::Silent { path, pid: None }),

@@ -76,7 +76,12 @@ impl Daemon {
     fn begin_for(&mut self, id: &str, asker: Asker, examined: &Examined) {
         match self.replacing.drafted.clone().filter(|drafted| drafted.id == id) {
             Some(drafted) => self.draft_for(drafted.wish, asker, examined, Some(drafted.steps)),
-            None => refuse(&asker, "this plan is not known any more", "run `sudo cgwd replace` again for a plan of what is there now", "unknown_plan"),
+            None => refuse(
+                &asker,
+                "this plan is not known any more",
+                "run `sudo cgwd replace` again for a plan of what is there now",
+                "unknown_plan",
+            ),
         }
     }
 
@@ -95,7 +100,7 @@ impl Daemon {
             }
         };
         let located = self.cloud.report.as_ref().map(|report| report.located.clone()).filter(|located| located.region.is_some());
-        let evidence = self.evidence(examined, wish, self.settled_for(wanted.ip, wish));
+        let evidence = self.evidence(examined, wish, self.settled_for(wanted.ip, wish), true);
         let planned = Box::new(Planned { wanted, wish, located, evidence });
         self.replacing.watchers.push(asker);
         self.start(match agreed {

@@ -4,13 +4,13 @@ use super::document::{abandoned_json, end_json, ended_json};
 use super::policy::{Course, Fit, Refused, fit};
 use super::task::{Ending, Job, JobKind, Planned, Tools};
 use crate::alert::raise::Fields;
+use crate::cloud::error::Retry;
 use crate::daemon::replacing::{Wish, evidence};
 use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
-use crate::execute::replacement::{Abandoned, Ended, Leftover};
-use crate::cloud::error::Retry;
 use crate::execute::ExecuteError;
 use crate::execute::locate::Located;
+use crate::execute::replacement::{Abandoned, Ended, Leftover};
 use crate::model::{Agreement, Finding, ReplacementPlan, Stopped};
 use crate::plan::Now;
 use crate::plan::replacement::{Evidence, what_is_unsafe};
@@ -53,7 +53,7 @@ impl Daemon {
         self.replacing.tried = report.number;
         let wish = Wish::default();
         let held = format!("{} has held for {} s and longer", wanted.ip, self.settings.replacement.settle.as_secs());
-        let evidence = self.evidence(examined, wish, Ok(held));
+        let evidence = self.evidence(examined, wish, Ok(held), false);
         let planned = Planned { wanted, wish, located: Some(report.located.clone()), evidence };
         self.start(Job::Begin { planned: Box::new(planned), agreed: None });
     }
@@ -103,9 +103,10 @@ impl Daemon {
     }
 
     /// What a job's beginning is judged by.
-    pub(super) fn evidence(&self, examined: &Examined, wish: Wish, settled: Result<String, String>) -> Evidence {
+    pub(super) fn evidence(&self, examined: &Examined, wish: Wish, settled: Result<String, String>, by_person: bool) -> Evidence {
         let local = Zone::of_this_device().map(|zone| zone.local(self.clock.now()));
-        let mut evidence = evidence(&self.settings, settled, self.attested(examined, wish), local.as_ref().copied().unwrap_or_default());
+        let mut evidence =
+            evidence(&self.settings, settled, self.attested(examined, wish), local.as_ref().copied().unwrap_or_default(), by_person);
         if let (Err(error), true) = (&local, self.settings.replacement.window.is_some()) {
             evidence.window = Some(Err(with_causes(error)));
         }

@@ -152,7 +152,11 @@ impl Daemon {
     /// The same gate with the same words but for its counts and times.
     fn told_before(&self, refused: Option<Refused>) -> Option<Refused> {
         let refused = refused?;
-        let told = self.replacing.refused.as_ref().filter(|told| told.gate == refused.gate && policy::says_the_same(&told.detail, &refused.detail));
+        let told = self
+            .replacing
+            .refused
+            .as_ref()
+            .filter(|told| told.gate == refused.gate && policy::says_the_same(&told.detail, &refused.detail));
         Some(told.cloned().unwrap_or(refused))
     }
 
@@ -192,9 +196,9 @@ impl Daemon {
         }
         let now = since_boot();
         let settled = self.settled();
-        let open = self.state.progress(|progress| {
-            progress.replacements.open.as_ref().map(|open| (open.stopped.clone(), fit(&open.plan, settled, current)))
-        });
+        let open = self
+            .state
+            .progress(|progress| progress.replacements.open.as_ref().map(|open| (open.stopped.clone(), fit(&open.plan, settled, current))));
         match open {
             Some((stopped, fit)) => of_open(
                 &Open { stopped: stopped.as_ref(), fit, not_safe: self.replacing.not_safe.as_deref(), retry_at: self.replacing.retry.at },
@@ -241,7 +245,8 @@ impl Daemon {
         }
         let opens = window.next_opening(local);
         let wait = opens.and_then(|opens| zone.instant(opens)).map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        let words = opens.map_or_else(|| format!("{window} is closed"), |opens| format!("{window} is closed; it opens at {opens} (local time)"));
+        let words =
+            opens.map_or_else(|| format!("{window} is closed"), |opens| format!("{window} is closed; it opens at {opens} (local time)"));
         Some((words, wait.map(|wait| since_boot() + wait)))
     }
 

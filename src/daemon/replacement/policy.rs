@@ -136,7 +136,11 @@ fn by_itself(needed: &Needed, now: Duration) -> Course {
         );
     }
     if needed.moved_by_a_person {
-        return refuses("planned", "a person moved the customer gateway, and this device has not changed since: `sudo cgwd replace` goes back", None);
+        return refuses(
+            "planned",
+            "a person moved the customer gateway, and this device has not changed since: `sudo cgwd replace` goes back",
+            None,
+        );
     }
     if let Err(at) = needed.held {
         return Course::Wait(Wait { until: "the new address to hold for `[replacement] settle`".to_owned(), gate: None, at });

@@ -35,12 +35,20 @@ pub enum Job {
     /// A plan to look at; nothing is written.
     Draft(Box<Planned>),
     /// Planned afresh, and begun where no gate refuses. `agreed`: only with the steps that a person has seen.
-    Begin { planned: Box<Planned>, agreed: Option<Vec<Step>> },
+    Begin {
+        planned: Box<Planned>,
+        agreed: Option<Vec<Step>>,
+    },
     /// The open one, from wherever it is.
-    CarryOn { resume: bool },
+    CarryOn {
+        resume: bool,
+    },
     GiveUp,
     /// Customer gateways that a replacement left behind, in this region.
-    Retire { region: String, ids: Vec<String> },
+    Retire {
+        region: String,
+        ids: Vec<String>,
+    },
 }
 
 /// Which job it is, while it runs.

@@ -63,7 +63,8 @@ impl Replacer {
             return Ok(Look::NotOurs);
         }
         let connections = client.ipsec_connections(region).await?;
-        let by: Vec<String> = connections.iter().filter(|connection| connection.refers_to(id)).map(|connection| connection.id.clone()).collect();
+        let by: Vec<String> =
+            connections.iter().filter(|connection| connection.refers_to(id)).map(|connection| connection.id.clone()).collect();
         Ok(if by.is_empty() { Look::Free } else { Look::Used(by) })
     }
 

@@ -90,7 +90,7 @@ impl Replacements {
                 if let Some(open) = &self.open {
                     return Err(corrupt(format!("replacement {} begins while {} is not over", plan.id, open.plan.id)));
                 }
-                self.begun.push(Begun { plan: plan.id.clone(), at });
+                self.begun.push(Begun { plan: plan.id.clone(), at, outcome: None });
                 let forget = self.begun.len().saturating_sub(REMEMBERED);
                 self.begun.drain(..forget);
                 self.open = Some(ReplacementProgress {
@@ -130,6 +130,7 @@ impl Replacements {
                 self.open(plan).map_err(corrupt)?;
                 let Some(mut progress) = self.open.take() else { return Ok(()) };
                 progress.sealed = String::new();
+                self.begun.iter_mut().filter(|begun| begun.plan == *plan).for_each(|begun| begun.outcome = Some(*outcome));
                 self.last = Some(PastReplacement {
                     progress: Box::new(progress),
                     ended: at,
