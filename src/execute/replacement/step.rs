@@ -129,8 +129,11 @@ impl Course<'_> {
     /// Everything that decides about this step, put before the planner.
     fn judge(&self, step: &PlannedStep, reads: &Reads, began: SignedDuration) -> Act {
         self.place_sendings();
-        let standing =
-            Standing { agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(), looking_since: began, changed: self.changed() };
+        let standing = Standing {
+            agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
+            looking_since: began,
+            changed: self.changed().filter(|_| !self.is_half_way(step)),
+        };
         let (shown, act) = {
             let journal = self.replacer.executor.journal.borrow();
             let Some(progress) = &journal.progress().replacements.open else { return Act::Stop(self.lost()) };
@@ -205,6 +208,15 @@ impl Course<'_> {
             }
             Present::Is(..) | Present::Unknown => None,
         }
+    }
+
+    /// A connection that is being deleted is deleted to its end, and then made again, whatever the device is now: anywhere in
+    /// between it exists in the journal alone.
+    fn is_half_way(&self, step: &PlannedStep) -> bool {
+        let journal = self.replacer.executor.journal.borrow();
+        let Some(progress) = journal.progress().replacements.open.as_ref().filter(|_| step.op.opens_a_gap()) else { return false };
+        let of_the_same = progress.plan.steps().filter(|other| other.op.opens_a_gap() && other.op.connection() == step.op.connection());
+        of_the_same.into_iter().any(|other| progress.steps.contains_key(&other.id))
     }
 
     /// Trouble with a reading passes, or does not.
