@@ -104,7 +104,7 @@ fn is_current(page: &str, wanted: &str) {
 
 /// What is sent, as the API calls it: where a call is made, its name stands in quotes after one of these.
 fn actions(folder: &str) -> BTreeSet<String> {
-    const BEFORE: &[&str] = &["WriteCall::vpc(\"", "let action = \"", "List { action: \""];
+    const BEFORE: &[&str] = &["WriteCall::vpc(\"", "WriteCall::cbn(\"", "creation(\"", "let action = \"", "List { action: \""];
     let mut found = BTreeSet::new();
     for file in rust_files(folder) {
         let text = read_at(&file);

@@ -28,6 +28,7 @@ const FILES: &[(&str, u32)] = &[
     ("/usr/share/doc/cgwd/NOTICES.gz", 0o644),
     ("/usr/share/doc/cgwd/ram/plan.json", 0o644),
     ("/usr/share/doc/cgwd/ram/register.json", 0o644),
+    ("/usr/share/doc/cgwd/ram/replace.json", 0o644),
     ("/usr/share/fish/vendor_completions.d/cgwd.fish", 0o644),
     ("/usr/share/man/man5/cgwd.toml.5.gz", 0o644),
     ("/usr/share/man/man8/cgwd.8.gz", 0o644),
@@ -270,7 +271,7 @@ fn the_policy_files_are_the_readme_s_and_its_reading_part() {
         let path = root().join("packaging/ram").join(name);
         serde_json::from_str(&std::fs::read_to_string(path).expect("it can be read")).expect("a policy is JSON")
     };
-    assert_eq!(policies, [policy("register.json")]);
+    assert_eq!(policies, [policy("register.json"), policy("replace.json")]);
     let reading = policy("plan.json");
     assert_eq!(reading["Statement"].as_array().map(Vec::len), Some(1));
     assert_eq!(reading["Statement"][0], policy("register.json")["Statement"][0]);

@@ -78,6 +78,16 @@ fn connections() {
 }
 
 #[test]
+fn routes() {
+    run("routes.py");
+}
+
+#[test]
+fn transit_routers() {
+    run("transit_routers.py");
+}
+
+#[test]
 fn door() {
     run("door.py");
 }

@@ -31,6 +31,9 @@ pub enum ConnectError {
     Entropy(#[from] NoEntropy),
 }
 
+/// The code by which a trial says that it would have worked (cloud/api.md 2.3).
+const DRY_RUN: &str = "DryRunOperation";
+
 /// The cloud's API, as one device uses it. Clones share everything.
 #[derive(Clone)]
 pub struct Client(Rc<Parts>);
@@ -169,6 +172,35 @@ impl Client {
             match self.wait(&mut tries, &error, false, started.elapsed()) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(CloudError { certainty, ..error }),
+            }
+        }
+    }
+
+    /// Has the cloud try a write that says `DryRun`, once. That it would work is told as an error (cloud/api.md 2.3).
+    ///
+    /// # Errors
+    /// Where it would not work; and, uncertain, where the answer is an ordinary success: then it was no trial.
+    pub async fn dry_run(&self, call: &WriteCall) -> Result<(), CloudError> {
+        let query = call.query();
+        let request = Call { action: call.action, product: call.product, region: &call.region, query: &query, body: &call.body };
+        let mut tries = Tries::new(READ);
+        let started = tokio::time::Instant::now();
+        loop {
+            let error = match self.attempt(&request).await {
+                Ok(accepted) => {
+                    let message = "the cloud did what it was only to try".to_owned();
+                    let remedy = "look for what it made in the console; please report this with the RequestId";
+                    let context = CallContext { action: call.action, secrets: &[] };
+                    let error = context.error("", message, 200, Certainty::MayHaveHappened, Retry::Never, remedy);
+                    return Err(CloudError { request_id: Some(accepted.request_id), ..error });
+                }
+                Err(error) if error.code.eq_ignore_ascii_case(DRY_RUN) => return Ok(()),
+                Err(error) => error,
+            };
+            // A trial changes nothing, so it may be sent again.
+            match self.wait(&mut tries, &error, true, started.elapsed()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
             }
         }
     }

@@ -8,7 +8,7 @@ use super::wire::{FieldError, Fields, Parameters};
 use crate::facts::endpoints::Product;
 use crate::facts::errors::VPN_CONNECTION_NOT_FOUND;
 use crate::facts::states::{CONNECTION_ATTACHED, NO_VPN_GATEWAY, ROLE_ACTIVE, ROLE_STANDBY};
-use crate::model::{Attachment, IpsecConnection, Tunnel, TunnelRole};
+use crate::model::{Attachment, IpsecConnection, Tunnel, TunnelRole, Verbatim};
 
 impl Client {
     /// One connection; `None` only where the cloud says that this id does not exist in the region.
@@ -16,9 +16,17 @@ impl Client {
     /// # Errors
     /// Everything else, a 403 included.
     pub async fn ipsec_connection(&self, region: &str, id: &str) -> Result<Option<IpsecConnection>, CloudError> {
+        Ok(self.whole_connection(region, id).await?.map(|(shape, _)| shape))
+    }
+
+    /// As [`Client::ipsec_connection`], with the whole answer but its RequestId.
+    ///
+    /// # Errors
+    /// As [`Client::ipsec_connection`].
+    pub async fn whole_connection(&self, region: &str, id: &str) -> Result<Option<(IpsecConnection, Verbatim)>, CloudError> {
         let action = "DescribeVpnConnection";
         let query = Parameters::new().with("RegionId", region).with("VpnConnectionId", id);
-        let Some(accepted) = existing(self.read(Product::Vpc, action, region, &query).await, VPN_CONNECTION_NOT_FOUND)? else {
+        let Some(mut accepted) = existing(self.read(Product::Vpc, action, region, &query).await, VPN_CONNECTION_NOT_FOUND)? else {
             return Ok(None);
         };
         let read = || {
@@ -26,7 +34,11 @@ impl Client {
             same_id(&root, "VpnConnectionId", id)?;
             connection(&root)
         };
-        readable(action, &accepted, read()).map(Some)
+        let shape = readable(action, &accepted, read())?;
+        if let Some(fields) = accepted.body.as_object_mut() {
+            fields.shift_remove("RequestId");
+        }
+        Ok(Some((shape, Verbatim(accepted.body))))
     }
 
     /// All connections of a region. Whether the cloud's filter on a customer gateway finds those whose tunnels refer
@@ -35,8 +47,9 @@ impl Client {
     /// # Errors
     /// Where a call fails or the list is not whole.
     pub async fn ipsec_connections(&self, region: &str) -> Result<Vec<IpsecConnection>, CloudError> {
-        let list = List { action: "DescribeVpnConnections", region, outer: "VpnConnections", inner: "VpnConnection" };
-        self.every_row(&list, connection, |connection| &connection.id).await
+        let list =
+            List { action: "DescribeVpnConnections", region, outer: "VpnConnections", inner: "VpnConnection", filter: Parameters::new() };
+        self.every_row(&list, connection, |connection| connection.id.as_str().into()).await
     }
 }
 

@@ -4,6 +4,7 @@ use super::client::{Client, readable};
 use super::error::{Certainty, CloudError, Retry};
 use super::wire::{FieldError, Fields, Parameters};
 use crate::facts::endpoints::Product;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The most that the cloud gives at once (cloud/api.md 2.1).
@@ -13,9 +14,12 @@ pub const PAGE_SIZE: usize = 50;
 pub struct List<'a> {
     pub action: &'a str,
     pub region: &'a str,
-    /// Names of the wrapper and of the list inside it, e.g. `CustomerGateways` and `CustomerGateway`.
+    /// Names of the wrapper and of the list inside it, e.g. `CustomerGateways` and `CustomerGateway`. A list that comes bare has no
+    /// wrapper.
     pub outer: &'a str,
     pub inner: &'a str,
+    /// Which part of it is asked for.
+    pub filter: Parameters,
 }
 
 /// One page, read.
@@ -39,7 +43,7 @@ impl Client {
         &self,
         list: &List<'_>,
         row: impl Fn(&Fields<'_>) -> Result<T, FieldError>,
-        id: impl Fn(&T) -> &str,
+        id: impl Fn(&T) -> Cow<'_, str>,
     ) -> Result<Vec<T>, CloudError> {
         let mut tries_left = 2;
         loop {
@@ -57,7 +61,7 @@ impl Client {
         &self,
         list: &List<'_>,
         row: &impl Fn(&Fields<'_>) -> Result<T, FieldError>,
-        id: &impl Fn(&T) -> &str,
+        id: &impl Fn(&T) -> Cow<'_, str>,
     ) -> Result<Vec<T>, PageError> {
         let mut rows: Vec<T> = Vec::new();
         let mut total = None;
@@ -74,7 +78,7 @@ impl Client {
             }
             rows.extend(page.rows);
             if rows.len() == expected {
-                let ids: BTreeSet<&str> = rows.iter().map(id).collect();
+                let ids: BTreeSet<Cow<'_, str>> = rows.iter().map(id).collect();
                 if ids.len() != rows.len() {
                     return Err(wrong("an id is listed twice".to_owned()));
                 }
@@ -90,7 +94,8 @@ impl Client {
         number: usize,
         row: &impl Fn(&Fields<'_>) -> Result<T, FieldError>,
     ) -> Result<Page<T>, CloudError> {
-        let query = Parameters::new().with("RegionId", list.region).with("PageNumber", number).with("PageSize", PAGE_SIZE);
+        let query =
+            Parameters::new().with("RegionId", list.region).with("PageNumber", number).with("PageSize", PAGE_SIZE).and(list.filter.clone());
         let accepted = self.read(Product::Vpc, list.action, list.region, &query).await?;
         let read = || {
             let root = Fields::root(&accepted.body)?;

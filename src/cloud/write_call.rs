@@ -91,18 +91,22 @@ pub(super) fn is_secret(name: &str) -> bool {
     name.ends_with("Psk") || name.ends_with("AuthKey") || name.ends_with("Config")
 }
 
-/// Everything that must not be seen of such a parameter: its value and, where that is a JSON text, the keys inside, as they
-/// are and as JSON writes them.
+/// Everything that must not be seen of such a parameter: its value and, where that is a JSON text, the keys inside; each as it
+/// is and as JSON writes it.
 pub(super) fn secret_texts(value: &str) -> Vec<String> {
-    let mut texts = vec![value.to_owned()];
-    if let Ok(Value::Object(fields)) = serde_json::from_str(value) {
-        for key in fields.iter().filter(|(name, _)| is_secret(name)).filter_map(|(_, value)| value.as_str()) {
-            let quoted = Value::from(key).to_string();
-            texts.push(key.to_owned());
-            texts.extend(quoted.get(1..quoted.len() - 1).map(str::to_owned));
+    let inside: Vec<String> = match serde_json::from_str(value) {
+        Ok(Value::Object(fields)) => {
+            fields.iter().filter(|(name, _)| is_secret(name)).filter_map(|(_, key)| key.as_str()).map(str::to_owned).collect()
         }
-    }
-    texts
+        _ => Vec::new(),
+    };
+    let plain = [value.to_owned()].into_iter().chain(inside);
+    plain.flat_map(|text| [json_escaped(&text), text]).collect()
+}
+
+fn json_escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
 }
 
 impl std::fmt::Debug for Written {

@@ -16,15 +16,15 @@ pub use cloud::{Attachment, CustomerGateway, Inventory, IpsecConnection, Region,
 pub use finding::{Finding, Severity};
 pub use jiff::Timestamp;
 pub use observation::{Observation, Reading};
+pub use replacement::{Begun, GatewayRef, Lane, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, Stopped, Target};
 pub use replacement_settings::{OrderChoice, ReplacementPolicy, ReplacementSecret, ReplacementSettings, StrategyChoice};
 pub use secret::Secret;
 pub use settings::{
     AddressSettings, AddressSource, Agreement, BgpSettings, BgpSource, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
     RegistrationPolicy, RouteTarget, Settings,
 };
-pub use replacement::{Begun, GatewayRef, Lane, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, Stopped, Target};
 pub use snapshot::{
-    Authorization, ConnectionRoute, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, PolicyRoute, RouterAttachment, SNAPSHOT_FORMAT, Snapshot,
-    Verbatim,
+    Authorization, ConnectionRoute, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, PolicyRoute, RouterAttachment, SNAPSHOT_FORMAT,
+    Snapshot, Verbatim,
 };
 pub use window::{MinuteOfDay, Weekdays, Window, WindowSpan};

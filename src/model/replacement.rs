@@ -84,34 +84,83 @@ pub enum Slot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
-    CreateGateway { slot: Slot },
+    CreateGateway {
+        slot: Slot,
+    },
     /// Marks a customer gateway that nobody owns and that is as wanted.
-    AdoptGateway { id: String },
+    AdoptGateway {
+        id: String,
+    },
     /// One tunnel of a dual-tunnel connection.
-    RebindTunnel { connection: String, index: u8, to: Slot },
+    RebindTunnel {
+        connection: String,
+        index: u8,
+        to: Slot,
+    },
     /// A single-tunnel connection on a transit router.
-    RebindConnection { connection: String, to: Slot },
-    DeleteRoute { connection: String, route: usize },
-    DeletePolicy { connection: String, policy: usize },
+    RebindConnection {
+        connection: String,
+        to: Slot,
+    },
+    DeleteRoute {
+        connection: String,
+        route: usize,
+    },
+    DeletePolicy {
+        connection: String,
+        policy: usize,
+    },
     /// Takes a connection off its transit router.
-    Detach { connection: String },
-    DeleteConnection { connection: String },
-    CreateConnection { connection: String },
-    Attach { connection: String },
-    Associate { connection: String, table: String },
-    Propagate { connection: String, table: String },
-    CreateRoute { connection: String, route: usize },
-    CreatePolicy { connection: String, policy: usize },
-    CreateConnectionRoute { connection: String, route: usize },
+    Detach {
+        connection: String,
+    },
+    DeleteConnection {
+        connection: String,
+    },
+    CreateConnection {
+        connection: String,
+    },
+    Attach {
+        connection: String,
+    },
+    Associate {
+        connection: String,
+        table: String,
+    },
+    Propagate {
+        connection: String,
+        table: String,
+    },
+    CreateRoute {
+        connection: String,
+        route: usize,
+    },
+    CreatePolicy {
+        connection: String,
+        policy: usize,
+    },
+    CreateConnectionRoute {
+        connection: String,
+        route: usize,
+    },
     /// Takes `cgwd-plan` off a connection that was made again.
-    UnmarkConnection { connection: String },
+    UnmarkConnection {
+        connection: String,
+    },
     /// Waits until it works: one tunnel, or a single-tunnel connection (index 0).
-    Verify { connection: String, index: u8 },
+    Verify {
+        connection: String,
+        index: u8,
+    },
     /// Takes `cgwd-plan` off the customer gateway.
     UnmarkGateway,
-    DeleteGateway { id: String },
+    DeleteGateway {
+        id: String,
+    },
     /// What the plan itself made: the temporary one at its end, the new one on the way back.
-    DeleteMade { slot: Slot },
+    DeleteMade {
+        slot: Slot,
+    },
 }
 
 /// Why a replacement does not go on by itself.
@@ -193,7 +242,9 @@ impl Op {
             | Op::CreateConnectionRoute { connection, .. }
             | Op::UnmarkConnection { connection }
             | Op::Verify { connection, .. } => Some(connection),
-            Op::CreateGateway { .. } | Op::AdoptGateway { .. } | Op::UnmarkGateway | Op::DeleteGateway { .. } | Op::DeleteMade { .. } => None,
+            Op::CreateGateway { .. } | Op::AdoptGateway { .. } | Op::UnmarkGateway | Op::DeleteGateway { .. } | Op::DeleteMade { .. } => {
+                None
+            }
         }
     }
 

@@ -28,9 +28,7 @@ pub use words::{auto_config_route, describe, interruption, losses, rewrites};
 use super::ownership::Ownership;
 use super::{Desired, Owner, Strategy};
 use crate::facts::ranges;
-use crate::model::{
-    Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target,
-};
+use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target};
 use std::net::Ipv4Addr;
 
 /// Tag key of what a replacement makes, while it runs.
@@ -75,9 +73,8 @@ impl Subjects {
                 old.push(gateway.clone());
             }
         }
-        let unmarked = |gateway: &&CustomerGateway| {
-            is_as_wanted(gateway, desired) && desired.owner.ownership(gateway) == Ownership::Unmarked
-        };
+        let unmarked =
+            |gateway: &&CustomerGateway| is_as_wanted(gateway, desired) && desired.owner.ownership(gateway) == Ownership::Unmarked;
         Subjects { old, new, adoptable: gateways.iter().find(unmarked).cloned(), temporary }
     }
 
@@ -110,7 +107,14 @@ pub fn is_temporary(gateway: &CustomerGateway) -> bool {
 pub const TEMPORARY: &str = "(temporary)";
 
 /// The plan, as a value: nothing is written, nothing asked.
-pub fn draft(id: &str, desired: &Desired, subjects: &Subjects, snapshot: &Snapshot, inventory: &Inventory, manner: Manner) -> ReplacementPlan {
+pub fn draft(
+    id: &str,
+    desired: &Desired,
+    subjects: &Subjects,
+    snapshot: &Snapshot,
+    inventory: &Inventory,
+    manner: Manner,
+) -> ReplacementPlan {
     let new = Target { ip: desired.ip, asn: wanted_asn(desired, subjects), id: subjects.new.as_ref().map(|new| new.id.clone()) };
     let mut plan = ReplacementPlan {
         id: id.to_owned(),

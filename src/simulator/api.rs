@@ -4,11 +4,20 @@ pub const VPC: &str = "2016-04-28";
 pub const CBN: &str = "2017-09-12";
 pub const STS: &str = "2015-04-01";
 
-const CBN_ACTIONS: [&str; 4] = [
+const CBN_ACTIONS: [&str; 13] = [
+    "AssociateTransitRouterAttachmentWithRouteTable",
     "CreateTransitRouterVpnAttachment",
     "DeleteTransitRouterVpnAttachment",
+    "DisableTransitRouterRouteTablePropagation",
+    "DissociateTransitRouterAttachmentFromRouteTable",
+    "EnableTransitRouterRouteTablePropagation",
+    "GrantInstanceToTransitRouter",
+    "ListTransitRouterCidr",
+    "ListTransitRouterRouteTableAssociations",
+    "ListTransitRouterRouteTablePropagations",
     "ListTransitRouterRouteTables",
     "ListTransitRouterVpnAttachments",
+    "UpdateTransitRouterVpnAttachmentAttribute",
 ];
 
 /// The calls whose tunnels travel in the form body (cloud/api.md 5.1).

@@ -265,13 +265,7 @@ impl Cloud {
         if let Some(region) = request.filter("RegionId") {
             return Ok(region.to_owned());
         }
-        let router = request.filter("TransitRouterId");
-        let attachment = request.filter("TransitRouterAttachmentId");
-        let holds = |region: &&Region| {
-            let objects = region.objects();
-            objects.transit_routers.iter().any(|own| router.is_none_or(|id| own.id == id))
-                && attachment.is_none_or(|id| objects.attachments.iter().any(|own| own.id == id))
-        };
+        let holds = |region: &&Region| super::transit_router::holds(region.objects(), request);
         let found = self.regions.values().find(holds).or_else(|| self.regions.values().next());
         found.map(|region| region.id.clone()).ok_or_else(no_such_region)
     }

@@ -3,13 +3,12 @@
 use super::cloud::Cloud;
 use super::device::{self, NO_SA};
 use super::door::AccessKey;
-use super::objects::{
-    Attachment, Bgp, Carrier, Connection, CustomerGateway, Ike, Objects, RouteTable, Tags, TransitRouter, Tunnel, VpnGateway,
-};
+use super::objects::{Attachment, Bgp, Carrier, Connection, CustomerGateway, Ike, Objects, RouteTable, TransitRouter, Tunnel, VpnGateway};
 use super::random::Random;
 use super::region::Region;
 use super::seed::{Seed, SeedConnection, SeedCustomerGateway, SeedError, SeedRegion, SeedTransitRouter, SeedTunnel, SeedVpnGateway};
-use super::{DEFAULT_RESOURCE_GROUP, regions};
+use super::transit_router::seed::{SeedRouteTable, SeedTable};
+use super::{DEFAULT_RESOURCE_GROUP, regions, routes, transit_router};
 use crate::model::{Secret, Timestamp};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -64,7 +63,13 @@ impl CloneIntoSome for Option<String> {
     }
 }
 
-fn wrong(place: impl Into<String>, problem: impl Into<String>) -> SeedError {
+/// The time that a seed gives an object, now where it gives none.
+pub(super) fn created(millis: Option<i64>, place: &str, now: Timestamp) -> Result<Timestamp, SeedError> {
+    let Some(millis) = millis else { return Ok(now) };
+    Timestamp::from_millisecond(millis).map_err(|_| wrong(format!("{place}.CreateTime"), "no time in milliseconds since 1970"))
+}
+
+pub(super) fn wrong(place: impl Into<String>, problem: impl Into<String>) -> SeedError {
     SeedError::Meaning { place: place.into(), problem: problem.into() }
 }
 
@@ -96,6 +101,8 @@ impl Founder<'_> {
             let connection = self.connection(connection, &place)?;
             self.objects.connections.push(connection);
         }
+        routes::seed::found(&mut self.objects, seeded, &self.place, self.now)?;
+        transit_router::seed::found(&mut self.objects, seeded, &self.place, self.now)?;
         self.ids_differ()?;
         Ok(self.objects)
     }
@@ -105,8 +112,7 @@ impl Founder<'_> {
     }
 
     fn created(&self, millis: Option<i64>, place: &str) -> Result<Timestamp, SeedError> {
-        let Some(millis) = millis else { return Ok(self.now) };
-        Timestamp::from_millisecond(millis).map_err(|_| wrong(format!("{place}.CreateTime"), "no time in milliseconds since 1970"))
+        created(millis, place, self.now)
     }
 
     fn customer_gateway(&mut self, seeded: &SeedCustomerGateway, place: &str) -> Result<CustomerGateway, SeedError> {
@@ -156,9 +162,24 @@ impl Founder<'_> {
     }
 
     fn transit_router(&mut self, seeded: &SeedTransitRouter) -> TransitRouter {
-        let table = |id: String, kind: &str| RouteTable { id, name: String::new(), kind: kind.to_owned(), created: self.now };
-        let mut route_tables = vec![table(self.random.id("vtb"), "System")];
-        route_tables.extend(seeded.custom_route_tables.iter().map(|id| table(id.clone(), "Custom")));
+        let now = self.now;
+        let table = |id: &str, name: &str, description: &str, kind: &str| RouteTable {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            description: description.to_owned(),
+            kind: kind.to_owned(),
+            created: now,
+        };
+        let mut route_tables = vec![table(&self.id(&seeded.system_route_table, "vtb"), "", "", "System")];
+        let custom = |SeedRouteTable(own): &SeedRouteTable| {
+            let SeedTable {
+                transit_router_route_table_id: id,
+                transit_router_route_table_name: name,
+                transit_router_route_table_description: description,
+            } = own;
+            table(id, name, description, "Custom")
+        };
+        route_tables.extend(seeded.custom_route_tables.iter().map(custom));
         TransitRouter {
             id: self.id(&seeded.transit_router_id, "tr"),
             cen: self.id(&seeded.cen_id, "cen"),
@@ -324,15 +345,16 @@ impl Founder<'_> {
         let id = self.id(&seeded.transit_router_attachment_id, "tr-attach");
         self.objects.attachments.push(Attachment {
             id,
-            name: connection.name.clone(),
-            description: String::new(),
+            name: seeded.transit_router_attachment_name.clone().unwrap_or_else(|| connection.name.clone()),
+            description: seeded.transit_router_attachment_description.clone(),
             transit_router: router.clone(),
             cen: cen.unwrap_or_default(),
             connection: connection.id.clone(),
-            auto_publish: true,
-            zones: Vec::new(),
+            auto_publish: seeded.auto_publish_route_enabled.unwrap_or(true),
+            order_type: seeded.order_type.clone().unwrap_or_else(|| "PayByCenOwner".to_owned()),
+            zones: seeded.zones.clone(),
             created: connection.created,
-            tags: Tags::new(),
+            tags: seeded.transit_router_attachment_tags.clone(),
             status: "Attached".to_owned(),
             pending: None,
         });
@@ -344,7 +366,8 @@ impl Founder<'_> {
         let ids = objects.customer_gateways.iter().map(|own| &own.id).chain(objects.vpn_gateways.iter().map(|own| &own.id));
         let ids = ids.chain(objects.transit_routers.iter().map(|own| &own.id)).chain(objects.connections.iter().map(|own| &own.id));
         let tunnels = objects.connections.iter().flat_map(|own| own.tunnels.iter().map(|tunnel| &tunnel.id));
-        match ids.chain(tunnels).find(|id| !seen.insert(id.as_str())) {
+        let tables = objects.transit_routers.iter().flat_map(|own| own.route_tables.iter().map(|table| &table.id));
+        match ids.chain(tunnels).chain(tables).chain(objects.attachments.iter().map(|own| &own.id)).find(|id| !seen.insert(id.as_str())) {
             Some(twice) => Err(wrong(&self.place, format!("the id {twice} is there twice"))),
             None => Ok(()),
         }

@@ -1,11 +1,11 @@
-//! A list that is copied only when it is changed while an older state still holds it.
+//! A list that is copied when it is changed, not when the state around it is: the past holds many states, and a call
+//! changes few lists.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-/// Reads and changes like a `Vec`; a clone shares the elements until one of the two is changed. A region keeps its
-/// past for stale reads, and with that a change costs the list that it touches and not everything there is.
+/// Used like a `Vec`. Touching it mutably copies it where an older state shares it.
 pub struct List<T>(Rc<Vec<T>>);
 
 impl<T> Deref for List<T> {
@@ -40,6 +40,12 @@ impl<T: PartialEq> PartialEq for List<T> {
     }
 }
 
+impl<T: PartialEq> PartialEq<Vec<T>> for List<T> {
+    fn eq(&self, other: &Vec<T>) -> bool {
+        *self.0 == *other
+    }
+}
+
 impl<T: fmt::Debug> fmt::Debug for List<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -58,11 +64,45 @@ impl<T> FromIterator<T> for List<T> {
     }
 }
 
+impl<T: Clone> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> std::vec::IntoIter<T> {
+        Rc::unwrap_or_clone(self.0).into_iter()
+    }
+}
+
 impl<'a, T> IntoIterator for &'a List<T> {
     type Item = &'a T;
     type IntoIter = std::slice::Iter<'a, T>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+    fn into_iter(self) -> std::slice::Iter<'a, T> {
+        self.0.iter()
+    }
+}
+
+impl<'a, T: Clone> IntoIterator for &'a mut List<T> {
+    type Item = &'a mut T;
+    type IntoIter = std::slice::IterMut<'a, T>;
+
+    fn into_iter(self) -> std::slice::IterMut<'a, T> {
+        self.iter_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::List;
+
+    #[test]
+    fn a_copy_is_made_by_the_first_change() {
+        let mut list = List::default();
+        list.extend([1, 2]);
+        let shared = list.clone();
+        assert!(std::ptr::eq(&raw const *shared, &raw const *list));
+        list.push(3);
+        assert_eq!((&*shared, &*list), (&vec![1, 2], &vec![1, 2, 3]));
+        assert!(list != shared && list == vec![1, 2, 3]);
     }
 }

@@ -1,6 +1,9 @@
 //! What a region holds, as values.
 
-use super::list::List;
+pub use super::list::List;
+pub use super::routes::entry::{Learnt, RouteEntry, RouteKind};
+pub use super::transit_router::grant::Authorization;
+pub use super::transit_router::link::{Link, LinkKind};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +18,10 @@ pub struct Objects {
     pub connections: List<Connection>,
     pub transit_routers: List<TransitRouter>,
     pub attachments: List<Attachment>,
+    pub routes: List<RouteEntry>,
+    /// Associations and propagations of attachments.
+    pub links: List<Link>,
+    pub authorizations: List<Authorization>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -204,6 +211,7 @@ pub struct TransitRouter {
     pub id: String,
     pub cen: String,
     pub name: String,
+    /// Empty where it has none, and then binds nothing.
     pub cidr: String,
     pub route_tables: Vec<RouteTable>,
 }
@@ -212,6 +220,7 @@ pub struct TransitRouter {
 pub struct RouteTable {
     pub id: String,
     pub name: String,
+    pub description: String,
     /// `System` or `Custom`.
     pub kind: String,
     pub created: Timestamp,
@@ -227,6 +236,8 @@ pub struct Attachment {
     pub cen: String,
     pub connection: String,
     pub auto_publish: bool,
+    /// `PayByCenOwner` or `PayByResourceOwner`.
+    pub order_type: String,
     pub zones: Vec<String>,
     pub created: Timestamp,
     pub tags: Tags,

@@ -9,7 +9,7 @@ use super::request::Request;
 use super::response::{ApiError, Reply, Response};
 use super::switches::{Quota, RateLimits, Switches};
 use super::tokens::Tokens;
-use super::{api, connection, customer_gateway, fault::Lag, tags, transit_router, vpn_gateway};
+use super::{api, connection, customer_gateway, fault::Lag, pending, routes, tags, transit_router, vpn_gateway};
 use crate::model::Timestamp;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -179,34 +179,54 @@ impl Region {
     }
 
     fn next_event(&self) -> Option<Timestamp> {
-        let connections = self.objects.connections.iter().filter_map(|own| own.pending.as_ref());
-        let attachments = self.objects.attachments.iter().filter_map(|own| own.pending.as_ref());
-        connections.chain(attachments).map(|pending| pending.until).chain(self.peers.next(self.switches.negotiation())).min()
+        let Objects { connections, attachments, routes, links, .. } = &*self.objects;
+        let pendings = connections.iter().map(|own| &own.pending).chain(attachments.iter().map(|own| &own.pending));
+        let pendings = pendings.chain(routes.iter().map(|own| &own.pending)).chain(links.iter().map(|own| &own.pending));
+        let ends = pendings.flatten().map(|pending| pending.until);
+        ends.chain(self.peers.next(self.switches.negotiation())).min()
     }
 
     fn end_changes(&mut self, at: Timestamp) {
-        let due = |pending: &Option<Pending>| pending.as_ref().is_some_and(|pending| pending.until <= at);
-        let connections = self.objects.connections.iter().any(|connection| due(&connection.pending));
-        let attachments = self.objects.attachments.iter().any(|attachment| due(&attachment.pending));
-        if !connections && !attachments {
+        let due = |pending: &Option<Pending>| pending::is_due(pending.as_ref(), at);
+        let Objects { connections, attachments, routes, links, .. } = &*self.objects;
+        let connections = connections.iter().any(|own| due(&own.pending));
+        let attachments = attachments.iter().any(|own| due(&own.pending));
+        let routes = routes.iter().any(|own| due(&own.pending));
+        let links = links.iter().any(|own| due(&own.pending));
+        if !(connections || attachments || routes || links) {
             return;
         }
+        let dangling = self.switches.dangling_routes;
         let objects = self.alter(at);
-        if connections {
-            objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
-        }
         if attachments {
-            objects.attachments.retain_mut(|attachment| !due(&attachment.pending) || transit_router::finish(attachment));
+            objects.attachments.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, at));
+        }
+        if routes {
+            objects.routes.retain_mut(|own| pending::finish(&mut own.state, &mut own.pending, at));
+        }
+        if links {
+            objects.links.retain_mut(|own| pending::finish(&mut own.status, &mut own.pending, at));
+        }
+        if connections {
+            let before = objects.connections.len();
+            objects.connections.retain_mut(|connection| !due(&connection.pending) || connection::finish(connection));
+            if objects.connections.len() < before {
+                connection::delete::outlive(objects, dangling);
+            }
         }
     }
 
     /// The state to change, with the one before kept for stale reads. The end of an earlier call's work is no effect of
     /// the call that happens to come by, so this counts nothing.
     fn alter(&mut self, at: Timestamp) -> &mut Objects {
-        if self.past.len() == PAST {
-            self.past.pop_front();
+        // No read can fall between changes of one instant: the state before the first of them is enough.
+        let same_instant = self.past.back().is_some_and(|past| (past.at, past.reads) == (at, self.reads));
+        if !same_instant {
+            if self.past.len() == PAST {
+                self.past.pop_front();
+            }
+            self.past.push_back(Past { at, reads: self.reads, before: self.objects.clone() });
         }
-        self.past.push_back(Past { at, reads: self.reads, before: self.objects.clone() });
         Rc::make_mut(&mut self.objects)
     }
 
@@ -225,9 +245,9 @@ impl Region {
             "DiagnoseVpnConnections" => connection::diagnose::diagnose(&seen, &self.peers, request),
             "DownloadVpnConnectionConfig" => connection::download::config(&seen, request),
             "ListTagResources" => tags::list(&seen, request),
-            "ListTransitRouterVpnAttachments" => transit_router::list_attachments(&seen, request, &self.id, &self.account),
-            "ListTransitRouterRouteTables" => transit_router::list_route_tables(&seen, request, &self.id),
-            action => Err(ApiError::no_such_api(action)),
+            action => routes::read(&seen, request)
+                .or_else(|| transit_router::read(&seen, request, &self.id, &self.account))
+                .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }
 
@@ -248,7 +268,7 @@ impl Region {
         }
         let (before, counted) = (self.objects.clone(), self.changes);
         let reply = self.write(request, now);
-        if before == self.objects {
+        if Rc::ptr_eq(&before, &self.objects) || before == self.objects {
             // Writing what was there already is no change.
             self.changes = counted;
         }
@@ -274,9 +294,9 @@ impl Region {
             "TagResources" => tags::tag(self, request, now),
             "UnTagResources" => tags::untag(self, request, now),
             "MoveVpnResourceGroup" => tags::move_resource_group(self, request, now),
-            "CreateTransitRouterVpnAttachment" => transit_router::attach(self, request, now),
-            "DeleteTransitRouterVpnAttachment" => transit_router::detach(self, request, now),
-            action => Err(ApiError::no_such_api(action)),
+            action => routes::write(self, request, now)
+                .or_else(|| transit_router::write(self, request, now))
+                .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }
 }

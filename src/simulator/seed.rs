@@ -4,7 +4,9 @@
 
 use super::lenient;
 use super::objects::{Bgp, Health, Ike, Ipsec, Tags};
+use super::routes::seed::SeedRoute;
 use super::switches::{Quota, Switches};
+use super::transit_router::seed::{SeedAuthorization, SeedLink, SeedRouteTable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -112,6 +114,12 @@ pub struct SeedRegion {
     pub vpn_gateways: Vec<SeedVpnGateway>,
     pub transit_routers: Vec<SeedTransitRouter>,
     pub vpn_connections: Vec<SeedConnection>,
+    pub vpn_route_entries: Vec<SeedRoute>,
+    pub vpn_pbr_route_entries: Vec<SeedRoute>,
+    pub vco_route_entries: Vec<SeedRoute>,
+    pub transit_router_associations: Vec<SeedLink>,
+    pub transit_router_propagations: Vec<SeedLink>,
+    pub cross_account_authorizations: Vec<SeedAuthorization>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -166,9 +174,12 @@ pub struct SeedTransitRouter {
     pub transit_router_id: Option<String>,
     pub cen_id: Option<String>,
     pub name: String,
+    /// Empty for a router that has none.
     pub cidr: Option<String>,
-    /// Ids of custom route tables beside the system's own.
-    pub custom_route_tables: Vec<String>,
+    /// The id of the system's own route table.
+    pub system_route_table: Option<String>,
+    /// Beside it: ids, or objects with name and description.
+    pub custom_route_tables: Vec<SeedRouteTable>,
 }
 
 /// On the VPN gateway or the transit router that it names, or unbound; dual-tunnel where it has
@@ -182,6 +193,15 @@ pub struct SeedConnection {
     pub vpn_gateway_id: Option<String>,
     pub transit_router_id: Option<String>,
     pub transit_router_attachment_id: Option<String>,
+    /// The connection's own name where it is left out.
+    pub transit_router_attachment_name: Option<String>,
+    pub transit_router_attachment_description: String,
+    #[serde(deserialize_with = "lenient::tags")]
+    pub transit_router_attachment_tags: Tags,
+    pub auto_publish_route_enabled: Option<bool>,
+    pub order_type: Option<String>,
+    /// Zone ids, of a single-tunnel connection.
+    pub zones: Vec<String>,
     pub customer_gateway_id: Option<String>,
     #[serde(deserialize_with = "lenient::tunnels")]
     pub tunnel_options_specification: Vec<SeedTunnel>,

@@ -30,12 +30,16 @@ pub struct Switches {
     pub mask_psk: MaskPsk,
     /// Calls per minute (cloud/api.md 3.1).
     pub rate_limits: RateLimits,
-    /// How long a change of a connection keeps its VPN gateway, or the connection of a transit router, `updating`.
+    /// What becomes of routes whose next hop is a connection that is deleted (not documented, cloud/api.md 10).
+    pub dangling_routes: DanglingRoutes,
+    /// How long a change of a connection or a route keeps its VPN gateway, or its connection on a transit router, `updating`.
     pub gateway_change_ms: u64,
     /// How long the two ends of a tunnel need to agree.
     pub negotiation_ms: u64,
     /// How long binding to a transit router, or unbinding, takes.
     pub attach_ms: u64,
+    /// How long an association or a propagation takes to become active, or to go.
+    pub route_table_change_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +88,18 @@ pub enum RateLimits {
     Documented,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DanglingRoutes {
+    /// They go with the connection.
+    #[default]
+    Removed,
+    /// They stay, with a next hop that leads nowhere.
+    Kept,
+    /// The connection can't be deleted while they are there.
+    Refused,
+}
+
 impl Default for Switches {
     fn default() -> Switches {
         Switches {
@@ -97,9 +113,11 @@ impl Default for Switches {
             remote_id_follows: false,
             mask_psk: MaskPsk::None,
             rate_limits: RateLimits::Off,
+            dangling_routes: DanglingRoutes::Removed,
             gateway_change_ms: 1_000,
             negotiation_ms: 200,
             attach_ms: 2_000,
+            route_table_change_ms: 1_000,
         }
     }
 }
@@ -116,6 +134,10 @@ impl Switches {
     pub fn attach(&self) -> Duration {
         Duration::from_millis(self.attach_ms)
     }
+
+    pub fn route_table_change(&self) -> Duration {
+        Duration::from_millis(self.route_table_change_ms)
+    }
 }
 
 /// Limits per region (cloud/api.md 1.3, 3.1).
@@ -124,10 +146,17 @@ impl Switches {
 pub struct Quota {
     pub customer_gateways: usize,
     pub connections_per_vpn_gateway: usize,
+    pub destination_routes_per_vpn_gateway: usize,
+    pub policy_routes_per_vpn_gateway: usize,
 }
 
 impl Default for Quota {
     fn default() -> Quota {
-        Quota { customer_gateways: 100, connections_per_vpn_gateway: 10 }
+        Quota {
+            customer_gateways: 100,
+            connections_per_vpn_gateway: 10,
+            destination_routes_per_vpn_gateway: 20,
+            policy_routes_per_vpn_gateway: 20,
+        }
     }
 }

@@ -19,6 +19,8 @@ enum Kind {
     VpnConnection,
     /// On a transit router, or unbound.
     VpnAttachment,
+    /// The binding to a transit router.
+    TransitRouterVpnAttachment,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             "VPNGATEWAY" => Ok(Kind::VpnGateway),
             "VPNCONNECTION" => Ok(Kind::VpnConnection),
             "VPNATTACHMENT" => Ok(Kind::VpnAttachment),
+            "TRANSITROUTERVPNATTACHMENT" => Ok(Kind::TransitRouterVpnAttachment),
             _ => Err(ApiError::new(400, "InvalidResourceType.NotFound", "The ResourceType provided does not exist in our records.")),
         }
     }
@@ -39,6 +42,7 @@ impl Kind {
             Kind::VpnGateway => "VPNGATEWAY",
             Kind::VpnConnection => "VPNCONNECTION",
             Kind::VpnAttachment => "VPNATTACHMENT",
+            Kind::TransitRouterVpnAttachment => "TRANSITROUTERVPNATTACHMENT",
         }
     }
 
@@ -51,6 +55,7 @@ impl Kind {
                 let those = objects.connections.iter().filter(|own| own.vpn_gateway().is_some() == on_gateway);
                 those.map(|own| (own.id.as_str(), &own.tags)).collect()
             }
+            Kind::TransitRouterVpnAttachment => objects.attachments.iter().map(|own| (own.id.as_str(), &own.tags)).collect(),
         }
     }
 
@@ -59,6 +64,7 @@ impl Kind {
             Kind::CustomerGateway => objects.customer_gateways.iter_mut().find(|own| own.id == id).map(|own| &mut own.tags),
             Kind::VpnGateway => objects.vpn_gateways.iter_mut().find(|own| own.id == id).map(|own| &mut own.tags),
             Kind::VpnConnection | Kind::VpnAttachment => objects.connections.iter_mut().find(|own| own.id == id).map(|own| &mut own.tags),
+            Kind::TransitRouterVpnAttachment => objects.attachments.iter_mut().find(|own| own.id == id).map(|own| &mut own.tags),
         }
     }
 }
@@ -142,7 +148,8 @@ fn resources(objects: &Objects, request: &Request, kind: Kind) -> Result<Vec<Str
 
 /// Moving a VPN gateway moves its connections with it.
 pub fn move_resource_group(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
-    let kind = Kind::of(request).ok().filter(|kind| *kind != Kind::VpnConnection).ok_or_else(|| ApiError::illegal("ResourceType"))?;
+    let moves = |kind: &Kind| ![Kind::VpnConnection, Kind::TransitRouterVpnAttachment].contains(kind);
+    let kind = Kind::of(request).ok().filter(moves).ok_or_else(|| ApiError::illegal("ResourceType"))?;
     let (id, group) = (request.required("InstanceId")?, request.required("NewResourceGroupId")?);
     if !kind.all(region.objects()).iter().any(|(own, _)| *own == id) {
         return Err(ApiError::not_found("InvalidInstanceId.NotFound"));

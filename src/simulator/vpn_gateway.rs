@@ -16,6 +16,22 @@ pub fn describe(objects: &Objects, request: &Request, now: Timestamp) -> Reply {
     Ok(shown(gateway, now))
 }
 
+/// Whether a change of the gateway, its connections or its routes may begin.
+pub fn changeable(gateway: &VpnGateway, now: Timestamp) -> Result<(), ApiError> {
+    if gateway.business_status == "FinancialLocked" {
+        return Err(ApiError::new(400, "VpnGateway.FinancialLocked", "The specified service is financial locked."));
+    }
+    if gateway.is_busy(now) {
+        return Err(ApiError::new(400, "VpnGateway.Configuring", "The specified service is configuring."));
+    }
+    Ok(())
+}
+
+/// It is `updating` until then.
+pub fn occupy(objects: &mut Objects, id: &str, until: Timestamp) {
+    objects.vpn_gateways.iter_mut().filter(|own| own.id == id).for_each(|own| own.busy_until = Some(until));
+}
+
 pub fn list(objects: &Objects, request: &Request, now: Timestamp) -> Reply {
     let page = check::page(request)?;
     let is = |parameter: &str, value: &str| request.filter(parameter).is_none_or(|wanted| wanted == value);

@@ -304,7 +304,7 @@ class Connections(unittest.TestCase):
 
     def test_calls_that_are_not_built(self):
         with refused(self, "InvalidApi.NotFound", 404):
-            self.cloud.describe_vpn_route_entries(vpc.DescribeVpnRouteEntriesRequest(region_id=REGION, vpn_gateway_id="vpn-dual"))
+            self.cloud.describe_ssl_vpn_servers(vpc.DescribeSslVpnServersRequest(region_id=REGION))
 
 
 if __name__ == "__main__":

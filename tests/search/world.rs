@@ -14,6 +14,7 @@ use cgwd::journal::record::Sent;
 use cgwd::journal::store::Memory;
 use cgwd::journal::{Journal, Record, replay};
 use cgwd::model::{Secret, Timestamp};
+use cgwd::simulator::list::List;
 use cgwd::simulator::objects::{Connection, CustomerGateway};
 use cgwd::simulator::{CallRecord, Cloud, Fault, InMemory, Request, Seed, Switches};
 use cgwd::system::clock::Clock;
@@ -33,7 +34,7 @@ pub struct World {
     pub state: Rc<State>,
     wire: Rc<Wire>,
     strangers: Vec<CustomerGateway>,
-    connections: RefCell<Vec<Connection>>,
+    connections: RefCell<List<Connection>>,
 }
 
 /// What the transport, the cloud's hook and the driver share.
@@ -85,7 +86,7 @@ impl World {
         let wire = Rc::new(Wire { inside, state: Rc::clone(&state), clock: clock.clone() });
         let adoptable = schedule.topology.holds == Holds::Unmarked;
         let objects = cloud.borrow().region(REGION).expect("the region is seeded").objects().clone();
-        let strangers = objects.customer_gateways.into_iter().filter(|gateway| !(adoptable && gateway.id == "cgw-hand")).collect();
+        let strangers = objects.customer_gateways.iter().filter(|gateway| !(adoptable && gateway.id == "cgw-hand")).cloned().collect();
         let connections = RefCell::new(objects.connections);
         World { schedule: schedule.clone(), cloud, clock, state, wire, strangers, connections }
     }

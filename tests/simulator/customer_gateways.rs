@@ -189,7 +189,7 @@ fn unknown_regions_calls_and_versions() {
     let nowhere = ask(&mut cloud, start(), "DescribeCustomerGateways", &[("RegionId", "cn-nowhere")]);
     assert_eq!((nowhere.status, nowhere.code()), (404, "InvalidRegionId.NotFound"));
     assert_eq!(cloud.handle(&Request::of("DescribeCustomerGateways", &[]), start()).code(), "MissingParameter");
-    for action in ["DescribeVpnRouteEntries", "DiagnoseVpnGateway", "MakeCoffee"] {
+    for action in ["DescribeSslVpnServers", "DiagnoseVpnGateway", "MakeCoffee"] {
         assert_eq!(ask(&mut cloud, start(), action, &[]).code(), "InvalidApi.NotFound", "{action}");
     }
     let mut wrong_version = Request::of("DescribeRegions", &[]);

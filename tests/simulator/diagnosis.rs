@@ -29,7 +29,7 @@ fn field(name: &str) -> String {
 fn each_reason_is_told_apart() {
     let gateway = field("CustomerGatewayId");
     let psk = field("TunnelIkeConfig.Psk");
-    let cases: Vec<(Vec<(&str, &str)>, &str, [&str; 2], &str)> = vec![
+    let cases: Vec<(Parameters<'_>, &str, [&str; 2], &str)> = vec![
         (vec![], "", ["", ""], ""),
         (vec![(&gateway, "cgw-new")], "NegotiationTimeout", ["", ""], "giving up after 5 retransmits"),
         (vec![(&psk, "a-random-one")], "PskMismatch", ["", ""], "pre-shared keys may differ"),

@@ -102,6 +102,19 @@ fn stale_by_reads() {
 }
 
 #[test]
+fn changes_of_one_instant_are_unseen_together() {
+    let mut cloud = cloud("");
+    cloud.set_hook(|call| (!call.is_write).then(|| Fault::stale(Lag::Time(Duration::from_secs(5)))));
+    for ip in ["203.0.113.1", "203.0.113.2"] {
+        call(&mut cloud, at(1000), "CreateCustomerGateway", &[("IpAddress", ip)]);
+    }
+    assert!(listed(&mut cloud, at(1000)).is_empty());
+    call(&mut cloud, at(1000), "CreateCustomerGateway", &[("IpAddress", "203.0.113.3")]);
+    assert!(listed(&mut cloud, at(5999)).is_empty());
+    assert_eq!(listed(&mut cloud, at(6000)).len(), 3);
+}
+
+#[test]
 fn what_an_operator_does_is_seen_late_too() {
     let mut cloud = cloud(crate::connections::ALL);
     cloud.set_hook(|_| Some(Fault::stale(Lag::Time(Duration::from_secs(5)))));

@@ -95,7 +95,7 @@ fn a_creation_takes_only_what_its_mode_takes() {
 /// A dry run finds what the call itself would be refused for, and changes nothing.
 #[test]
 fn a_dry_run_checks_everything() {
-    let cases: Vec<(&str, Vec<(&str, &str)>, &str)> = vec![
+    let cases: Vec<(&str, Parameters<'_>, &str)> = vec![
         ("CreateVpnConnection", NEW_DUAL.to_vec(), "DryRunOperation"),
         ("CreateVpnConnection", NEW_SINGLE.to_vec(), "DryRunOperation"),
         ("CreateVpnAttachment", NEW_DUAL[1..].to_vec(), "DryRunOperation"),

@@ -3,9 +3,14 @@
 #![allow(clippy::disallowed_methods, reason = "a test program starts processes and writes files as it likes")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authorizations;
+mod automatic_routes;
 mod command;
+mod connection_routes;
 mod connections;
 mod customer_gateways;
+mod dangling_routes;
+mod destination_routes;
 mod devices;
 mod diagnosis;
 mod door;
@@ -13,11 +18,13 @@ mod faults;
 mod in_memory;
 mod limits;
 mod modify;
+mod policy_routes;
 mod roles;
 mod seeds;
 mod server;
 mod tags;
 mod tokens;
+mod transit_routers;
 mod vectors;
 
 use cgwd::model::Timestamp;
@@ -25,6 +32,8 @@ use cgwd::simulator::{Cloud, Outcome, Plain, RawRequest, Request, Response, Seed
 use std::time::Duration;
 
 const REGION: &str = "cn-hangzhou";
+
+type Parameters<'a> = Vec<(&'a str, &'a str)>;
 
 fn start() -> Timestamp {
     "2025-01-02T03:04:05Z".parse().unwrap()

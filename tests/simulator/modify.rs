@@ -185,7 +185,7 @@ fn refused_changes() {
     let section = |field: &str| format!("TunnelOptionsSpecification.1.{field}");
     let (id, gateway, psk) = (section("TunnelId"), section("CustomerGatewayId"), section("TunnelIkeConfig.Psk"));
     let second = "TunnelOptionsSpecification.2.TunnelId";
-    let cases: Vec<(&str, Vec<(&str, &str)>, &str)> = vec![
+    let cases: Vec<(&str, Parameters<'_>, &str)> = vec![
         (CONNECTION, vec![], "MissingParameter"),
         (CONNECTION, vec![("VpnConnectionId", "vco-x")], "InvalidVpnConnectionInstanceId.NotFound"),
         (CONNECTION, vec![("VpnConnectionId", "vco-tr")], "IllegalParam.VpnConnectionId"),

@@ -1,3 +1,4 @@
+use crate::connections::with;
 use crate::*;
 
 fn tags_of(cloud: &mut Cloud, kind: &str, id: &str) -> String {
@@ -31,6 +32,36 @@ fn tags_of_every_kind() {
     assert_eq!(other_kind.code(), "InvalidResourceType.NotFound");
     let wrong_kind = [("ResourceType", "VPNCONNECTION"), ("ResourceId.1", "vco-tr"), ("Tag.1.Key", "a")];
     assert_eq!(ask(&mut cloud, start(), "TagResources", &wrong_kind).code(), "InvalidResourceId.NotFound");
+}
+
+#[test]
+fn connections_are_created_with_tags() {
+    let mut cloud = cloud(crate::connections::ALL);
+    let tunnels = [
+        ("LocalSubnet", "0.0.0.0/0"),
+        ("RemoteSubnet", "0.0.0.0/0"),
+        ("TunnelOptionsSpecification.1.CustomerGatewayId", "cgw-2"),
+        ("TunnelOptionsSpecification.2.CustomerGatewayId", "cgw-2"),
+        ("Tags.1.Key", "site"),
+        ("Tags.1.Value", "sh-01"),
+    ];
+    let connection = with(&tunnels, &[("VpnGatewayId", "vpn-dual")]);
+    for (call, parameters, kind) in
+        [("CreateVpnConnection", connection.as_slice(), "VpnConnection"), ("CreateVpnAttachment", &tunnels, "VpnAttachment")]
+    {
+        let id = text(&succeed(&mut cloud, start(), call, parameters), "VpnConnectionId");
+        assert_eq!(tags_of(&mut cloud, kind, &id), "site=sh-01");
+    }
+    let bound = text(
+        &succeed(
+            &mut cloud,
+            start(),
+            "CreateTransitRouterVpnAttachment",
+            &[("TransitRouterId", "tr-1"), ("VpnId", "vco-unbound"), ("Tag.1.Key", "site"), ("Tag.1.Value", "sh-01")],
+        ),
+        "TransitRouterAttachmentId",
+    );
+    assert_eq!(tags_of(&mut cloud, "TRANSITROUTERVPNATTACHMENT", &bound), "site=sh-01");
 }
 
 #[test]

@@ -206,9 +206,8 @@ impl Parts<'_> {
 
     /// The open plan to its end; or, where the device has changed again, away from it at a safe point and anew.
     async fn go_on(&self) -> Result<Exit, Failure> {
-        let is_for_now = self.open_plan().is_some_and(|(ip, asn)| {
-            ip == self.wanted.ip && self.wanted.asn.is_none_or(|wanted| asn == Some(wanted))
-        });
+        let is_for_now =
+            self.open_plan().is_some_and(|(ip, asn)| ip == self.wanted.ip && self.wanted.asn.is_none_or(|wanted| asn == Some(wanted)));
         if !is_for_now && matches!(self.replacer.abandon().await?, Abandoned::Yes { .. }) {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
             return self.from_the_start(self.arguments.wish()).await;

@@ -31,27 +31,36 @@ fn of_connection(id: &str, configuration: &PeerConfiguration, plan: &Replacement
     text
 }
 
+/// The tunnel's two ends as the device sees them. Whose side the cloud calls local is not documented; the new address tells.
+fn ends(tunnel: &PeerTunnel, plan: &ReplacementPlan) -> (String, String, String, String) {
+    let here = plan.new.ip.to_string();
+    let PeerTunnel { local, remote, local_id, remote_id, .. } = tunnel.clone();
+    if remote == here { (here, remote_id, local, local_id) } else { (here, local_id, remote, remote_id) }
+}
+
 fn swanctl(id: &str, tunnel: &PeerTunnel, configuration: &PeerConfiguration, plan: &ReplacementPlan) -> String {
     let name = if tunnel.id.is_empty() { id } else { &tunnel.id };
+    let (here, here_id, there, there_id) = ends(tunnel, plan);
+    let (here_net, there_net) = match tunnel.remote == here {
+        true => (&configuration.remote_subnet, &configuration.local_subnet),
+        false => (&configuration.local_subnet, &configuration.remote_subnet),
+    };
     let old: Vec<String> = plan.old.iter().map(|old| old.ip.to_string()).collect();
     let version = if tunnel.ike_version.eq_ignore_ascii_case("ikev2") { 2 } else { 1 };
     let mut text = format!("  # swanctl.conf; local_addrs was {}\n  connections {{\n    {name} {{\n", old.join(" or "));
     let _ = writeln!(text, "      version = {version}");
-    let _ = writeln!(text, "      local_addrs = {}", tunnel.remote);
-    let _ = writeln!(text, "      remote_addrs = {}", tunnel.local);
-    let _ = writeln!(text, "      local {{ auth = psk; id = {} }}", tunnel.remote_id);
-    let _ = writeln!(text, "      remote {{ auth = psk; id = {} }}", tunnel.local_id);
-    let _ = writeln!(
-        text,
-        "      children {{ {name} {{ local_ts = {}; remote_ts = {} }} }}",
-        configuration.remote_subnet, configuration.local_subnet
-    );
+    let _ = writeln!(text, "      local_addrs = {here}");
+    let _ = writeln!(text, "      remote_addrs = {there}");
+    let _ = writeln!(text, "      local {{ auth = psk; id = {here_id} }}");
+    let _ = writeln!(text, "      remote {{ auth = psk; id = {there_id} }}");
+    let _ = writeln!(text, "      children {{ {name} {{ local_ts = {here_net}; remote_ts = {there_net} }} }}");
     text += "    }\n  }\n";
-    let _ = writeln!(text, "  secrets {{ ike-{name} {{ id = {}; secret = <the pre-shared key that it has: unchanged> }} }}", tunnel.local_id);
+    let _ = writeln!(text, "  secrets {{ ike-{name} {{ id = {there_id}; secret = <the pre-shared key that it has: unchanged> }} }}");
     text
 }
 
+/// The cloud's own numbers are the peer's on the device.
 fn frr(tunnel: &PeerTunnel) -> String {
     let Some(bgp) = &tunnel.bgp else { return String::new() };
-    format!("  ! FRR\n  router bgp {}\n   neighbor {} remote-as {}\n", bgp.peer_asn, bgp.local_ip, bgp.local_asn)
+    format!("  ! FRR, unchanged but for an ASN that was replaced\n  router bgp {}\n   neighbor {} remote-as {}\n", bgp.local_asn, bgp.peer_ip, bgp.peer_asn)
 }

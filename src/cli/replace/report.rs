@@ -7,8 +7,8 @@ use crate::cli::output::{Output, Tone};
 use crate::cli::survey::Survey;
 use crate::daemon::replacing::{Moved, moved};
 use crate::execute::replacement::{Draft, Ended};
-use crate::journal::replay::ReplacementProgress;
 use crate::journal::Journal;
+use crate::journal::replay::ReplacementProgress;
 use crate::model::{Op, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot};
 use crate::plan::replacement::{describe, interruption, losses, rewrites};
 use crate::plan::{Decision, DecisionKind, StepAction};
@@ -197,7 +197,8 @@ fn resumed(report: &Report) -> Decision {
             gateways: Vec::new(),
             connections: Vec::new(),
         };
-        decision.steps = plan.steps().map(|step| describe(plan, &snapshot, step)).filter(|step| step.action != StepAction::Verify).collect();
+        decision.steps =
+            plan.steps().map(|step| describe(plan, &snapshot, step)).filter(|step| step.action != StepAction::Verify).collect();
     }
     decision
 }

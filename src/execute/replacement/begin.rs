@@ -50,7 +50,8 @@ impl Replacer {
         let (plan, sealed) = written.ok_or(ExecuteError::NothingOpen)?;
         let sealed = STANDARD.decode(&sealed).map_err(|_| ExecuteError::Snapshot("the sealed text is damaged".to_owned()))?;
         let text = self.seal.open(&plan.id, &sealed)?;
-        let snapshot: Snapshot = serde_json::from_slice(&text).map_err(|_| ExecuteError::Snapshot("it is not of this format".to_owned()))?;
+        let snapshot: Snapshot =
+            serde_json::from_slice(&text).map_err(|_| ExecuteError::Snapshot("it is not of this format".to_owned()))?;
         if snapshot.format > SNAPSHOT_FORMAT {
             return Err(ExecuteError::Snapshot(format!("it has format {} and was written by a newer cgwd", snapshot.format)));
         }

@@ -35,7 +35,9 @@ impl Course<'_> {
                         let tunnel_id = known?.shape.tunnels.iter().find(|tunnel| tunnel.index == *index)?.id.clone();
                         connections::modify_tunnel(region, &id, &tunnel_id, &tunnel, token)
                     }
-                    Attachment::TransitRouter(_) | Attachment::Unbound => connections::modify_attachment_tunnel(region, &id, &tunnel, token),
+                    Attachment::TransitRouter(_) | Attachment::Unbound => {
+                        connections::modify_attachment_tunnel(region, &id, &tunnel, token)
+                    }
                 }
             }
             Op::RebindConnection { connection, to } => {
@@ -74,7 +76,14 @@ impl Course<'_> {
         })
     }
 
-    pub(super) fn creation(&self, known: &ConnectionSnapshot, body: &serde_json::Value, tags: &Tags, dry_run: bool, token: &str) -> WriteCall {
+    pub(super) fn creation(
+        &self,
+        known: &ConnectionSnapshot,
+        body: &serde_json::Value,
+        tags: &Tags,
+        dry_run: bool,
+        token: &str,
+    ) -> WriteCall {
         let region = self.plan.region.as_str();
         creation(region, known, body, tags, dry_run, token)
     }
@@ -115,7 +124,14 @@ impl Course<'_> {
 }
 
 /// Making a connection again, or trying whether the cloud would.
-pub(super) fn creation(region: &str, known: &ConnectionSnapshot, body: &serde_json::Value, tags: &Tags, dry_run: bool, token: &str) -> WriteCall {
+pub(super) fn creation(
+    region: &str,
+    known: &ConnectionSnapshot,
+    body: &serde_json::Value,
+    tags: &Tags,
+    dry_run: bool,
+    token: &str,
+) -> WriteCall {
     match known.shape.attachment {
         Attachment::VpnGateway(_) => connections::create_vpn_connection(region, body, auto_config_route(known), tags, dry_run, token),
         Attachment::TransitRouter(_) | Attachment::Unbound => {

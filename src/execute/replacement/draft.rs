@@ -4,8 +4,8 @@ use super::call::creation;
 use crate::cloud::error::CloudError;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
-    Attachment, ConnectionSnapshot, DestinationRoute, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan, SNAPSHOT_FORMAT, Secret,
-    Snapshot,
+    Attachment, ConnectionSnapshot, DestinationRoute, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan, SNAPSHOT_FORMAT,
+    Secret, Snapshot,
 };
 use crate::plan::replacement::body::supply_key;
 use crate::plan::replacement::{self, Evidence, Manner, Subjects};
@@ -101,7 +101,8 @@ impl Executor {
         let mut connections = Vec::new();
         let moved: Vec<&IpsecConnection> = inventory.connections.iter().filter(|connection| subjects.moves(connection)).collect();
         let is_made_again = |connection: &IpsecConnection| replacement::is_made_again(connection, subjects, manner);
-        let described = |connection: &&IpsecConnection| is_made_again(connection) && matches!(connection.attachment, Attachment::TransitRouter(_));
+        let described =
+            |connection: &&IpsecConnection| is_made_again(connection) && matches!(connection.attachment, Attachment::TransitRouter(_));
         let descriptions = if moved.iter().any(described) { self.descriptions(region).await? } else { BTreeMap::new() };
         for listed in moved {
             // One that the list still shows and the description does not is gone.
@@ -140,7 +141,12 @@ impl Executor {
         self.client.attachment_descriptions(region).await
     }
 
-    async fn dependants(&self, region: &str, connection: &mut ConnectionSnapshot, known: &mut RoutesOfGateways) -> Result<(), ExecuteError> {
+    async fn dependants(
+        &self,
+        region: &str,
+        connection: &mut ConnectionSnapshot,
+        known: &mut RoutesOfGateways,
+    ) -> Result<(), ExecuteError> {
         let client = &self.client;
         match connection.shape.attachment.clone() {
             Attachment::VpnGateway(gateway) => {
@@ -229,4 +235,3 @@ impl Default for Manner {
         }
     }
 }
-

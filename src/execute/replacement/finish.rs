@@ -30,7 +30,8 @@ impl Course<'_> {
     /// What the cloud would not delete at the very end keeps nothing from being done.
     pub(super) fn is_last_deletion(&self, stopped: &Stopped) -> bool {
         let Some(step) = stopped.step.as_ref().and_then(|id| self.plan.step(id)) else { return false };
-        let in_last_stage = self.plan.stages.last().is_some_and(|lanes| lanes.iter().any(|lane| lane.steps.iter().any(|own| own.id == step.id)));
+        let in_last_stage =
+            self.plan.stages.last().is_some_and(|lanes| lanes.iter().any(|lane| lane.steps.iter().any(|own| own.id == step.id)));
         in_last_stage && matches!(step.op, Op::DeleteGateway { .. })
     }
 

@@ -63,8 +63,12 @@ pub enum Present {
 /// How a replacement, or this attempt at it, ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
-    Done { leftover: Vec<String> },
-    RolledBack { why: String },
+    Done {
+        leftover: Vec<String>,
+    },
+    RolledBack {
+        why: String,
+    },
     /// It does not go on by itself, or not now.
     Stopped(Stopped),
 }
@@ -169,7 +173,6 @@ impl Course<'_> {
     fn ended(&self, outcome: ReplacementOutcome, new_gateway: Option<String>, leftover: Vec<String>) -> Result<(), ExecuteError> {
         self.append(Record::ReplacementEnded { plan: self.plan.id.clone(), outcome, new_gateway, leftover }).map(drop)
     }
-
 }
 
 /// How a stage ended.

@@ -154,13 +154,27 @@ fn is_partial(op: &Op, action: &str) -> bool {
 fn is_removal(op: &Op) -> bool {
     matches!(
         op,
-        Op::DeleteRoute { .. } | Op::DeletePolicy { .. } | Op::Detach { .. } | Op::DeleteConnection { .. } | Op::DeleteGateway { .. } | Op::DeleteMade { .. }
+        Op::DeleteRoute { .. }
+            | Op::DeletePolicy { .. }
+            | Op::Detach { .. }
+            | Op::DeleteConnection { .. }
+            | Op::DeleteGateway { .. }
+            | Op::DeleteMade { .. }
     )
 }
 
 /// What a call is about, for history.
 fn target(call: &WriteCall, step: &PlannedStep) -> String {
-    let named = ["TunnelId", "VpnConnectionId", "TransitRouterRouteTableId", "RouteDest", "CustomerGatewayId", "IpAddress", "ResourceId.1", "VpnId"];
+    let named = [
+        "TunnelId",
+        "VpnConnectionId",
+        "TransitRouterRouteTableId",
+        "RouteDest",
+        "CustomerGatewayId",
+        "IpAddress",
+        "ResourceId.1",
+        "VpnId",
+    ];
     let value = |name: &&str| call.parameters.value(name).map(str::to_owned);
     named.iter().find_map(value).or_else(|| step.op.connection().map(str::to_owned)).unwrap_or_else(|| step.id.clone())
 }

@@ -21,10 +21,22 @@ const REFUSALS: u32 = 6;
 /// Something that happened, for the person who watches.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
-    Began { step: String, connection: Option<String>, action: &'static str, target: String },
+    Began {
+        step: String,
+        connection: Option<String>,
+        action: &'static str,
+        target: String,
+    },
     /// It was sent; the cloud answered or did not.
-    Waits { step: String, connection: Option<String>, reason: String },
-    Proven { step: String, connection: Option<String> },
+    Waits {
+        step: String,
+        connection: Option<String>,
+        reason: String,
+    },
+    Proven {
+        step: String,
+        connection: Option<String>,
+    },
     Turned(String),
     Stopped(Stopped),
 }
@@ -109,11 +121,8 @@ impl Course<'_> {
     /// Everything that decides about this step, put before the planner.
     fn judge(&self, step: &PlannedStep, reads: &Reads, began: SignedDuration) -> Act {
         self.place_sendings();
-        let standing = Standing {
-            agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
-            looking_since: began,
-            changed: self.changed(),
-        };
+        let standing =
+            Standing { agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(), looking_since: began, changed: self.changed() };
         let (shown, act) = {
             let journal = self.replacer.executor.journal.borrow();
             let Some(progress) = &journal.progress().replacements.open else { return Act::Stop(self.lost()) };
@@ -199,13 +208,25 @@ impl Course<'_> {
         if is_dependency && *refusals <= REFUSALS {
             return None;
         }
-        let passes = error.is_forbidden() || error.is_about_credentials() || error.is_throttled() || error.retry != crate::cloud::error::Retry::Never;
+        let passes = error.is_forbidden()
+            || error.is_about_credentials()
+            || error.is_throttled()
+            || error.retry != crate::cloud::error::Retry::Never;
         if passes && *refusals <= REFUSALS && !error.is_forbidden() {
             self.notice_waiting(step, &error.to_string());
             return None;
         }
         Some(Stopped {
-            reason: if is_dependency { "in_use" } else if error.is_quota() { "quota" } else if passes { "rights" } else { "refused" }.to_owned(),
+            reason: if is_dependency {
+                "in_use"
+            } else if error.is_quota() {
+                "quota"
+            } else if passes {
+                "rights"
+            } else {
+                "refused"
+            }
+            .to_owned(),
             message: error.to_string(),
             remedy: error.remedy.clone(),
             step: Some(step.id.clone()),
@@ -237,7 +258,8 @@ impl Course<'_> {
         let wanted = {
             let journal = self.replacer.executor.journal.borrow();
             let open = journal.progress().replacements.open.as_ref();
-            open.map(|progress| needs(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, &step.op)).unwrap_or_default()
+            open.map(|progress| needs(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, &step.op))
+                .unwrap_or_default()
         };
         self.replacer.executor.look_for(&self.plan.region, &wanted).await
     }

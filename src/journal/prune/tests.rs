@@ -47,6 +47,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             generation,
             request_hash: String::new(),
             sent: None,
+            step: None
         }),
         intent().prop_map(|intent| Record::WriteResent { intent, sent: None }),
         (intent(), any::<bool>(), any::<bool>()).prop_map(|(intent, poisoned, refused)| {
@@ -54,7 +55,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             Record::WriteUnconfirmed { intent, request_id: None, code, message, poisoned, refused }
         }),
         intent().prop_map(|intent| Record::WriteRefused { intent, request_id: None, code: String::new(), message: String::new() }),
-        intent().prop_map(|intent| Record::WriteDone { intent, request_id: None, result: None }),
+        intent().prop_map(|intent| Record::WriteDone { intent, request_id: None, result: None, in_doubt: false, partial: false }),
         intent().prop_map(|intent| Record::WriteConcluded { intent, found: None }),
     ];
     let registered = (text(), address(), text()).prop_map(|(id, ip, region)| {

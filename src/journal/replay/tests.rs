@@ -22,6 +22,7 @@ fn intended(generation: u32) -> Record {
         generation,
         request_hash: "hash".into(),
         sent: None,
+        step: None,
     }
 }
 
@@ -36,7 +37,7 @@ fn unconfirmed(intent: i64, poisoned: bool) -> Record {
 /// The three ways in which a write comes to its end.
 fn ends(intent: i64) -> [Record; 3] {
     [
-        Record::WriteDone { intent, request_id: None, result: None },
+        Record::WriteDone { intent, request_id: None, result: None, in_doubt: false, partial: false },
         Record::WriteRefused { intent, request_id: None, code: "Resource.QuotaFull".into(), message: String::new() },
         Record::WriteConcluded { intent, found: None },
     ]

@@ -28,6 +28,7 @@ fn intended() -> Record {
         generation: 0,
         request_hash: text("hash"),
         sent: None,
+        step: None,
     }
 }
 

@@ -30,7 +30,9 @@ pub struct Addresses {
 pub fn tunnels(body: &Value) -> Vec<&Value> {
     match body.get(TUNNELS) {
         Some(Value::Array(items)) => items.iter().collect(),
-        Some(Value::Object(wrapper)) => wrapper.get(TUNNEL).and_then(Value::as_array).map(|items| items.iter().collect()).unwrap_or_default(),
+        Some(Value::Object(wrapper)) => {
+            wrapper.get(TUNNEL).and_then(Value::as_array).map(|items| items.iter().collect()).unwrap_or_default()
+        }
         _ => Vec::new(),
     }
 }
@@ -189,7 +191,8 @@ fn collect(value: &Value, path: &mut String, all: &mut BTreeMap<String, String>)
         }
         Value::String(text) if text.is_empty() => {}
         Value::String(text) => {
-            let text = if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") { text.to_lowercase() } else { text.clone() };
+            let text =
+                if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") { text.to_lowercase() } else { text.clone() };
             all.insert(path.clone(), text);
         }
         scalar => {
@@ -257,7 +260,8 @@ pub fn is_readable(psk: &str) -> bool {
 
 /// Where the pre-shared key of one of our tunnels, or of the connection, is missing or masked.
 pub fn masked_keys(connection: &ConnectionSnapshot, is_ours: impl Fn(&str) -> bool) -> Vec<String> {
-    let psk = |object: &Value, ike: &str| object.get(ike).and_then(|ike| ike.get("Psk")).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let psk =
+        |object: &Value, ike: &str| object.get(ike).and_then(|ike| ike.get("Psk")).and_then(Value::as_str).unwrap_or_default().to_owned();
     if !connection.shape.is_dual() {
         let masked = !is_readable(&psk(&connection.body.0, "IkeConfig"));
         return masked.then(|| connection.id.clone()).into_iter().collect();

@@ -53,7 +53,10 @@ pub fn gates(
         asked("dry_run", &evidence.dry_run, "the cloud is asked to try it when the replacement begins"),
         asked("snapshot_readable", &evidence.sealed, "the snapshot is sealed, read back from disk and opened when the replacement begins"),
         daily_limit(replacements, evidence.max_per_day, now),
-        evidence.window.as_ref().map_or_else(|| Gate::passed("window", "no window is configured: at any time"), |window| told("window", window)),
+        evidence
+            .window
+            .as_ref()
+            .map_or_else(|| Gate::passed("window", "no window is configured: at any time"), |window| told("window", window)),
         rights(plan, inventory),
         quota(plan, subjects, inventory),
         clock(evidence.clock_offset),
@@ -86,7 +89,10 @@ fn owner(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Gate 
     match in_the_way {
         Some(gateway) if is_foreign(&desired.owner, gateway) => Gate::refused(
             "owner",
-            format!("customer gateway {} with {} bears another device's mark; one of the two devices has the wrong address", gateway.id, gateway.ip),
+            format!(
+                "customer gateway {} with {} bears another device's mark; one of the two devices has the wrong address",
+                gateway.id, gateway.ip
+            ),
         ),
         Some(gateway) => Gate::refused(
             "owner",
@@ -105,7 +111,9 @@ fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapsh
     let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, &is_moved)).collect();
     match (working.is_empty(), plan.planned) {
         (true, _) => Gate::passed("working_tunnel", "no tunnel on the old customer gateway works"),
-        (false, true) => Gate::passed("working_tunnel", format!("{} works and may be interrupted: the move is planned", working.join(", "))),
+        (false, true) => {
+            Gate::passed("working_tunnel", format!("{} works and may be interrupted: the move is planned", working.join(", ")))
+        }
         (false, false) => Gate::refused(
             "working_tunnel",
             format!(
@@ -158,7 +166,10 @@ fn known_fields(snapshot: &Snapshot) -> Gate {
     if unknown.is_empty() {
         return Gate::passed("unknown_fields", "every field that the cloud shows is known");
     }
-    Gate::refused("unknown_fields", format!("{}: nobody can promise to restore what is not known; a newer cgwd may know it", unknown.join(", ")))
+    Gate::refused(
+        "unknown_fields",
+        format!("{}: nobody can promise to restore what is not known; a newer cgwd may know it", unknown.join(", ")),
+    )
 }
 
 /// What is deleted can be made again by this account.
@@ -196,11 +207,19 @@ fn daily_limit(replacements: &Replacements, most: u32, now: Now) -> Gate {
 }
 
 fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
-    let read = format!("these credentials read {} customer gateways and {} connections from this address", inventory.customer_gateways.len(), inventory.connections.len());
-    let deletes_first = plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
+    let read = format!(
+        "these credentials read {} customer gateways and {} connections from this address",
+        inventory.customer_gateways.len(),
+        inventory.connections.len()
+    );
+    let deletes_first =
+        plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
     match deletes_first {
         false => Gate::passed("rights", format!("{read}; the customer gateway is made first and proves the right to write")),
-        true => Gate::passed("rights", format!("{read}; the documented order cannot prove the right to create a customer gateway before it deletes")),
+        true => Gate::passed(
+            "rights",
+            format!("{read}; the documented order cannot prove the right to create a customer gateway before it deletes"),
+        ),
     }
 }
 
@@ -208,12 +227,14 @@ fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
 fn quota(plan: &ReplacementPlan, subjects: &Subjects, inventory: &Inventory) -> Gate {
     let count = inventory.customer_gateways.len();
     let makes = plan.steps().filter(|step| matches!(step.op, Op::CreateGateway { .. })).count();
-    let deletes_first = plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
+    let deletes_first =
+        plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
     if makes == 0 || deletes_first || count < USUAL_QUOTA {
         return Gate::passed("quota", format!("{count} in use, usually {USUAL_QUOTA} allowed"));
     }
     let unused = subjects.old.is_empty();
-    let remedy = if unused { "delete one that nobody uses" } else { "delete one that nobody uses, or set `[replacement] order = \"documented\"`" };
+    let remedy =
+        if unused { "delete one that nobody uses" } else { "delete one that nobody uses, or set `[replacement] order = \"documented\"`" };
     Gate::refused("quota", format!("{count} customer gateways are in use and usually {USUAL_QUOTA} are allowed: {remedy}"))
 }
 

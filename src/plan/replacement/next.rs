@@ -1,7 +1,7 @@
 //! The next thing to do about one step, from the plan, the journal, a reading and the time. Pure and total.
 
-use super::body::{Addresses, differences, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, with_keys_of};
 use super::MARK_PLAN;
+use super::body::{Addresses, differences, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, with_keys_of};
 use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
 use crate::model::{
@@ -86,7 +86,10 @@ pub enum Act {
     /// The same once more under the same token.
     Resend,
     /// The open write is resolved by looking.
-    Conclude { intent: i64, found: Option<String> },
+    Conclude {
+        intent: i64,
+        found: Option<String>,
+    },
     /// Its effect is shown: the step is over.
     Prove(Option<String>),
     /// A tunnel gets its time to come up.
@@ -109,14 +112,10 @@ impl View<'_> {
     pub fn gateway(&self, slot: &Slot) -> Option<String> {
         let (target, makes): (Option<&String>, fn(&Op) -> bool) = match slot {
             Slot::Old(id) => return Some(id.clone()),
-            Slot::New => (
-                self.plan().new.id.as_ref(),
-                |op| matches!(op, Op::CreateGateway { slot: Slot::New } | Op::AdoptGateway { .. }),
-            ),
-            Slot::Temporary => (
-                self.plan().temporary.as_ref().and_then(|temporary| temporary.id.as_ref()),
-                |op| matches!(op, Op::CreateGateway { slot: Slot::Temporary }),
-            ),
+            Slot::New => (self.plan().new.id.as_ref(), |op| matches!(op, Op::CreateGateway { slot: Slot::New } | Op::AdoptGateway { .. })),
+            Slot::Temporary => (self.plan().temporary.as_ref().and_then(|temporary| temporary.id.as_ref()), |op| {
+                matches!(op, Op::CreateGateway { slot: Slot::Temporary })
+            }),
         };
         target.cloned().or_else(|| self.made_by(makes))
     }
@@ -262,18 +261,24 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
         Op::DeleteRoute { connection, route } => {
             let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.routes.get(*route));
             let is_there = |routes: &Vec<DestinationRoute>| {
-                wanted.is_some_and(|wanted| routes.iter().any(|route| route.next_hop == *connection && route.destination == wanted.destination))
+                wanted.is_some_and(|wanted| {
+                    routes.iter().any(|route| route.next_hop == *connection && route.destination == wanted.destination)
+                })
             };
             gone(reads.routes.as_ref().map(is_there), reads)
         }
         Op::DeletePolicy { connection, policy } => {
             let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.policies.get(*policy));
-            let is_there = |policies: &Vec<PolicyRoute>| wanted.is_some_and(|wanted| policies.iter().any(|policy| same_policy(policy, wanted, connection)));
+            let is_there = |policies: &Vec<PolicyRoute>| {
+                wanted.is_some_and(|wanted| policies.iter().any(|policy| same_policy(policy, wanted, connection)))
+            };
             gone(reads.policies.as_ref().map(is_there), reads)
         }
         Op::Detach { .. } => match (&reads.attachment, reads.connection.as_ref().and_then(Option::as_ref)) {
             (Some(None), None) => Effect::Shown(None),
-            (Some(None), Some((shape, _))) if CONNECTION_READY.contains(&shape.state.as_str()) && shape.attachment == Attachment::Unbound => {
+            (Some(None), Some((shape, _)))
+                if CONNECTION_READY.contains(&shape.state.as_str()) && shape.attachment == Attachment::Unbound =>
+            {
                 Effect::Shown(None)
             }
             (Some(None), Some(_)) => Effect::Settling,
@@ -324,7 +329,11 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
         Op::CreateConnectionRoute { connection, route } => {
             let wanted = view.snapshot.connection(connection).and_then(|snapshot| snapshot.connection_routes.get(*route));
             let is_there = |routes: &Vec<ConnectionRoute>| wanted.is_some_and(|wanted| routes.iter().any(|route| route == wanted));
-            let ready = reads.connection.as_ref().and_then(Option::as_ref).is_some_and(|(shape, _)| CONNECTION_READY.contains(&shape.state.as_str()));
+            let ready = reads
+                .connection
+                .as_ref()
+                .and_then(Option::as_ref)
+                .is_some_and(|(shape, _)| CONNECTION_READY.contains(&shape.state.as_str()));
             match reads.connection_routes.as_ref().map(is_there) {
                 Some(true) if ready => Effect::Shown(None),
                 Some(true) => Effect::Settling,
@@ -418,14 +427,18 @@ fn created_gateway(view: &View<'_>, slot: &Slot, reads: &Reads) -> Effect {
         Slot::New | Slot::Old(_) => Some(&view.plan().new),
     };
     let (Some(target), Some(gateways)) = (target, &reads.customer_gateways) else { return Effect::Missing };
-    let Some(holder) = gateways.iter().find(|gateway| gateway.ip == target.ip && !view.plan().is_old(&gateway.id)) else { return Effect::Missing };
+    let Some(holder) = gateways.iter().find(|gateway| gateway.ip == target.ip && !view.plan().is_old(&gateway.id)) else {
+        return Effect::Missing;
+    };
     match view.owner.ownership(holder) {
         Ownership::Ours if target.asn.is_none() || holder.asn == target.asn => Effect::Shown(Some(holder.id.clone())),
         Ownership::Ours | Ownership::Unmarked => contradiction(
             "address_taken",
             format!("customer gateway {} holds {} and is not the one that the plan wants", holder.id, target.ip),
         ),
-        Ownership::Foreign(whose) => contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip)),
+        Ownership::Foreign(whose) => {
+            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip))
+        }
     }
 }
 
@@ -550,7 +563,9 @@ fn has_field(body: &Value, path: &str) -> bool {
     for name in path.split('.') {
         place = place.and_then(|value| match (value, name.parse::<usize>()) {
             (Value::Object(fields), _) if fields.contains_key(name) => fields.get(name),
-            (Value::Object(fields), Ok(index)) => fields.get("TunnelOptions").and_then(Value::as_array).and_then(|items| items.get(index - 1)),
+            (Value::Object(fields), Ok(index)) => {
+                fields.get("TunnelOptions").and_then(Value::as_array).and_then(|items| items.get(index - 1))
+            }
             (Value::Array(items), Ok(index)) => items.get(index.saturating_sub(1)),
             _ => None,
         });
@@ -566,7 +581,9 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
     }
     match (&known.open, shown) {
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
-        (Some(open), Effect::Shown(id)) => Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) },
+        (Some(open), Effect::Shown(id)) => {
+            Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
+        }
         (Some(open), Effect::Missing) => unresolved(step, open, now),
         (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
@@ -638,7 +655,8 @@ fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, now: Now) -> Ac
         (Effect::Shown(_), _) => Act::Prove(None),
         (_, None) => Act::BeginVerification,
         (_, Some(began)) => {
-            let ends = began.uptime.unwrap_or(now.uptime) + SignedDuration::from_millis(i64::try_from(view.plan().verify_ms).unwrap_or(i64::MAX));
+            let ends =
+                began.uptime.unwrap_or(now.uptime) + SignedDuration::from_millis(i64::try_from(view.plan().verify_ms).unwrap_or(i64::MAX));
             if now.uptime >= ends { Act::NotVerified } else { Act::LookAgain(soon.min(ends)) }
         }
     }
@@ -668,7 +686,10 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
         return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
     }
     let goes_back = step.id.starts_with("back-");
-    if step.op.is_destructive() && !goes_back && let Some(what) = &standing.changed {
+    if step.op.is_destructive()
+        && !goes_back
+        && let Some(what) = &standing.changed
+    {
         let remedy = "`cgwd replace` plans anew from what is there now";
         return stop("changed_again", format!("the device has changed again: {what}"), remedy);
     }
@@ -759,7 +780,8 @@ fn has_new_routes(snapshot: &ConnectionSnapshot, reads: &Reads) -> bool {
         snapshot.attachment.as_ref().is_none_or(|had| {
             found.associations.iter().any(|table| !had.associations.contains(table))
                 || found.propagations.iter().any(|table| !had.propagations.contains(table))
-                || (&found.name, &found.description, found.auto_publish, &found.tags) != (&had.name, &had.description, had.auto_publish, &had.tags)
+                || (&found.name, &found.description, found.auto_publish, &found.tags)
+                    != (&had.name, &had.description, had.auto_publish, &had.tags)
         })
     };
     routes.into_iter().any(|route| !snapshot.routes.contains(route))
@@ -788,7 +810,8 @@ fn in_use(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> 
 fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
     let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
     let gateway = reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)?;
-    (view.owner.ownership(gateway) != Ownership::Ours).then(|| format!("customer gateway {} no longer bears this device's mark", gateway.id))
+    (view.owner.ownership(gateway) != Ownership::Ours)
+        .then(|| format!("customer gateway {} no longer bears this device's mark", gateway.id))
 }
 
 /// Connections that still refer to a customer gateway that is to be deleted: strangers', and this plan's own.

@@ -15,7 +15,10 @@ pub fn back_lanes(progress: &ReplacementProgress, snapshot: &Snapshot) -> Vec<La
 
 fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep) -> Option<PlannedStep> {
     // Only what was sent can be anywhere else.
-    let touched = progress.steps.get(&step.id).is_some_and(|step| step.open.is_some() || step.answered || step.proven.is_some() || step.doubtful.is_some());
+    let touched = progress
+        .steps
+        .get(&step.id)
+        .is_some_and(|step| step.open.is_some() || step.answered || step.proven.is_some() || step.doubtful.is_some());
     if !touched {
         return None;
     }

@@ -52,7 +52,10 @@ fn in_a_gap(progress: &ReplacementProgress) -> Option<String> {
 pub fn what_stays(view: &View<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     for (slot, name) in [(Slot::New, "the new"), (Slot::Temporary, "the temporary")] {
-        let made = view.plan().steps().any(|step| matches!(&step.op, Op::CreateGateway { slot: made } if *made == slot) && view.progress.is_proven(&step.id));
+        let made = view
+            .plan()
+            .steps()
+            .any(|step| matches!(&step.op, Op::CreateGateway { slot: made } if *made == slot) && view.progress.is_proven(&step.id));
         if let Some(id) = view.gateway(&slot).filter(|_| made) {
             lines.push(format!("{name} customer gateway {id} stays"));
         }

@@ -1,6 +1,6 @@
 //! The steps of a plan, in their order.
 
-use super::{Manner, Subjects, strategy};
+use super::{Manner, Subjects, is_shown, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Lane, Op, Order, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::Strategy;
 
@@ -180,15 +180,21 @@ fn unnumbered(ops: Vec<Op>) -> Vec<PlannedStep> {
     ops.into_iter().map(|op| PlannedStep { id: String::new(), op }).collect()
 }
 
-/// Lanes and stages without a step are left out.
+/// Lanes and stages without a step are left out. What a plan shows is numbered `1`, `2`, …; what only waits or tidies up after a
+/// step is `2.1`, `2.2`, …
 fn numbered(stages: Vec<Vec<Lane>>) -> Vec<Vec<Lane>> {
-    let mut last = 0;
+    let (mut last, mut below) = (0, 0);
     let mut kept = Vec::new();
     for stage in stages {
         let mut lanes: Vec<Lane> = stage.into_iter().filter(|lane| !lane.steps.is_empty()).collect();
         for step in lanes.iter_mut().flat_map(|lane| &mut lane.steps) {
-            last += 1;
-            step.id = last.to_string();
+            if is_shown(&step.op) {
+                (last, below) = (last + 1, 0);
+                step.id = last.to_string();
+            } else {
+                below += 1;
+                step.id = format!("{last}.{below}");
+            }
         }
         if !lanes.is_empty() {
             kept.push(lanes);

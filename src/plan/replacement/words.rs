@@ -5,13 +5,19 @@ use super::{Subjects, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::{Step, StepAction, Strategy};
 
+/// What stands for the temporary customer gateway, whose id nobody knows before it is made.
+const TEMPORARY: &str = "temporary";
+
 /// The steps as they are shown to people and in JSON.
 pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep) -> Step {
     let (action, target, reason) = match &step.op {
         Op::CreateGateway { slot: Slot::Temporary } => (
             StepAction::CreateCustomerGateway,
-            plan.temporary.as_ref().map(|temporary| temporary.ip.to_string()).unwrap_or_default(),
-            "a temporary one with a documentation address: the cloud refuses two customer gateways with one address".to_owned(),
+            TEMPORARY.to_owned(),
+            format!(
+                "a temporary one with a documentation address ({}): the cloud refuses two customer gateways with one address",
+                plan.temporary.as_ref().map(|temporary| temporary.ip.to_string()).unwrap_or_default()
+            ),
         ),
         Op::CreateGateway { .. } => (StepAction::CreateCustomerGateway, plan.new.ip.to_string(), why_new(plan)),
         Op::AdoptGateway { id } => {
@@ -26,18 +32,24 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
             connection.clone(),
             format!("pointed at {} in place; the cloud no longer lets a single-tunnel attachment be created", place(to)),
         ),
-        Op::DeleteRoute { connection, route } => {
-            (StepAction::DeleteVpnRouteEntry, route_words(snapshot, connection, *route), format!("it leads into {connection}; it is in the snapshot"))
-        }
+        Op::DeleteRoute { connection, route } => (
+            StepAction::DeleteVpnRouteEntry,
+            route_words(snapshot, connection, *route),
+            format!("it leads into {connection}; it is in the snapshot"),
+        ),
         Op::DeletePolicy { connection, policy } => (
             StepAction::DeleteVpnPbrRouteEntry,
             policy_words(snapshot, connection, *policy),
             format!("it leads into {connection}; it is in the snapshot"),
         ),
-        Op::Detach { connection } => {
-            (StepAction::DeleteTransitRouterVpnAttachment, connection.clone(), "taken off its transit router; its binding is in the snapshot".to_owned())
+        Op::Detach { connection } => (
+            StepAction::DeleteTransitRouterVpnAttachment,
+            connection.clone(),
+            "taken off its transit router; its binding is in the snapshot".to_owned(),
+        ),
+        Op::DeleteConnection { connection } => {
+            (deletion(snapshot, connection), connection.clone(), why_deleted(plan, snapshot, connection))
         }
-        Op::DeleteConnection { connection } => (deletion(snapshot, connection), connection.clone(), why_deleted(plan, snapshot, connection)),
         Op::CreateConnection { connection } => {
             (creation(snapshot, connection), connection.clone(), "made again from its snapshot, on the new customer gateway".to_owned())
         }
@@ -49,7 +61,9 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
         Op::Associate { table, .. } => {
             (StepAction::AssociateTransitRouterAttachmentWithRouteTable, table.clone(), "associated as before".to_owned())
         }
-        Op::Propagate { table, .. } => (StepAction::EnableTransitRouterRouteTablePropagation, table.clone(), "propagated as before".to_owned()),
+        Op::Propagate { table, .. } => {
+            (StepAction::EnableTransitRouterRouteTablePropagation, table.clone(), "propagated as before".to_owned())
+        }
         Op::CreateRoute { connection, route } => {
             (StepAction::CreateVpnRouteEntry, route_words(snapshot, connection, *route), "destination route, as before".to_owned())
         }
@@ -57,12 +71,17 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
             (StepAction::CreateVpnPbrRouteEntry, policy_words(snapshot, connection, *policy), "policy route, as before".to_owned())
         }
         Op::CreateConnectionRoute { connection, route } => {
-            let destination = snapshot.connection(connection).and_then(|known| known.connection_routes.get(*route)).map(|route| route.destination.clone());
+            let destination = snapshot
+                .connection(connection)
+                .and_then(|known| known.connection_routes.get(*route))
+                .map(|route| route.destination.clone());
             (StepAction::CreateVcoRouteEntry, destination.unwrap_or_default(), "route of the connection, as before".to_owned())
         }
-        Op::UnmarkConnection { connection } => {
-            (StepAction::UnTagResources, connection.clone(), "the replacement's own mark comes off: its tags are then as they were".to_owned())
-        }
+        Op::UnmarkConnection { connection } => (
+            StepAction::UnTagResources,
+            connection.clone(),
+            "the replacement's own mark comes off: its tags are then as they were".to_owned(),
+        ),
         Op::Verify { connection, index } => {
             let target = if *index == 0 { connection.clone() } else { tunnel_words(snapshot, connection, *index).1 };
             (StepAction::Verify, target, "waits until IPsec is established, and BGP where it is on".to_owned())
@@ -77,14 +96,19 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
 fn strategy_of(op: &Op) -> Option<Strategy> {
     match op {
         Op::RebindTunnel { .. } | Op::RebindConnection { .. } => Some(Strategy::Rebind),
-        Op::CreateGateway { .. } | Op::AdoptGateway { .. } | Op::UnmarkGateway | Op::DeleteGateway { .. } | Op::DeleteMade { .. } | Op::Verify { .. } => None,
+        Op::CreateGateway { .. }
+        | Op::AdoptGateway { .. }
+        | Op::UnmarkGateway
+        | Op::DeleteGateway { .. }
+        | Op::DeleteMade { .. }
+        | Op::Verify { .. } => None,
         _ => Some(Strategy::Recreate),
     }
 }
 
 fn made_words(plan: &ReplacementPlan, slot: &Slot) -> String {
     match slot {
-        Slot::Temporary => plan.temporary.as_ref().map(|temporary| temporary.ip.to_string()).unwrap_or_default(),
+        Slot::Temporary => TEMPORARY.to_owned(),
         Slot::New | Slot::Old(_) => plan.new.ip.to_string(),
     }
 }
@@ -184,12 +208,18 @@ pub fn losses(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) 
         plan.steps().any(|step| matches!(&step.op, Op::DeleteConnection { connection: deleted } if *deleted == connection.id))
     };
     for connection in snapshot.connections.iter().filter(deleted) {
-        lines.push(format!("{}: it and its tunnels get new ids; alarm rules, logs and tools that name the old ones have to be told", connection.id));
+        lines.push(format!(
+            "{}: it and its tunnels get new ids; alarm rules, logs and tools that name the old ones have to be told",
+            connection.id
+        ));
         if !connection.routes.is_empty() || !connection.policies.is_empty() || !connection.connection_routes.is_empty() {
             lines.push(format!("{}: descriptions and overlay modes of its routes are not shown by the cloud and are lost", connection.id));
         }
         let auto = if auto_config_route(connection) { "on" } else { "off" };
-        lines.push(format!("{}: AutoConfigRoute is not shown by the cloud; made again with it {auto}, as its routes suggest", connection.id));
+        lines.push(format!(
+            "{}: AutoConfigRoute is not shown by the cloud; made again with it {auto}, as its routes suggest",
+            connection.id
+        ));
         if connection.attachment.is_some() {
             lines.push(format!("{}: GETS NEW CLOUD-SIDE ADDRESSES; THE DEVICE NEEDS A NEW PEER ADDRESS", connection.id));
         }
@@ -198,7 +228,9 @@ pub fn losses(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) 
         }
     }
     if subjects.old.len() > 1 {
-        lines.push("several customer gateways of this device are replaced by one: an earlier replacement did not come to its end".to_owned());
+        lines.push(
+            "several customer gateways of this device are replaced by one: an earlier replacement did not come to its end".to_owned(),
+        );
     }
     lines
 }
@@ -214,7 +246,9 @@ pub fn auto_config_route(connection: &ConnectionSnapshot) -> bool {
     }
     match connection.shape.attachment {
         Attachment::VpnGateway(_) => local.iter().all(|source| {
-            remote.iter().all(|destination| connection.policies.iter().any(|policy| policy.source == *source && policy.destination == *destination))
+            remote
+                .iter()
+                .all(|destination| connection.policies.iter().any(|policy| policy.source == *source && policy.destination == *destination))
         }),
         Attachment::TransitRouter(_) | Attachment::Unbound => {
             remote.iter().all(|destination| connection.connection_routes.iter().any(|route| route.destination == *destination))

@@ -5,6 +5,8 @@ mod pending;
 mod registration;
 mod removal;
 mod replacement;
+mod replacement_gates;
+mod replacement_next;
 
 use super::{Desired, Gate, Now, Owner, Situation, plan};
 use crate::journal::replay::{Progress, Registered};

@@ -10,7 +10,7 @@ use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
 use crate::simulator::switches::EqualSubnets;
-use crate::simulator::{DEFAULT_RESOURCE_GROUP, customer_gateway, vpn_gateway};
+use crate::simulator::{DEFAULT_RESOURCE_GROUP, customer_gateway, routes, vpn_gateway};
 use serde_json::json;
 
 /// Both modes on a VPN gateway (cloud/api.md 2.3).
@@ -68,7 +68,8 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     let until = now + region.switches.gateway_change();
     begin(&mut connection, "provisioning", "updating", Pending { until, then: Then::State("active".to_owned()) });
     let (reply, objects) = insert(region, connection, now);
-    objects.vpn_gateways.iter_mut().filter(|own| own.id == carrier.id).for_each(|own| own.busy_until = Some(until));
+    routes::automatic::add(objects, reply["VpnConnectionId"].as_str().unwrap_or_default(), now);
+    vpn_gateway::occupy(objects, &carrier.id, until);
     Ok(reply)
 }
 
@@ -225,12 +226,7 @@ fn cidrs(connection: &Connection) -> impl Iterator<Item = &str> {
 
 fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, now: Timestamp) -> Result<(), ApiError> {
     let refuse = |code: &str, message: &str| Err(ApiError::new(400, code, message));
-    if carrier.business_status == "FinancialLocked" {
-        return refuse("VpnGateway.FinancialLocked", "The specified service is financial locked.");
-    }
-    if carrier.is_busy(now) {
-        return refuse("VpnGateway.Configuring", "The specified service is configuring.");
-    }
+    vpn_gateway::changeable(carrier, now)?;
     let beside: Vec<_> = region.objects().connections.iter().filter(|other| other.vpn_gateway() == Some(&carrier.id)).collect();
     let gateways = |of: &Connection| {
         let tunnels = of.tunnels.iter().map(|tunnel| tunnel.customer_gateway.clone());
@@ -247,7 +243,7 @@ fn allowed_on(region: &Region, carrier: &VpnGateway, connection: &Connection, no
     if beside.len() >= region.quota.connections_per_vpn_gateway {
         return refuse("Resource.QuotaFull", "The quota of resource is full");
     }
-    Ok(())
+    routes::automatic::room(region, connection)
 }
 
 /// Gives it its ids, and a random pre-shared key of 16 characters wherever none was sent.

@@ -2,10 +2,12 @@
 
 use super::{begin, idle};
 use crate::model::Timestamp;
-use crate::simulator::objects::{Carrier, Pending, Then};
+use crate::simulator::objects::{Carrier, Objects, Pending, Then};
 use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
+use crate::simulator::routes;
+use crate::simulator::switches::DanglingRoutes;
 use serde_json::json;
 
 /// Asynchronous; keeps its VPN gateway `updating` meanwhile.
@@ -19,6 +21,7 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     }
     let until = now + region.switches.gateway_change();
     let id = connection.id.clone();
+    routes::may_be_orphaned(region, &id)?;
     let objects = region.change(now);
     for connection in objects.connections.iter_mut().filter(|connection| connection.id == id) {
         begin(connection, "updating", "deleting", Pending { until, then: Then::Gone });
@@ -38,7 +41,17 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
         }
         Carrier::Unbound => {}
     }
-    let id = connection.id.clone();
-    region.change(now).connections.retain(|connection| connection.id != id);
+    let (id, dangling) = (connection.id.clone(), region.switches.dangling_routes);
+    routes::may_be_orphaned(region, &id)?;
+    let objects = region.change(now);
+    objects.connections.retain(|connection| connection.id != id);
+    outlive(objects, dangling);
     Ok(json!({"Code": "200", "Success": true, "Message": "successful"}))
+}
+
+/// What is left of its surroundings once a connection is gone.
+pub fn outlive(objects: &mut Objects, dangling: DanglingRoutes) {
+    routes::outlive(objects, dangling);
+    let Objects { connections, authorizations, .. } = objects;
+    authorizations.retain(|own| connections.iter().any(|connection| connection.id == own.connection));
 }

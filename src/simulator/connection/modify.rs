@@ -11,6 +11,7 @@ use crate::simulator::objects::{Carrier, Connection, Objects, Pending, Then, Vpn
 use crate::simulator::region::Region;
 use crate::simulator::request::Request;
 use crate::simulator::response::{ApiError, Reply};
+use crate::simulator::{routes, vpn_gateway};
 
 /// Either kind of connection, in either call.
 const COMMON: [&str; 6] = ["VpnConnectionId", "Name", "LocalSubnet", "RemoteSubnet", "EffectImmediately", "AutoConfigRoute"];
@@ -36,8 +37,8 @@ pub fn on_vpn_gateway(region: &mut Region, request: &Request, now: Timestamp) ->
     }
     create::refuse_certificates(&changed.connection, carrier)?;
     changed.fits(&objects)?;
-    ready(carrier, now)?;
-    let changed = changed.begin(region, "active", now);
+    vpn_gateway::changeable(carrier, now)?;
+    let changed = changed.begin(region, "active", now)?;
     Ok(reply::connection(region, &changed))
 }
 
@@ -62,8 +63,8 @@ pub fn tunnel(region: &mut Region, request: &Request, now: Timestamp) -> Reply {
     changed.touched.push(at);
     create::refuse_certificates(&changed.connection, carrier)?;
     changed.fits(&objects)?;
-    ready(carrier, now)?;
-    let changed = changed.begin(region, "active", now);
+    vpn_gateway::changeable(carrier, now)?;
+    let changed = changed.begin(region, "active", now)?;
     Ok(reply::tunnel(region, &changed.tunnels[at]))
 }
 
@@ -98,7 +99,7 @@ pub fn attachment(region: &mut Region, request: &Request, now: Timestamp) -> Rep
         changed.single(request, &mut patch, &address)?;
     }
     changed.fits(&objects)?;
-    let changed = changed.begin(region, rest, now);
+    let changed = changed.begin(region, rest, now)?;
     Ok(reply::attachment(region, &changed))
 }
 
@@ -184,8 +185,15 @@ impl Changed {
         create::unique_tunnel_cidrs(objects, connection)
     }
 
-    fn begin(self, region: &mut Region, rest: &str, now: Timestamp) -> Connection {
+    /// New subnets bring routes where the system makes them; that those of the old ones stay is our reading, as nothing
+    /// is documented.
+    fn begin(self, region: &mut Region, rest: &str, now: Timestamp) -> Result<Connection, ApiError> {
         let Changed { mut connection, touched } = self;
+        let subnets = |of: &Connection| [of.local_subnet.clone(), of.remote_subnet.clone()];
+        let rerouted = region.objects().connection(&connection.id).is_some_and(|before| subnets(before) != subnets(&connection));
+        if rerouted {
+            routes::automatic::room(region, &connection)?;
+        }
         let until = now + region.switches.gateway_change();
         "updating".clone_into(&mut connection.state);
         touched.into_iter().for_each(|at| "updating".clone_into(&mut connection.tunnels[at].state));
@@ -195,9 +203,12 @@ impl Changed {
             own.clone_from(&connection);
         }
         if let Carrier::VpnGateway(carrier) = &connection.carrier {
-            objects.vpn_gateways.iter_mut().filter(|own| own.id == *carrier).for_each(|own| own.busy_until = Some(until));
+            vpn_gateway::occupy(objects, carrier, until);
         }
-        connection
+        if rerouted {
+            routes::automatic::add(objects, &connection.id, now);
+        }
+        Ok(connection)
     }
 }
 
@@ -212,16 +223,6 @@ fn carrier_defaults(connection: &Connection) -> parse::Defaults {
 fn carrier_of<'a>(objects: &'a Objects, connection: &Connection) -> Result<&'a VpnGateway, ApiError> {
     let carrier = connection.vpn_gateway().ok_or_else(|| ApiError::illegal("VpnConnectionId"))?;
     objects.vpn_gateway(carrier).ok_or_else(|| ApiError::not_found(NOT_FOUND))
-}
-
-fn ready(carrier: &VpnGateway, now: Timestamp) -> Result<(), ApiError> {
-    if carrier.business_status == "FinancialLocked" {
-        return Err(ApiError::new(400, "VpnGateway.FinancialLocked", "The specified service is financial locked."));
-    }
-    if carrier.is_busy(now) {
-        return Err(ApiError::new(400, "VpnGateway.Configuring", "The specified service is configuring."));
-    }
-    Ok(())
 }
 
 fn only(request: &Request, own: &[&str], connection: &Connection) -> Result<(), ApiError> {

@@ -190,7 +190,7 @@ pub fn subnets(request: &Request, parameter: &str) -> Result<String, ApiError> {
     if fits { Ok(text.to_owned()) } else { Err(ApiError::illegal(parameter)) }
 }
 
-fn is_cidr(text: &str) -> bool {
+pub fn is_cidr(text: &str) -> bool {
     let Some((address, length)) = text.split_once('/') else { return false };
     let (Ok(address), Ok(length)) = (address.parse::<Ipv4Addr>(), length.parse::<u32>()) else { return false };
     length <= 32 && u32::from(address).checked_shl(length).unwrap_or(0) == 0

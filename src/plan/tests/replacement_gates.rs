@@ -1,0 +1,267 @@
+//! Each gate of a replacement, passing and refusing.
+
+use super::*;
+use crate::journal::replay::{PastReplacement, ReplacementProgress, Replacements};
+use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim};
+use crate::plan::replacement::{Evidence, Manner, Subjects, draft, gates};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub(super) struct Setting {
+    pub desired: Desired,
+    pub inventory: Inventory,
+    pub snapshot: Snapshot,
+    pub manner: Manner,
+    pub evidence: Evidence,
+    pub replacements: Replacements,
+}
+
+pub(super) fn tunnel_body(id: &str, index: u8, gateway: &str, remote_id: &str) -> Value {
+    json!({
+        "TunnelId": id, "TunnelIndex": index, "Role": if index == 1 { "master" } else { "slave" }, "CustomerGatewayId": gateway,
+        "State": "active", "Status": "ike_sa_not_established", "InternetIp": format!("47.0.0.{index}"),
+        "EnableDpd": "true", "EnableNatTraversal": "true",
+        "TunnelIkeConfig": {"Psk": format!("key-{id}"), "RemoteId": remote_id, "LocalId": format!("47.0.0.{index}"), "IkeVersion": "ikev2"},
+        "TunnelIpsecConfig": {"IpsecEncAlg": "aes256", "IpsecLifetime": "86400"},
+        "TunnelBgpConfig": {},
+    })
+}
+
+pub(super) fn dual(id: &str, gateways: [&str; 2]) -> ConnectionSnapshot {
+    let tunnels: Vec<Value> =
+        (1..).zip(gateways).map(|(index, gateway)| tunnel_body(&format!("{id}-{index}"), index, gateway, "203.0.113.8")).collect();
+    let mut shape = connection(id, on_vpn_gateway(), &gateways);
+    shape.tunnels.iter_mut().for_each(|tunnel| tunnel.status = "ike_sa_not_established".into());
+    let body = json!({
+        "VpnConnectionId": id, "VpnGatewayId": "vpn-1", "State": "active", "LocalSubnet": "10.0.0.0/8", "RemoteSubnet": "192.168.0.0/16",
+        "EnableTunnelsBgp": false, "TunnelOptionsSpecification": {"TunnelOptions": tunnels},
+    });
+    snapshot_of(shape, body)
+}
+
+pub(super) fn single(id: &str) -> ConnectionSnapshot {
+    let body = json!({
+        "VpnConnectionId": id, "VpnGatewayId": "vpn-1", "CustomerGatewayId": "old", "State": "active", "Status": "ike_sa_not_established",
+        "LocalSubnet": "10.0.0.0/8", "RemoteSubnet": "192.168.0.0/16", "IkeConfig": {"Psk": "key", "RemoteId": "203.0.113.8"},
+    });
+    snapshot_of(connection(id, on_vpn_gateway(), &["old"]), body)
+}
+
+fn snapshot_of(shape: IpsecConnection, body: Value) -> ConnectionSnapshot {
+    ConnectionSnapshot {
+        id: shape.id.clone(),
+        shape,
+        body: Verbatim(body),
+        description: None,
+        routes: vec![],
+        policies: vec![],
+        connection_routes: vec![],
+        attachment: None,
+        authorizations: vec![],
+    }
+}
+
+pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
+    let inventory = Inventory {
+        connections: connections.iter().map(|connection| connection.shape.clone()).collect(),
+        connections_read: true,
+        ..inventory(vec![ours("old", OTHER_IP), foreign("theirs", Ipv4Addr::new(203, 0, 113, 99))])
+    };
+    Setting {
+        desired: desired(),
+        snapshot: Snapshot { format: SNAPSHOT_FORMAT, region: REGION.into(), taken_at: now(), gateways: vec![], connections },
+        inventory,
+        manner: Manner { order: Order::NewFirst, recreate: false, planned: false, rollback: true, recheck_ms: 60_000, verify_ms: 300_000 },
+        evidence: Evidence {
+            settled: Ok("held".into()),
+            attested: Ok("one source".into()),
+            max_per_day: 1,
+            window: None,
+            clock_offset: SignedDuration::ZERO,
+            free_bytes: Some(1 << 30),
+            dry_run: Some(Ok("tried".into())),
+            sealed: Some(Ok("opened".into())),
+        },
+        replacements: Replacements::default(),
+    }
+}
+
+impl Setting {
+    pub fn subjects(&self) -> Subjects {
+        Subjects::find(&self.desired, &self.inventory)
+    }
+
+    pub fn plan(&self) -> ReplacementPlan {
+        draft("0123456789abcdef", &self.desired, &self.subjects(), &self.snapshot, &self.inventory, self.manner)
+    }
+
+    fn refused(&self) -> Vec<(&'static str, String)> {
+        let all = gates(
+            &self.plan(),
+            &self.desired,
+            &self.subjects(),
+            &self.snapshot,
+            &self.inventory,
+            &self.replacements,
+            &self.evidence,
+            clocks(),
+        );
+        all.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
+    }
+
+    fn refuses(&self, name: &str, because: &str) {
+        let refused = self.refused();
+        assert!(refused.len() == 1 && refused[0].0 == name && refused[0].1.contains(because), "{refused:?}");
+    }
+}
+
+#[test]
+fn where_all_is_well_every_gate_passes() {
+    for connections in [vec![], vec![dual("vco", ["old", "old"])], vec![single("vco"), dual("two", ["old", "other"])]] {
+        assert_eq!(setting(connections).refused(), []);
+    }
+}
+
+#[test]
+fn an_address_that_has_not_settled_or_is_not_attested_waits() {
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    setting.evidence.settled = Err("for 3 s of 30 s".into());
+    setting.refuses("settled", "3 s of 30 s");
+    setting.evidence.settled = Ok(String::new());
+    setting.evidence.attested = Err("two sources disagree".into());
+    setting.refuses("attested", "disagree");
+}
+
+#[test]
+fn a_tunnel_that_works_contradicts_the_change_unless_it_is_planned() {
+    let mut connection = dual("vco", ["old", "other"]);
+    connection.shape.tunnels[1].status = "ipsec_sa_established".into();
+    assert_eq!(setting(vec![connection.clone()]).refused(), [], "the other's tunnel says nothing");
+    connection.shape.tunnels[0].status = "ipsec_sa_established".into();
+    let mut working = setting(vec![connection]);
+    working.refuses("working_tunnel", "vco-1");
+    working.manner.planned = true;
+    assert_eq!(working.refused(), []);
+
+    let mut sick = single("vco");
+    sick.shape.status = "ipsec_sa_established".into();
+    setting(vec![sick.clone()]).refuses("working_tunnel", "vco");
+    (sick.shape.health_enabled, sick.shape.health_status) = (true, "failed".into());
+    assert_eq!(setting(vec![sick]).refused(), [], "established, and nobody answers: the cloud has not noticed yet");
+}
+
+#[test]
+fn a_change_of_the_asn_alone_needs_a_person() {
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    setting.inventory.customer_gateways[0] = with_asn(Some(65_002), ours("old", IP));
+    setting.refuses("planned", "--planned");
+    setting.manner.planned = true;
+    assert_eq!(setting.refused(), []);
+}
+
+#[test]
+fn a_foreign_holder_of_the_new_address_and_one_with_another_asn_are_in_the_way() {
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    setting.inventory.customer_gateways.push(foreign("theirs-too", IP));
+    setting.refuses("owner", "another device's mark");
+    setting.inventory.customer_gateways[2] = with_asn(Some(65_003), unmarked("hand", IP));
+    setting.refuses("owner", "another ASN");
+    setting.inventory.customer_gateways[2] = unmarked("hand", IP);
+    assert_eq!(setting.refused(), [], "one that fits is adopted");
+}
+
+#[test]
+fn a_key_that_is_masked_or_missing_is_asked_for_by_name() {
+    for masked in ["****", "", "ab********yz"] {
+        let mut connection = dual("vco", ["old", "old"]);
+        connection.body.0["TunnelOptionsSpecification"]["TunnelOptions"][1]["TunnelIkeConfig"]["Psk"] = json!(masked);
+        setting(vec![connection]).refuses("snapshot", "vco-2");
+    }
+    let mut theirs = dual("vco", ["old", "other"]);
+    theirs.body.0["TunnelOptionsSpecification"]["TunnelOptions"][1]["TunnelIkeConfig"]["Psk"] = json!("****");
+    assert_eq!(setting(vec![theirs]).refused(), [], "somebody else's tunnel is not sent back");
+    let mut single = single("vco");
+    single.body.0["IkeConfig"] = json!({});
+    setting(vec![single]).refuses("snapshot", "[[replacement.secret]]");
+}
+
+#[test]
+fn a_field_that_nobody_knows_stops_the_plan() {
+    let at_the_top = |value: Value| {
+        let mut connection = single("vco");
+        connection.body.0["QuantumSafe"] = value;
+        setting(vec![connection])
+    };
+    at_the_top(json!(true)).refuses("unknown_fields", "vco QuantumSafe");
+    for nothing in [json!(null), json!(""), json!([]), json!({})] {
+        assert_eq!(at_the_top(nothing).refused(), []);
+    }
+    let mut deep = dual("vco", ["old", "old"]);
+    deep.body.0["TunnelOptionsSpecification"]["TunnelOptions"][0]["TunnelIkeConfig"]["Ppk"] = json!("x");
+    setting(vec![deep]).refuses("unknown_fields", "TunnelOptions[1].TunnelIkeConfig.Ppk");
+    let mut report = single("vco");
+    report.body.0["LastFailureReason"] = json!("none");
+    assert_eq!(setting(vec![report]).refused(), [], "a report is no setting");
+}
+
+#[test]
+fn what_this_account_could_not_make_again_is_not_deleted() {
+    let mut bound = dual("vco", ["old", "old"]);
+    bound.shape.attachment = Attachment::TransitRouter("tr-1".into());
+    let mut setting = setting(vec![bound]);
+    setting.manner.recreate = true;
+    setting.refuses("recreatable", "another account");
+}
+
+#[test]
+fn what_the_cloud_would_not_make_and_what_cannot_be_opened_refuse() {
+    let mut setting = setting(vec![single("vco")]);
+    setting.evidence.dry_run = Some(Err("it would not".into()));
+    setting.refuses("dry_run", "would not");
+    setting.evidence.dry_run = None;
+    setting.evidence.sealed = Some(Err("wrong key".into()));
+    setting.refuses("snapshot_readable", "wrong key");
+}
+
+#[test]
+fn the_daily_limit_counts_what_was_begun_and_not_given_up() {
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    let begun = |hours| Begun { plan: "p".into(), at: now() - SignedDuration::from_hours(hours) };
+    setting.replacements.begun = vec![begun(25)];
+    assert_eq!(setting.refused(), []);
+    setting.replacements.begun = vec![begun(25), begun(23)];
+    setting.refuses("daily_limit", "1 in the last 24 hours");
+    let plan = ReplacementPlan { id: "p".into(), ..setting.plan() };
+    let progress =
+        ReplacementProgress { seq: 1, plan, sealed: String::new(), began: now(), steps: BTreeMap::new(), turned: None, stopped: None };
+    setting.replacements.last = Some(PastReplacement {
+        progress: Box::new(progress),
+        ended: now(),
+        outcome: ReplacementOutcome::Abandoned,
+        new_gateway: None,
+        leftover: vec![],
+    });
+    assert_eq!(setting.refused(), []);
+}
+
+#[test]
+fn window_clock_disk_and_quota_refuse_with_their_numbers() {
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    setting.evidence.window = Some(Err("opens on Saturday".into()));
+    setting.refuses("window", "Saturday");
+    setting.evidence.window = Some(Ok("open".into()));
+    setting.evidence.clock_offset = SignedDuration::from_secs(-301);
+    setting.refuses("clock", "301 s");
+    setting.evidence.clock_offset = SignedDuration::from_secs(300);
+    setting.evidence.free_bytes = Some((1 << 20) - 1);
+    setting.refuses("disk", "1 MiB");
+    setting.evidence.free_bytes = None;
+    let address = |number: u8| Ipv4Addr::new(198, 51, 100, number);
+    setting.inventory.customer_gateways.extend((0..98).map(|number| unmarked(&format!("cgw-{number}"), address(number))));
+    setting.refuses("quota", "documented");
+    setting.manner.order = Order::Documented;
+    assert_eq!(setting.refused(), [], "it deletes before it makes");
+    setting.manner.order = Order::NewFirst;
+    setting.inventory.customer_gateways.pop();
+    assert_eq!(setting.refused(), []);
+}
