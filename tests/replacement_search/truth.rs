@@ -1,6 +1,7 @@
 //! What must be true in the end, kept beside the cloud: every object as it was, with what others have changed since. Knows
 //! nothing of the product's own comparisons.
 
+use super::fault::Act;
 use super::topology::{OLD_GATEWAY, is_ours};
 use cgwd::model::{ReplacementPlan, Timestamp};
 use cgwd::simulator::objects::{Attachment, Carrier, Connection, CustomerGateway, Ike, Objects, RouteEntry, RouteKind, Tunnel};
@@ -13,6 +14,7 @@ pub struct Edit {
     pub at: Timestamp,
     /// The connection, by the id that it had at first, or a customer gateway.
     pub of: String,
+    pub act: Act,
     /// A reading of ours has shown it.
     pub seen: bool,
 }
@@ -69,17 +71,8 @@ impl Truth {
         now.connections.iter().filter(move |connection| self.first(&connection.id) == first && connection.state != "deleting")
     }
 
-    pub fn edit(&mut self, first: &str, at: Timestamp) {
-        self.edits.push(Edit { at, of: first.to_owned(), seen: false });
-    }
-
-    /// An edit of this connection that a write may not overwrite: a reading has shown it, or it is older than readings can be.
-    pub fn known_edit(&self, first: &str, now: Timestamp) -> Option<&Edit> {
-        self.edits.iter().find(|edit| edit.of == first && (edit.seen || now.duration_since(edit.at) > super::STALEST))
-    }
-
-    pub fn has_edit(&self, first: &str) -> bool {
-        self.edits.iter().any(|edit| edit.of == first)
+    pub fn edit(&mut self, act: Act, first: &str, at: Timestamp) {
+        self.edits.push(Edit { at, of: first.to_owned(), act, seen: false });
     }
 }
 
@@ -141,7 +134,8 @@ impl Expected<'_> {
         // No call that makes a connection takes one (cloud/api.md 1.2).
         same("Description", made_again || was.description == is.description);
         same("VpnGatewayId", was.carrier == is.carrier);
-        same("CustomerGatewayId", self.moved(&was.customer_gateway) == is.customer_gateway);
+        let planned = self.truth.planned.contains(&was.id);
+        same("CustomerGatewayId", self.moved(&was.customer_gateway, planned) == is.customer_gateway);
         same("LocalSubnet", was.local_subnet == is.local_subnet);
         same("RemoteSubnet", was.remote_subnet == is.remote_subnet);
         same("EffectImmediately", was.effect_immediately == is.effect_immediately);
@@ -149,7 +143,8 @@ impl Expected<'_> {
         if !was.is_dual() {
             same("EnableDpd", was.enable_dpd == is.enable_dpd);
             same("EnableNatTraversal", was.enable_nat_traversal == is.enable_nat_traversal);
-            self.ike(&was.ike, &is.ike, &was.customer_gateway, is, &is.internet_ip, made_again && on_router, &mut same);
+            let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
+            ike(&was.ike, &is.ike, &identity, (made_again && on_router).then_some(&is.internet_ip), &mut same);
             same("IpsecConfig", was.ipsec == is.ipsec);
             same("BgpConfig", (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip) == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip));
             let health = |connection: &Connection| {
@@ -168,42 +163,34 @@ impl Expected<'_> {
         same("CrossAccountAuthorized", was.cross_account_authorized == is.cross_account_authorized);
         same("tunnels", was.tunnels.len() == is.tunnels.len());
         for (was, tunnel) in was.tunnels.iter().zip(&is.tunnels) {
-            self.tunnel(was, tunnel, is, made_again && on_router, &mut same);
+            self.tunnel(was, tunnel, planned, made_again && on_router, &mut same);
         }
         differing
     }
 
-    fn tunnel(&self, was: &Tunnel, is: &Tunnel, connection: &Connection, new_address: bool, same: &mut impl FnMut(&str, bool)) {
+    fn tunnel(&self, was: &Tunnel, is: &Tunnel, planned: bool, new_address: bool, same: &mut impl FnMut(&str, bool)) {
         let mut same = |name: &str, so: bool| same(&format!("tunnel {} {name}", was.index), so);
         same("TunnelIndex", (was.index, &was.role) == (is.index, &is.role));
-        same("CustomerGatewayId", self.moved(&was.customer_gateway) == is.customer_gateway);
+        same("CustomerGatewayId", self.moved(&was.customer_gateway, planned) == is.customer_gateway);
         same("EnableDpd", was.enable_dpd == is.enable_dpd);
         same("EnableNatTraversal", was.enable_nat_traversal == is.enable_nat_traversal);
         same("RemoteCaCertificate", was.remote_ca == is.remote_ca);
         same("TunnelBgpConfig", (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip) == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip));
-        self.ike(&was.ike, &is.ike, &was.customer_gateway, connection, &is.internet_ip, new_address, &mut same);
+        let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
+        ike(&was.ike, &is.ike, &identity, new_address.then_some(&is.internet_ip), &mut same);
         same("TunnelIpsecConfig", was.ipsec == is.ipsec);
         same("InternetIp", new_address || was.internet_ip == is.internet_ip);
         same("State", is.state == "active" || is.state.is_empty());
     }
 
-    #[expect(clippy::too_many_arguments, reason = "both ends, and where each comes from")]
-    fn ike(&self, was: &Ike, is: &Ike, gateway: &str, _of: &Connection, address: &str, new_address: bool, same: &mut impl FnMut(&str, bool)) {
-        same("Psk", was.psk == is.psk);
-        same("RemoteId", self.identity(&was.remote_id, gateway) == is.remote_id);
-        same("LocalId", if new_address { is.local_id == address || is.local_id == was.local_id } else { was.local_id == is.local_id });
-        let rest = |ike: &Ike| (ike.ike_version.clone(), ike.ike_mode.clone(), ike.ike_enc_alg.clone(), ike.ike_auth_alg.clone(), ike.ike_pfs.clone(), ike.ike_lifetime);
-        same("IkeConfig", rest(was) == rest(is));
-    }
-
     /// Where what was at this customer gateway has to be.
-    fn moved<'a>(&'a self, gateway: &'a str) -> &'a str {
-        if !self.back && self.truth.replaced.contains(gateway) { self.new } else { gateway }
+    fn moved<'a>(&'a self, gateway: &'a str, planned: bool) -> &'a str {
+        if planned && !self.back && self.truth.replaced.contains(gateway) { self.new } else { gateway }
     }
 
-    fn identity(&self, was: &str, gateway: &str) -> String {
+    fn identity(&self, was: &str, gateway: &str, planned: bool) -> String {
         let address = self.truth.objects.customer_gateway(gateway).map(|gateway| gateway.ip.as_str());
-        let rewritten = self.moved(gateway) != gateway && address == Some(was);
+        let rewritten = self.moved(gateway, planned) != gateway && address == Some(was);
         if rewritten { self.ip.to_string() } else { was.to_owned() }
     }
 
@@ -293,6 +280,18 @@ impl Expected<'_> {
             wrong("tags");
         }
     }
+}
+
+/// `address`: the cloud's own, where that may be a new one.
+fn ike(was: &Ike, is: &Ike, identity: &str, address: Option<&String>, same: &mut impl FnMut(&str, bool)) {
+    same("Psk", was.psk == is.psk);
+    same("RemoteId", identity == is.remote_id);
+    same("LocalId", was.local_id == is.local_id || address == Some(&is.local_id));
+    let rest = |ike: &Ike| {
+        let Ike { ike_version, ike_mode, ike_enc_alg, ike_auth_alg, ike_pfs, ike_lifetime, .. } = ike.clone();
+        (ike_version, ike_mode, ike_enc_alg, ike_auth_alg, ike_pfs, ike_lifetime)
+    };
+    same("IkeConfig", rest(was) == rest(is));
 }
 
 fn route_words(route: &RouteEntry, next_hop: &str) -> String {
