@@ -15,6 +15,7 @@ use cgwd::plan::{DecisionKind, Gate};
 use cgwd::simulator::Seed;
 use cgwd::system::seal::SealKey;
 use jiff::SignedDuration;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -85,6 +86,8 @@ struct Course {
     /// How often a person has been asked about the same stop.
     asked: u32,
     drafts: u64,
+    /// What the last trouble was.
+    last: RefCell<String>,
 }
 
 /// How one attempt ended.
@@ -100,7 +103,7 @@ enum Attempt {
 
 impl Course {
     fn of(world: World) -> Course {
-        Course { world, attempts: 0, asked: 0, drafts: 0 }
+        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default() }
     }
 
     fn topology(&self) -> &'static Topology {
@@ -126,7 +129,7 @@ impl Course {
             self.attempts += 1;
             let calls = self.world.state.calls();
             if self.attempts > most_attempts || calls > most_calls {
-                return Err(format!("I8: no end after {} attempts and {calls} calls", self.attempts));
+                return Err(format!("I8: no end after {} attempts and {calls} calls; {}", self.attempts, self.last.borrow()));
             }
             if begun.elapsed() > LONGEST * (faults + 1) + dead {
                 return Err(format!("I8: no end after {:?}", begun.elapsed()));
@@ -310,6 +313,7 @@ impl Course {
 
     fn trouble(&self, error: &ExecuteError) -> Result<Attempt, String> {
         audit::tells_no_secret(&format!("{error:?} {error}"))?;
+        *self.last.borrow_mut() = error.to_string();
         match error {
             ExecuteError::Journal(_) => Ok(Attempt::Broken),
             ExecuteError::Cloud(_) | ExecuteError::Unconfirmed { .. } | ExecuteError::Hidden { .. } => Ok(Attempt::Again(AFTER_TROUBLE)),

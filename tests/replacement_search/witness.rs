@@ -72,6 +72,12 @@ impl Witness {
         if let Some(id) = about.filter(|_| action == "DescribeVpnConnection" || action == "DescribeCustomerGateway") {
             self.reads.entry(id.to_owned()).or_insert((now, now)).1 = now;
         }
+        if action == "DescribeCustomerGateways" {
+            // A list shows each of them.
+            for gateway in truth.objects.customer_gateways.iter() {
+                self.reads.entry(gateway.id.clone()).or_insert((now, now)).1 = now;
+            }
+        }
         if truth.edits.is_empty() || !present {
             return;
         }

@@ -417,9 +417,9 @@ fn is_write(request: &SignedRequest) -> bool {
     !reads.iter().any(|start| request.action.starts_with(start)) && !request.query.contains("DryRun=true")
 }
 
-/// The connection that a read is about.
+/// The connection or the customer gateway that a read is about.
 fn about(request: &SignedRequest) -> Option<String> {
-    let (_, rest) = request.query.split_once("VpnConnectionId=")?;
+    let (_, rest) = ["VpnConnectionId=", "CustomerGatewayId="].iter().find_map(|name| request.query.split_once(name))?;
     Some(rest.split('&').next().unwrap_or(rest).to_owned())
 }
 
