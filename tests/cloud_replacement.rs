@@ -12,8 +12,12 @@ use cgwd::cloud::credentials::Credentials;
 use cgwd::cloud::endpoint::Endpoints;
 use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::error::{CallContext, Certainty, Retry};
-use cgwd::cloud::route_writes::{create_connection_route, create_policy, create_route, delete_policy, delete_route, publish_route};
-use cgwd::cloud::router_writes::{associate, create_router_attachment, created_attachment_id, delete_router_attachment, propagate};
+use cgwd::cloud::route_writes::{
+    create_connection_route, create_policy, create_route, delete_connection_route, delete_policy, delete_route, publish_route,
+};
+use cgwd::cloud::router_writes::{
+    associate, create_router_attachment, created_attachment_id, delete_router_attachment, dissociate, propagate, stop_propagating,
+};
 use cgwd::cloud::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
 use cgwd::cloud::wire::Parameters;
 use cgwd::cloud::write_call::{WriteCall, Written};
@@ -219,13 +223,41 @@ fn marks_are_taken_off_and_put_on_where_the_connection_is() {
 
 #[test]
 fn cen_is_asked_at_its_one_endpoint_and_vpc_in_the_region() {
-    for call in [delete_router_attachment("tr-attach-1", true, TOKEN), associate("tr-attach-1", "vtb-1", TOKEN), propagate("a", "b", TOKEN)]
-    {
+    let (detach, tie) = (delete_router_attachment("a", true, TOKEN), associate("a", "b", TOKEN));
+    for call in [detach, tie, propagate("a", "b", TOKEN), dissociate("a", "b", TOKEN), stop_propagating("a", "b", TOKEN)] {
         assert_eq!((call.product, call.region.as_str()), (Product::Cbn, CENTRAL_REGION));
         assert!(!map(&call.query()).contains_key("RegionId"));
     }
     assert_eq!(create_router_attachment(REGION, &attachment(), "vco-1", TOKEN).product, Product::Cbn);
     assert_eq!(delete_vpn_attachment(REGION, "vco-1", TOKEN).product, Product::Vpc);
+}
+
+/// What undoes a call names the same thing as the call.
+#[test]
+fn what_is_undone_is_what_was_done() {
+    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 0 };
+    let pairs = [
+        (
+            create_connection_route(REGION, "vco-1", &own, TOKEN),
+            delete_connection_route(REGION, "vco-1", &own, TOKEN),
+            "DeleteVcoRouteEntry",
+        ),
+        (associate("a", "b", TOKEN), dissociate("a", "b", TOKEN), "DissociateTransitRouterAttachmentFromRouteTable"),
+        (propagate("a", "b", TOKEN), stop_propagating("a", "b", TOKEN), "DisableTransitRouterRouteTablePropagation"),
+    ];
+    for (done, undone, action) in pairs {
+        assert_eq!((undone.action, map(&undone.query())), (action, map(&done.query())));
+    }
+}
+
+#[test]
+fn a_request_s_hash_is_of_everything_in_a_json_text_but_its_key() {
+    let hash = |psk: &str, remote: &str| {
+        let body = json!({"VpnGatewayId": "vpn-1", "IkeConfig": {"Psk": psk, "RemoteId": remote}});
+        create_vpn_connection(REGION, &body, true, &Tags::new(), false, "token").request_hash()
+    };
+    assert_eq!(hash("one", "203.0.113.10"), hash("two", "203.0.113.10"), "a hash over a short key is as good as the key");
+    assert_ne!(hash("one", "203.0.113.10"), hash("one", "203.0.113.11"));
 }
 
 #[test]

@@ -28,10 +28,7 @@ fn the_configuration_page_is_current() {
 #[test]
 fn the_policy_in_the_readme_names_what_is_sent_and_nothing_else() {
     let readme = read("README.md");
-    let named: BTreeSet<String> = quoted(&readme)
-        .into_iter()
-        .filter(|text| ["vpc:", "cen:", "sts:"].iter().any(|product| text.starts_with(product)) && !text.contains('/'))
-        .collect();
+    let named: BTreeSet<String> = quoted(&readme).into_iter().filter(|text| is_right(text)).collect();
     let mut sent: BTreeSet<String> = actions("src/cloud").into_iter().map(ram_name).collect();
     for (action, function) in PREPARED {
         assert!(sent.remove(&ram_name((*action).to_owned())), "{action} is not in src/cloud any more: take it off the list");
@@ -44,8 +41,34 @@ fn the_policy_in_the_readme_names_what_is_sent_and_nothing_else() {
     assert_eq!(named, sent, "left: README.md, right: src/cloud");
 }
 
+/// The files in the package are what the README shows; the one for a device that only looks reads all that the others read.
+#[test]
+fn the_policies_of_the_package_are_the_readme_s() {
+    let readme = read("README.md");
+    for file in ["packaging/ram/register.json", "packaging/ram/replace.json"] {
+        assert!(readme.contains(&format!("```json\n{}```", read(file))), "{file} is not in the README as it is");
+    }
+    let rights = |text: &str| -> BTreeSet<String> { quoted(text).into_iter().filter(|right| is_right(right)).collect() };
+    let reads: BTreeSet<String> = rights(&readme).into_iter().filter(|right| is_read(right)).collect();
+    assert_eq!(rights(&read("packaging/ram/plan.json")), reads, "left: plan.json, right: the reads in the README");
+}
+
+fn is_right(text: &str) -> bool {
+    ["vpc:", "cen:", "sts:"].iter().any(|product| text.starts_with(product)) && !text.contains('/')
+}
+
+fn is_read(right: &str) -> bool {
+    let action = right.split(':').nth(1).unwrap_or_default();
+    ["Describe", "List", "Diagnose", "Download", "AssumeRole"].iter().any(|verb| action.starts_with(verb))
+}
+
 /// Calls that the client knows and nothing asks for yet.
-const PREPARED: &[(&str, &str)] = &[("ModifyCustomerGatewayAttribute", "modify_customer_gateway_attribute")];
+const PREPARED: &[(&str, &str)] = &[
+    ("ModifyCustomerGatewayAttribute", "modify_customer_gateway_attribute"),
+    ("DeleteVcoRouteEntry", "delete_connection_route"),
+    ("DissociateTransitRouterAttachmentFromRouteTable", "dissociate("),
+    ("DisableTransitRouterRouteTablePropagation", "stop_propagating"),
+];
 
 /// Of these no right is needed: whoever may assume the role or holds the identity's token is answered.
 const WITHOUT_RIGHTS: &[&str] = &["AssumeRoleWithOIDC"];
@@ -104,7 +127,7 @@ fn is_current(page: &str, wanted: &str) {
 
 /// What is sent, as the API calls it: where a call is made, its name stands in quotes after one of these.
 fn actions(folder: &str) -> BTreeSet<String> {
-    const BEFORE: &[&str] = &["WriteCall::vpc(\"", "WriteCall::cbn(\"", "creation(\"", "let action = \"", "List { action: \""];
+    const BEFORE: &[&str] = &["WriteCall::vpc(\"", "WriteCall::cbn(\"", "creation(\"", "let action = \"", "List::vpc(\"", "List::cbn(\""];
     let mut found = BTreeSet::new();
     for file in rust_files(folder) {
         let text = read_at(&file);

@@ -2,7 +2,8 @@
 
 use super::output::{Output, Tone};
 use super::survey::Survey;
-use crate::daemon::status::{address_json, asn_json, gateway_json};
+pub use crate::daemon::status::step_json;
+use crate::daemon::status::{address_json, asn_json, gate_json, gateway_json};
 use crate::model::Finding;
 use crate::plan::{Decision, DecisionKind, Gate, Step};
 use serde_json::{Value, json};
@@ -102,19 +103,4 @@ fn meaning(kind: DecisionKind) -> &'static str {
         }
         DecisionKind::Blocked => "nothing is written, for the reasons below",
     }
-}
-
-pub fn step_json(step: &Step) -> Value {
-    json!({
-        "id": step.id,
-        "action": step.action.name(),
-        "target": step.target,
-        "strategy": step.strategy.map(|strategy| strategy.name()),
-        "reason": step.reason,
-        "destructive": step.destructive,
-    })
-}
-
-fn gate_json(gate: &Gate) -> Value {
-    json!({"name": gate.name, "passed": gate.passed, "detail": gate.detail})
 }

@@ -54,7 +54,7 @@ async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: 
     let local = local.map_err(|error| Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy()))?;
     let seen = if survey.is_settled() { "has held" } else { "is seen now; `cgwd replace` waits until it has held" };
     let settled = Ok(format!("{} {seen} for {} s", want.desired.ip, survey.settings.address.settle.as_secs()));
-    let evidence = replacing::evidence(&survey.settings, settled, attested(survey), local);
+    let evidence = replacing::evidence(&survey.settings, settled, attested(survey), local, true);
     let id = replacing::plan_id(executor);
     let asked = replacing::asked(&survey.settings, want, Wish::default(), evidence, id, false)?;
     Ok(executor.draft(&asked).await?.decision)

@@ -4,7 +4,7 @@ use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
 use crate::daemon::control::{self, AskError, Places};
-use crate::daemon::status::Status;
+use crate::daemon::status::{Status, replacing_words};
 use crate::journal::Journal;
 use crate::journal::store::FILE;
 use crate::model::Settings;
@@ -30,7 +30,10 @@ pub async fn run(context: &Context, arguments: StatusArgs) -> Result<Exit, Failu
     loop {
         let status = ask(context, &settings).await?;
         if shown.as_ref() != Some(&without_time(&status)) {
-            show(context, &status);
+            match shown.as_ref().filter(|shown| only_goes_on(shown, &status)) {
+                Some(_) => context.output.result(&status, |_| format!("{}\n", replacement_line(&status["replacement"]))),
+                None => show(context, &status),
+            }
             shown = Some(without_time(&status));
         }
         if !arguments.watch {
@@ -45,6 +48,16 @@ fn without_time(status: &Value) -> Value {
     let mut status = status.clone();
     status["seen"] = Value::Null;
     status
+}
+
+/// Nothing but the progress of a replacement is new: one line for each.
+fn only_goes_on(shown: &Value, status: &Value) -> bool {
+    let without_it = |status: &Value| {
+        let mut status = without_time(status);
+        status["replacement"] = Value::Null;
+        status
+    };
+    status["replacement"].is_object() && shown["replacement"].is_object() && without_it(shown) == without_it(status)
 }
 
 async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
@@ -82,6 +95,11 @@ fn show(context: &Context, status: &Value) {
     context.output.result(status, |output| text(output, status));
 }
 
+fn replacement_line(replacement: &Value) -> String {
+    let waits = || replacement["waiting_for"].as_str().unwrap_or("cgwd");
+    if replacement["plan"].is_string() { replacing_words(replacement) } else { format!("waits for {}", waits()) }
+}
+
 fn text(output: &Output, status: &Value) -> String {
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let or_dash = |value: &Value| if value.is_null() { "-".to_owned() } else { word(value) };
@@ -101,6 +119,9 @@ fn text(output: &Output, status: &Value) -> String {
     text += &format!("address   {}{source}{settled}\n", or_dash(&status["address"]["value"]));
     text += &format!("asn       {}\n", or_dash(&status["asn"]["value"]));
     text += &format!("gateway   {}\n", or_dash(&status["customer_gateway"]["id"]));
+    if status["replacement"].is_object() {
+        text += &format!("replaces  {}\n", replacement_line(&status["replacement"]));
+    }
     text += &format!("cloud     last contact {}\n", or_dash(&status["last_cloud_contact"]));
     let alerts = status["alerts"].as_array().cloned().unwrap_or_default();
     if alerts.is_empty() {

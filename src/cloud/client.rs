@@ -31,9 +31,6 @@ pub enum ConnectError {
     Entropy(#[from] NoEntropy),
 }
 
-/// The code by which a trial says that it would have worked (cloud/api.md 2.3).
-const DRY_RUN: &str = "DryRunOperation";
-
 /// The cloud's API, as one device uses it. Clones share everything.
 #[derive(Clone)]
 pub struct Client(Rc<Parts>);
@@ -150,6 +147,10 @@ impl Client {
     /// `certainty` is [`Certainty::MayHaveHappened`] where any of the tries may have had its effect; then look before
     /// anything else is done. A busy object is the caller's to wait for.
     pub async fn write(&self, call: &WriteCall) -> Result<Written, CloudError> {
+        self.written(call, call.repeats).await
+    }
+
+    async fn written(&self, call: &WriteCall, repeats: bool) -> Result<Written, CloudError> {
         let query = call.query();
         let request = Call { action: call.action, product: call.product, region: &call.region, query: &query, body: &call.body };
         let mut tries = Tries::new(WRITE);
@@ -166,7 +167,7 @@ impl Client {
             if error.certainty == Certainty::MayHaveHappened {
                 certainty = Certainty::MayHaveHappened;
             }
-            if certainty == Certainty::MayHaveHappened && !call.repeats {
+            if certainty == Certainty::MayHaveHappened && !repeats {
                 return Err(error);
             }
             match self.wait(&mut tries, &error, false, started.elapsed()) {
@@ -176,32 +177,22 @@ impl Client {
         }
     }
 
-    /// Has the cloud try a write that says `DryRun`, once. That it would work is told as an error (cloud/api.md 2.3).
+    /// Asks whether the cloud would accept a write; nothing is changed. That it would is told as an error (cloud/api.md 2.3).
+    /// It is sent again only while it is certain that nothing happened: an answer that got lost can have been a success.
     ///
     /// # Errors
-    /// Where it would not work; and, uncertain, where the answer is an ordinary success: then it was no trial.
+    /// Where it would not, where it does not say, and where the call does not ask for a dry run: then nothing is sent.
+    /// `certainty` is [`Certainty::MayHaveHappened`] where the cloud took the dry run for the call itself, or may have.
     pub async fn dry_run(&self, call: &WriteCall) -> Result<(), CloudError> {
-        let query = call.query();
-        let request = Call { action: call.action, product: call.product, region: &call.region, query: &query, body: &call.body };
-        let mut tries = Tries::new(READ);
-        let started = tokio::time::Instant::now();
-        loop {
-            let error = match self.attempt(&request).await {
-                Ok(accepted) => {
-                    let message = "the cloud did what it was only to try".to_owned();
-                    let remedy = "look for what it made in the console; please report this with the RequestId";
-                    let context = CallContext { action: call.action, secrets: &[] };
-                    let error = context.error("", message, 200, Certainty::MayHaveHappened, Retry::Never, remedy);
-                    return Err(CloudError { request_id: Some(accepted.request_id), ..error });
-                }
-                Err(error) if error.code.eq_ignore_ascii_case(DRY_RUN) => return Ok(()),
-                Err(error) => error,
-            };
-            // A trial changes nothing, so it may be sent again.
-            match self.wait(&mut tries, &error, true, started.elapsed()) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            }
+        let context = CallContext { action: call.action, secrets: &[] };
+        if call.parameters.value("DryRun") != Some("true") {
+            let (message, remedy) = ("not sent: it is no dry run".to_owned(), "please report this as a fault of cgwd");
+            return Err(context.error("", message, 0, Certainty::DidNotHappen, Retry::Never, remedy));
+        }
+        match self.written(call, false).await {
+            Ok(written) => Err(context.dry_run_ignored(written.request_id)),
+            Err(error) if error.is_dry_run_accepted() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -8,7 +8,8 @@ use super::wire::{FieldError, Fields, Parameters};
 use crate::facts::endpoints::Product;
 use crate::facts::errors::VPN_CONNECTION_NOT_FOUND;
 use crate::facts::states::{CONNECTION_ATTACHED, NO_VPN_GATEWAY, ROLE_ACTIVE, ROLE_STANDBY};
-use crate::model::{Attachment, IpsecConnection, Tunnel, TunnelRole, Verbatim};
+use crate::model::{Attachment, Authorization, IpsecConnection, Tunnel, TunnelRole, Verbatim};
+use std::collections::BTreeMap;
 
 impl Client {
     /// One connection; `None` only where the cloud says that this id does not exist in the region.
@@ -16,10 +17,10 @@ impl Client {
     /// # Errors
     /// Everything else, a 403 included.
     pub async fn ipsec_connection(&self, region: &str, id: &str) -> Result<Option<IpsecConnection>, CloudError> {
-        Ok(self.whole_connection(region, id).await?.map(|(shape, _)| shape))
+        Ok(self.whole_connection(region, id).await?.map(|(connection, _)| connection))
     }
 
-    /// As [`Client::ipsec_connection`], with the whole answer but its RequestId.
+    /// One connection with the whole answer about it, the RequestId apart: pre-shared keys are in it.
     ///
     /// # Errors
     /// As [`Client::ipsec_connection`].
@@ -34,11 +35,11 @@ impl Client {
             same_id(&root, "VpnConnectionId", id)?;
             connection(&root)
         };
-        let shape = readable(action, &accepted, read())?;
+        let connection = readable(action, &accepted, read())?;
         if let Some(fields) = accepted.body.as_object_mut() {
             fields.shift_remove("RequestId");
         }
-        Ok(Some((shape, Verbatim(accepted.body))))
+        Ok(Some((connection, Verbatim(accepted.body))))
     }
 
     /// All connections of a region. Whether the cloud's filter on a customer gateway finds those whose tunnels refer
@@ -47,9 +48,33 @@ impl Client {
     /// # Errors
     /// Where a call fails or the list is not whole.
     pub async fn ipsec_connections(&self, region: &str) -> Result<Vec<IpsecConnection>, CloudError> {
-        let list =
-            List { action: "DescribeVpnConnections", region, outer: "VpnConnections", inner: "VpnConnection", filter: Parameters::new() };
-        self.every_row(&list, connection, |connection| connection.id.as_str().into()).await
+        let list = List::vpc("DescribeVpnConnections", region, "VpnConnections", "VpnConnection");
+        self.every_row(&list, connection, |connection| Some(connection.id.as_str().into())).await
+    }
+
+    /// The descriptions of the connections that are bound to a transit router, by their ids: the one place where they can be
+    /// read without a change (cloud/api.md 2.4). One without a description is in it with an empty text.
+    ///
+    /// # Errors
+    /// Where a call fails or the list is not whole.
+    pub async fn attachment_descriptions(&self, region: &str) -> Result<BTreeMap<String, String>, CloudError> {
+        let list = List::vpc("DescribeVpnAttachments", region, "VpnAttachments", "VpnAttachment");
+        let row = |fields: &Fields<'_>| Ok((fields.text("InstanceId")?, fields.text_or_empty("Description")?));
+        Ok(self.every_row(&list, row, |(id, _): &(String, String)| Some(id.as_str().into())).await?.into_iter().collect())
+    }
+
+    /// The accounts whose transit routers may bind a connection; lost when it is deleted (cloud/api.md 2.4).
+    ///
+    /// # Errors
+    /// Where a call fails, the list is not whole, or a row is about another connection.
+    pub async fn authorizations(&self, region: &str, connection: &str) -> Result<Vec<Authorization>, CloudError> {
+        let list = List::vpc("DescribeVpnCrossAccountAuthorizations", region, "CrossAccountAuthorizations", "CrossAccountAuthorization");
+        let list = list.with("VpnConnectionId", connection);
+        let row = |fields: &Fields<'_>| {
+            same_id(fields, "VpnConnectionId", connection)?;
+            Ok(Authorization { account: fields.text("BindUid")?, instance: fields.text_or_empty("BindInstance")? })
+        };
+        self.every_row(&list, row, |row: &Authorization| Some(format!("{} {}", row.account, row.instance).into())).await
     }
 }
 

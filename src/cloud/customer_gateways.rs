@@ -108,14 +108,8 @@ impl Client {
     /// # Errors
     /// Where a call fails or the list is not whole.
     pub async fn customer_gateways(&self, region: &str) -> Result<Vec<CustomerGateway>, CloudError> {
-        let list = List {
-            action: "DescribeCustomerGateways",
-            region,
-            outer: "CustomerGateways",
-            inner: "CustomerGateway",
-            filter: Parameters::new(),
-        };
-        self.every_row(&list, customer_gateway, |gateway| gateway.id.as_str().into()).await
+        let list = List::vpc("DescribeCustomerGateways", region, "CustomerGateways", "CustomerGateway");
+        self.every_row(&list, customer_gateway, |gateway| Some(gateway.id.as_str().into())).await
     }
 
     /// One customer gateway; `None` only where the cloud says that this id does not exist.

@@ -74,6 +74,16 @@ impl CloudError {
         self.retry == Retry::Busy
     }
 
+    /// A dry run was accepted: the cloud says so by an error (cloud/api.md 3).
+    pub fn is_dry_run_accepted(&self) -> bool {
+        self.meaning() == Some(Meaning::DryRunAccepted)
+    }
+
+    /// Something still refers to the object.
+    pub fn is_in_use(&self) -> bool {
+        self.meaning() == Some(Meaning::InUse)
+    }
+
     pub fn is_throttled(&self) -> bool {
         matches!(self.retry, Retry::Throttled(_))
     }
@@ -138,6 +148,15 @@ impl CallContext<'_> {
         let remedy = "please report this, with the RequestId; nothing is done on such an answer";
         let mut result = self.error("", error.to_string(), 200, Certainty::MayHaveHappened, Retry::Never, remedy);
         result.request_id = Some(request_id.to_owned());
+        result
+    }
+
+    /// A dry run that was answered like the call itself.
+    pub fn dry_run_ignored(&self, request_id: String) -> CloudError {
+        let message = "the cloud took the dry run for the call itself: what it makes may exist now".to_owned();
+        let remedy = "look for what it made and delete it, and please report this, with the RequestId";
+        let mut result = self.error("", message, 200, Certainty::MayHaveHappened, Retry::Never, remedy);
+        result.request_id = Some(request_id);
         result
     }
 
@@ -240,7 +259,7 @@ fn missing_right(body: Option<&Value>) -> Option<String> {
 }
 
 /// At most 400 characters, without control characters: it goes into logs.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().take(400).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 

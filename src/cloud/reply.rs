@@ -116,6 +116,16 @@ impl<'a> Fields<'a> {
         items.iter().enumerate().map(|(index, item)| Fields::at(item, format!("{path}[{index}]"))).collect::<Result<_, _>>().map(Some)
     }
 
+    /// The texts of a bare list; an absent one reads as empty, which is how an empty list of texts comes.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>, FieldError> {
+        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
+        let items = value.as_array().ok_or_else(|| self.error(name, "is not a list"))?;
+        items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| self.error(name, "holds something else than texts")))
+            .collect()
+    }
+
     /// Whether `name` is there and not null.
     pub fn has(&self, name: &str) -> bool {
         self.value(name).is_some()

@@ -40,6 +40,16 @@ pub fn propagate(attachment: &str, table: &str, client_token: &str) -> WriteCall
     WriteCall::cbn("EnableTransitRouterRouteTablePropagation", attachment_and_table(attachment, table), client_token)
 }
 
+/// DissociateTransitRouterAttachmentFromRouteTable.
+pub fn dissociate(attachment: &str, table: &str, client_token: &str) -> WriteCall {
+    WriteCall::cbn("DissociateTransitRouterAttachmentFromRouteTable", attachment_and_table(attachment, table), client_token)
+}
+
+/// DisableTransitRouterRouteTablePropagation.
+pub fn stop_propagating(attachment: &str, table: &str, client_token: &str) -> WriteCall {
+    WriteCall::cbn("DisableTransitRouterRouteTablePropagation", attachment_and_table(attachment, table), client_token)
+}
+
 /// The id in the answer of CreateTransitRouterVpnAttachment.
 ///
 /// # Errors

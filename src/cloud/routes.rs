@@ -1,75 +1,84 @@
-//! Routes that lead into IPsec connections (cloud/api.md 2.5): those of VPN gateways, and those of connections on transit routers.
+//! Routes that people made (cloud/api.md 2.5); those that BGP learnt come back by themselves.
 
 use super::client::Client;
+use super::customer_gateways::same_id;
 use super::error::CloudError;
 use super::pages::List;
-use super::wire::{FieldError, Fields, Parameters};
+use super::wire::{FieldError, Fields};
+use crate::facts::states::{ROUTE_CUSTOM, ROUTE_PUBLISHED};
 use crate::model::{ConnectionRoute, DestinationRoute, PolicyRoute};
 
-/// `State` of a route that is in the VPC's system route table too. The other: normal.
-const PUBLISHED: &str = "published";
-/// `RouteEntryType` of a route that somebody made, in contrast to one that BGP brought.
-const CUSTOM: &str = "custom";
+/// A row that may be no route of ours, with what tells it from every other: the cloud may show a route of a dual-tunnel
+/// connection once for each tunnel.
+struct Row<R> {
+    route: Option<R>,
+    key: String,
+}
 
 impl Client {
-    /// Destination routes that somebody made.
+    /// The destination routes of a VPN gateway, sorted.
     ///
     /// # Errors
-    /// Where a call fails or the list is not whole.
+    /// Where a call fails or the list is not whole; a gateway that does not exist is an error too.
     pub async fn destination_routes(&self, region: &str, vpn_gateway: &str) -> Result<Vec<DestinationRoute>, CloudError> {
-        let filter = Parameters::new().with("VpnGatewayId", vpn_gateway).with("RouteEntryType", CUSTOM);
-        let list = List { action: "DescribeVpnRouteEntries", region, outer: "VpnRouteEntries", inner: "VpnRouteEntry", filter };
-        let rows = self
-            .every_row(&list, custom(destination_route), |row| key(row.as_ref().map(|route| (&route.next_hop, &route.destination, ""))))
-            .await?;
-        Ok(rows.into_iter().flatten().collect())
+        let list = List::vpc("DescribeVpnRouteEntries", region, "VpnRouteEntries", "VpnRouteEntry");
+        let list = list.with("VpnGatewayId", vpn_gateway).with("RouteEntryType", ROUTE_CUSTOM);
+        let row = |fields: &Fields<'_>| {
+            same_optional_id(fields, "VpnInstanceId", vpn_gateway)?;
+            row(fields, destination_route)
+        };
+        Ok(routes(self.every_row(&list, row, |row| Some(row.key.as_str().into())).await?))
     }
 
-    /// Policy routes; BGP brings none.
+    /// The policy routes of a VPN gateway, sorted.
     ///
     /// # Errors
-    /// Where a call fails or the list is not whole.
+    /// As [`Client::destination_routes`].
     pub async fn policy_routes(&self, region: &str, vpn_gateway: &str) -> Result<Vec<PolicyRoute>, CloudError> {
-        let filter = Parameters::new().with("VpnGatewayId", vpn_gateway);
-        let list = List { action: "DescribeVpnPbrRouteEntries", region, outer: "VpnPbrRouteEntries", inner: "VpnPbrRouteEntry", filter };
-        self.every_row(&list, policy_route, |route| {
-            format!("{}\n{}\n{}\n{:?}\n{}", route.next_hop, route.source, route.destination, route.priority, route.weight).into()
-        })
-        .await
+        let list = List::vpc("DescribeVpnPbrRouteEntries", region, "VpnPbrRouteEntries", "VpnPbrRouteEntry");
+        let list = list.with("VpnGatewayId", vpn_gateway);
+        let row = |fields: &Fields<'_>| {
+            same_optional_id(fields, "VpnInstanceId", vpn_gateway)?;
+            row(fields, policy_route)
+        };
+        Ok(routes(self.every_row(&list, row, |row| Some(row.key.as_str().into())).await?))
     }
 
-    /// Routes of a connection on a transit router that somebody made.
+    /// The routes of a connection on a transit router, sorted.
     ///
     /// # Errors
-    /// Where a call fails or the list is not whole.
+    /// Where a call fails or the list is not whole; a connection that does not exist is an error too.
     pub async fn connection_routes(&self, region: &str, connection: &str) -> Result<Vec<ConnectionRoute>, CloudError> {
-        let filter = Parameters::new().with("VpnConnectionId", connection).with("RouteEntryType", CUSTOM);
-        let list = List { action: "DescribeVcoRouteEntries", region, outer: "VcoRouteEntries", inner: "", filter };
-        let read = |fields: &Fields<'_>| Ok(ConnectionRoute { destination: fields.text("RouteDest")?, weight: weight(fields)? });
-        let rows =
-            self.every_row(&list, custom(read), |row| key(row.as_ref().map(|route| (&route.destination, &route.destination, "")))).await?;
-        Ok(rows.into_iter().flatten().collect())
+        let list = List::vpc("DescribeVcoRouteEntries", region, "VcoRouteEntries", "VcoRouteEntry");
+        let list = list.with("VpnConnectionId", connection).with("RouteEntryType", ROUTE_CUSTOM);
+        let row = |fields: &Fields<'_>| {
+            same_optional_id(fields, "VpnConnectionId", connection)?;
+            row(fields, connection_route)
+        };
+        Ok(routes(self.every_row(&list, row, |row| Some(row.key.as_str().into())).await?))
     }
 }
 
-/// `None` for a route of BGP, which an answer to the filter should not hold.
-fn custom<T>(read: impl Fn(&Fields<'_>) -> Result<T, FieldError>) -> impl Fn(&Fields<'_>) -> Result<Option<T>, FieldError> {
-    move |fields| match fields.optional_text("RouteEntryType")? {
-        Some(kind) if !kind.eq_ignore_ascii_case(CUSTOM) => Ok(None),
-        _ => read(fields).map(Some),
-    }
+fn row<R>(fields: &Fields<'_>, route: impl Fn(&Fields<'_>) -> Result<R, FieldError>) -> Result<Row<R>, FieldError> {
+    let kind = fields.optional_text("RouteEntryType")?;
+    let is_custom = kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case(ROUTE_CUSTOM));
+    let parts = ["RouteSource", "RouteDest", "NextHop", "NextHopTunnelId", "Weight", "Priority", "RouteEntryType", "Source"];
+    let parts = parts.iter().map(|name| fields.text_or_empty(name)).collect::<Result<Vec<String>, FieldError>>()?;
+    Ok(Row { route: is_custom.then(|| route(fields)).transpose()?, key: parts.join(" ") })
 }
 
-/// What tells one route from another, as one text.
-fn key<'a>(parts: Option<(&String, &String, &str)>) -> std::borrow::Cow<'a, str> {
-    parts.map(|(hop, destination, more)| format!("{hop}\n{destination}\n{more}")).unwrap_or_default().into()
+fn routes<R: Ord>(rows: Vec<Row<R>>) -> Vec<R> {
+    let mut routes: Vec<R> = rows.into_iter().filter_map(|row| row.route).collect();
+    routes.sort();
+    routes.dedup();
+    routes
 }
 
 fn destination_route(fields: &Fields<'_>) -> Result<DestinationRoute, FieldError> {
     Ok(DestinationRoute {
         next_hop: fields.text("NextHop")?,
         destination: fields.text("RouteDest")?,
-        weight: weight(fields)?,
+        weight: small(fields, "Weight")?,
         published: published(fields)?,
     })
 }
@@ -79,16 +88,26 @@ fn policy_route(fields: &Fields<'_>) -> Result<PolicyRoute, FieldError> {
         next_hop: fields.text("NextHop")?,
         source: fields.text("RouteSource")?,
         destination: fields.text("RouteDest")?,
-        weight: weight(fields)?,
-        priority: fields.optional_number("Priority")?.and_then(|priority| u32::try_from(priority).ok()),
+        weight: small(fields, "Weight")?,
+        priority: fields.has("Priority").then(|| small(fields, "Priority")).transpose()?,
         published: published(fields)?,
     })
 }
 
-fn weight(fields: &Fields<'_>) -> Result<u32, FieldError> {
-    u32::try_from(fields.optional_number("Weight")?.unwrap_or(0)).map_err(|_| fields.error("Weight", "is too large"))
+fn connection_route(fields: &Fields<'_>) -> Result<ConnectionRoute, FieldError> {
+    Ok(ConnectionRoute { destination: fields.text("RouteDest")?, weight: small(fields, "Weight")? })
 }
 
+/// `published` or `normal` (cloud/api.md 2.5).
 fn published(fields: &Fields<'_>) -> Result<bool, FieldError> {
-    Ok(fields.text_or_empty("State")?.eq_ignore_ascii_case(PUBLISHED))
+    Ok(fields.text("State")?.eq_ignore_ascii_case(ROUTE_PUBLISHED))
+}
+
+fn small(fields: &Fields<'_>, name: &str) -> Result<u32, FieldError> {
+    u32::try_from(fields.number(name)?).map_err(|_| fields.error(name, "is too large"))
+}
+
+/// Not every row repeats what it was asked for; one that does must mean it.
+fn same_optional_id(fields: &Fields<'_>, name: &str, asked: &str) -> Result<(), FieldError> {
+    if fields.has(name) { same_id(fields, name, asked) } else { Ok(()) }
 }

@@ -74,8 +74,7 @@ impl WriteCall {
     /// (`IdempotentParameterMismatch`).
     pub fn request_hash(&self) -> String {
         let open = |parameters: &Parameters| -> String {
-            let hidden = |(name, value): (&str, &str)| (name.to_owned(), if is_secret(name) { "hidden" } else { value }.to_owned());
-            parameters.pairs().map(hidden).collect::<Parameters>().canonical()
+            parameters.pairs().map(|(name, value)| (name.to_owned(), without_secrets(name, value))).collect::<Parameters>().canonical()
         };
         sha256_hex(format!("{}\n{}\n{}", self.action, open(&self.parameters), open(&self.body)).as_bytes())
     }
@@ -89,6 +88,19 @@ impl WriteCall {
 /// Parameters whose values must never be seen: keys, and the JSON texts that hold them (cloud/api.md 2.6).
 pub(super) fn is_secret(name: &str) -> bool {
     name.ends_with("Psk") || name.ends_with("AuthKey") || name.ends_with("Config")
+}
+
+/// The value, or the JSON text, without its keys: what else is in a JSON text is as much a part of the request.
+fn without_secrets(name: &str, value: &str) -> String {
+    const HIDDEN: &str = "hidden";
+    match serde_json::from_str(value) {
+        _ if !is_secret(name) => value.to_owned(),
+        Ok(Value::Object(fields)) if name.ends_with("Config") => {
+            let open = |(name, value): (String, Value)| if is_secret(&name) { (name, Value::from(HIDDEN)) } else { (name, value) };
+            Value::Object(fields.into_iter().map(open).collect()).to_string()
+        }
+        _ => HIDDEN.to_owned(),
+    }
 }
 
 /// Everything that must not be seen of such a parameter: its value and, where that is a JSON text, the keys inside; each as it

@@ -1,11 +1,13 @@
 //! What takes time, beside the loop: asking the slow sources, and talking to the cloud.
 
+use super::replacement::task::{self, Ending, Job, JobKind, Tools};
 use super::want::Wanted;
 use super::{DaemonError, with_causes};
 use crate::cloud::client::Client;
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Transport;
 use crate::execute::locate::{Located, locate};
+use crate::execute::replacement::Notice;
 use crate::execute::{ExecuteError, Executor, Registration};
 use crate::journal::Journal;
 use crate::model::{Secret, Settings, Timestamp};
@@ -19,6 +21,7 @@ use std::future::pending;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle, spawn_local};
 
 /// How long a registration may wait for the cloud before the loop is told that it is held.
@@ -34,6 +37,17 @@ pub struct Background {
     cloud: Option<JoinHandle<CloudReport>>,
     /// How many visits were begun.
     visits: u64,
+    replacing: Option<Replacing>,
+    heard: mpsc::UnboundedReceiver<Notice>,
+    tell: mpsc::UnboundedSender<Notice>,
+}
+
+/// A job of the replacement, beside the visit: at most one.
+struct Replacing {
+    kind: JobKind,
+    ending: Option<JoinHandle<Ending>>,
+    /// Sent once.
+    let_go: Option<oneshot::Sender<()>>,
 }
 
 /// One visit to the cloud: where we are, and how the registration stands.
@@ -79,6 +93,7 @@ impl Background {
             None => Client::connect(&settings.cloud, clock.clone(), environment)?,
             Some(transport) => Client::connect_through(Rc::clone(transport), &settings.cloud, clock.clone(), environment)?,
         };
+        let (tell, heard) = mpsc::unbounded_channel();
         Ok(Background {
             client: Rc::new(client),
             transport,
@@ -87,6 +102,9 @@ impl Background {
             observing: None,
             cloud: None,
             visits: 0,
+            replacing: None,
+            heard,
+            tell,
         })
     }
 
@@ -114,10 +132,18 @@ impl Background {
         }
     }
 
-    /// The next of the two to finish; waits for ever where neither runs. Cancel-safe.
+    /// The next of them to finish, or to tell something; waits for ever where none runs. Cancel-safe.
     pub async fn next(&mut self) -> Finished {
         loop {
             tokio::select! {
+                Some(notice) = self.heard.recv() => return Finished::Notice(notice),
+                ending = job_ended(&mut self.replacing) => {
+                    self.replacing = None;
+                    match ending {
+                        Ok(ending) => return Finished::Replacement(Box::new(ending)),
+                        Err(error) => tracing::error!(%error, "the replacement broke off"),
+                    }
+                }
                 answer = finished(&mut self.observing) => match answer {
                     Ok(observed) => return Finished::Observed(observed),
                     Err(error) => tracing::error!(%error, "asking the sources broke off"),
@@ -155,6 +181,50 @@ impl Background {
         self.cloud = Some(spawn_local(visit(self.visits, client, journal, clock, task)));
     }
 
+    pub fn client(&self) -> Rc<Client> {
+        Rc::clone(&self.client)
+    }
+
+    /// Where a job tells what happens.
+    pub fn notices(&self) -> mpsc::UnboundedSender<Notice> {
+        self.tell.clone()
+    }
+
+    /// What was told and nobody has taken yet.
+    pub fn heard_notices(&mut self) -> Vec<Notice> {
+        std::iter::from_fn(|| self.heard.try_recv().ok()).collect()
+    }
+
+    pub fn job_kind(&self) -> Option<JobKind> {
+        self.replacing.as_ref().map(|running| running.kind)
+    }
+
+    /// A job that is under way goes on instead. It keeps its client and its settings whatever is configured meanwhile.
+    pub fn begin_job(&mut self, tools: Tools, job: Job) {
+        if self.replacing.is_some() {
+            return;
+        }
+        let kind = job.kind();
+        let (let_go, told) = oneshot::channel();
+        let ending = Some(spawn_local(task::run(tools, job, told)));
+        self.replacing = Some(Replacing { kind, ending, let_go: Some(let_go) });
+    }
+
+    /// The job ends where it is; its ending says so.
+    pub fn let_go(&mut self) {
+        let let_go = self.replacing.as_mut().and_then(|running| running.let_go.take());
+        if let Some(let_go) = let_go {
+            let _over = let_go.send(());
+        }
+    }
+
+    /// The job is dropped at the next moment at which it waits for something. The journal has all of it.
+    pub fn drop_job(&mut self) {
+        if let Some(task) = self.replacing.take().and_then(|running| running.ending) {
+            task.abort();
+        }
+    }
+
     /// The number of the next visit to begin.
     pub fn next_visit(&self) -> u64 {
         self.visits + 1
@@ -175,6 +245,16 @@ impl Background {
 pub enum Finished {
     Observed(Observed),
     Cloud(Box<CloudReport>),
+    /// The replacement goes on.
+    Notice(Notice),
+    Replacement(Box<Ending>),
+}
+
+async fn job_ended(running: &mut Option<Replacing>) -> Result<Ending, JoinError> {
+    match running {
+        Some(running) => finished(&mut running.ending).await,
+        None => pending().await,
+    }
 }
 
 async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {

@@ -1,5 +1,8 @@
 //! From what is known to what is worth an alert. Pure.
 
+pub mod replacement;
+
+use self::replacement::Replaced;
 use super::background::CloudReport;
 use super::want::Wanted;
 use super::{Examined, with_causes};
@@ -11,7 +14,7 @@ use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings as codes;
 use crate::journal::record::AlertText;
 use crate::journal::replay::{PendingWrite, Progress};
-use crate::model::Finding;
+use crate::model::{Finding, ReplacementPolicy, Timestamp};
 use crate::plan::{Decision, DecisionKind};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -31,6 +34,8 @@ pub struct Known<'a> {
     pub pending: Option<PendingWrite>,
     /// The settled address itself cannot be registered.
     pub unusable: bool,
+    pub replacement: &'a Replaced,
+    pub now: Timestamp,
     pub fields: Fields,
 }
 
@@ -53,6 +58,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     if let Some(pending) = known.pending.as_ref().filter(|pending| pending.unconfirmed) {
         alerts.push(of_pending(pending, &known.fields));
     }
+    alerts.extend(replacement::of(known.replacement, known.now, &known.fields));
     match known.report {
         None => not_evaluated.extend(OF_THE_CLOUD.iter().chain(&["cloud.unreachable", "cloud.refused", "clock.skew"]).copied()),
         Some(report) => {
@@ -61,6 +67,8 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
                 alerts.push(clock_skew(report.clock_offset, &known.fields));
             }
             match &report.result {
+                // What is there belongs to the replacement until it is over.
+                Ok(_) if known.replacement.plan.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 // Only where we are was asked.
                 Ok(None) if report.located.region.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
@@ -123,8 +131,10 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     let decision = &registration.decision;
     let id = decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone());
     let fields = Fields { customer_gateway_id: id, ..known.fields.clone() };
-    let mut alerts = of_decision(decision, report, &fields);
+    let mut alerts = of_decision(decision, report, known.replacement.policy, &fields);
     alerts.extend(decision.findings.iter().filter_map(|finding| match finding.code {
+        // What a replacement left behind has an alert of its own.
+        codes::GATEWAY_DUPLICATE if !finding.is_error() && known.replacement.is_about_leftover(&finding.message) => None,
         codes::GATEWAY_DRIFT => Some(alert("gateway.drift", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields)),
         codes::GATEWAY_DUPLICATE => {
             let duplicate = alert("gateway.duplicate", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields);
@@ -135,9 +145,9 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     alerts
 }
 
-fn of_decision(decision: &Decision, report: &CloudReport, fields: &Fields) -> Vec<Alert> {
+fn of_decision(decision: &Decision, report: &CloudReport, policy: ReplacementPolicy, fields: &Fields) -> Vec<Alert> {
     match decision.kind {
-        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, fields)).collect(),
+        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, policy, fields)).collect(),
         DecisionKind::Blocked => {
             let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
             decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
@@ -151,7 +161,7 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
     alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
 }
 
-fn replacement_needed(decision: &Decision, wanted: &Wanted, fields: &Fields) -> Alert {
+fn replacement_needed(decision: &Decision, wanted: &Wanted, policy: ReplacementPolicy, fields: &Fields) -> Alert {
     let (ip, asn) = (wanted.ip, wanted.asn);
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
@@ -173,7 +183,20 @@ fn replacement_needed(decision: &Decision, wanted: &Wanted, fields: &Fields) -> 
         ..fields.clone()
     };
     let key = format!("{ip}/{}", asn.map_or("-".into(), |asn| asn.to_string()));
-    alert("replacement.needed", &key, message, None, &fields)
+    alert("replacement.needed", &key, message, Some(remedy_of(policy)), &fields)
+}
+
+/// What a person has to do depends on what the daemon does by itself.
+fn remedy_of(policy: ReplacementPolicy) -> &'static str {
+    match policy {
+        ReplacementPolicy::Alert => {
+            "run `cgwd plan` to see what has to be done, and `sudo cgwd replace` to have it done; `[replacement] policy` is `alert`, so nothing happens by itself"
+        }
+        ReplacementPolicy::Guided => "run `sudo cgwd replace`: it shows the plan and waits for your word; nothing is done before that",
+        ReplacementPolicy::Auto => {
+            "nothing, if the change is meant: the replacement begins by itself once the change has held and every gate is open; `cgwd status` shows what it waits for"
+        }
+    }
 }
 
 fn of_failure(error: &ExecuteError, fields: &Fields) -> Option<Alert> {

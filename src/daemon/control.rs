@@ -1,7 +1,35 @@
-//! The control socket: one JSON request on a line, one JSON answer, then the connection ends.
+//! The control socket: one JSON request on a line, the answer in JSON lines, then the connection ends.
 //!
-//! Only root and the service's own user can reach it: it lies in a private directory.
+//! Only root and the service's own user can reach it: it lies in a private directory. Every request names the state directory
+//! whose daemon is meant (`"state"`); another's daemon answers `{"elsewhere": true}`.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `{"command": "status"}` | the status document, at once |
+//! | `{"command": "refresh"}` | one line, when everything was looked at: `{done, error, held_until, status}` |
+//! | `{"command": "replace", "go": …}` | `{"accepted": true}` at once, then the lines below; the last one is not a `notice` |
+//!
+//! | `go` | with | lines |
+//! | --- | --- | --- |
+//! | `draft` | `to`, `asn`, `planned`, `documented`, each optional | `{"draft": plan}`: what would be done; nothing is written |
+//! | `begin` | `plan`: the id of such a draft | `{"notice": …}` for everything that happens, then `{"ended": …}`. `{"changed": plan}` where the steps are no longer those of the draft, `{"refused": plan}` where a gate refuses: then nothing was begun |
+//! | `resume` | | the open replacement goes on: as for `begin` |
+//! | `watch` | | as for `begin`, of what runs already |
+//! | `abort` | | what runs is let go, and given up where nothing is lost by it: `{"ended": …}` |
+//!
+//! A *plan* is what `cgwd plan` shows, with `plan` (its id; null where nothing is to be replaced), `new`, `order`, `planned`,
+//! `rewrites`, `losses`, `interruptions` and `documented_offered`. An *ended* has `outcome`: `done`, `rolled_back`,
+//! `interrupted` (`stopped` says why, and whether the daemon goes on by itself), `abandoned` (`stays`: what it leaves) or
+//! `not_safe` (`why`), and `plan`, `old_customer_gateway_id`, `new_customer_gateway_id`, `connections`, `leftover`, `millis`.
+//! A *notice* has `kind`: `began`, `waits`, `proven`, `turned` or `stopped`. What cannot be done at all is
+//! `{"error": {"message", "remedy", "code"}}`. Whoever asked may go away: what was begun goes on.
 
+mod ask;
+
+pub use ask::{AskError, ask, ask_stream};
+
+use super::replacing::Wish;
+use crate::model::Asn;
 use crate::system::environment::Environment;
 use serde_json::{Value, json};
 use std::io;
@@ -10,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
@@ -20,7 +49,10 @@ pub const SOCKET: &str = "control.sock";
 const RUNTIME: &str = "/run/cgwd";
 /// A request is one short line.
 const REQUEST_MOST: u64 = 4096;
-const ANSWER_MOST: u64 = 1 << 20;
+/// Lines that wait for somebody who reads slowly; then they are let go.
+const LINES: usize = 256;
+/// So long one line may take to be read.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 /// What is there and does not take a connection within this time is stuck.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -41,25 +73,24 @@ pub enum Request {
     Status(oneshot::Sender<Value>),
     /// Look at everything now; answered when the look is over.
     Refresh(oneshot::Sender<Value>),
+    /// Answered by lines, until the sender is dropped.
+    Replace(Replace, mpsc::Sender<Value>),
+}
+
+/// What is asked for about a replacement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replace {
+    Draft(Wish),
+    /// The plan that was drafted under this id.
+    Begin(String),
+    Resume,
+    Watch,
+    Abort,
 }
 
 pub struct Server {
     requests: mpsc::Receiver<Request>,
     paths: Vec<PathBuf>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    /// Nobody listens there.
-    #[error("no daemon answers at {path}")]
-    NotRunning { path: PathBuf },
-    /// Somebody listens, and says nothing.
-    #[error("the daemon{} does not answer at {path}", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
-    Silent { path: PathBuf, pid: Option<i32> },
-    #[error("the daemon at {path} cannot be asked")]
-    Failed { path: PathBuf, source: io::Error },
-    #[error("the daemon's answer cannot be read: {0}")]
-    Answer(String),
 }
 
 impl Places {
@@ -183,6 +214,7 @@ async fn serve(stream: UnixStream, requests: mpsc::Sender<Request>, places: &Pla
     let request = match asked["command"].as_str() {
         Some("status") => Request::Status(reply),
         Some("refresh") => Request::Refresh(reply),
+        Some("replace") => return serve_replace(&asked, write, &requests).await,
         _ => return write.write_all(b"{\"error\":\"unknown command\"}\n").await,
     };
     if requests.send(request).await.is_err() {
@@ -192,57 +224,59 @@ async fn serve(stream: UnixStream, requests: mpsc::Sender<Request>, places: &Pla
     write.write_all(format!("{answer}\n").as_bytes()).await
 }
 
-/// Asks the daemon of this state directory, and waits for its answer no longer than `patience`.
-pub async fn ask(places: &Places, command: &str, patience: Duration) -> Result<Value, AskError> {
-    let mut refused = None;
-    for directory in places.all() {
-        let path = directory.join(SOCKET);
-        let stream = match tokio::time::timeout(CONNECT_PATIENCE, UnixStream::connect(&path)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) if is_nobody(&error) => continue,
-            // The runtime directory of a service that runs as somebody else, most likely another one's.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied && places.resort.as_ref() == Some(directory) => continue,
-            // Its queue is full.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(AskError::Silent { path, pid: None }),
-            Err(_) => return Err(AskError::Silent { path, pid: None }),
-            Ok(Err(source)) => {
-                refused.get_or_insert(AskError::Failed { path, source });
-                continue;
+async fn serve_replace(asked: &Value, mut write: OwnedWriteHalf, requests: &mpsc::Sender<Request>) -> io::Result<()> {
+    let (sender, mut lines) = mpsc::channel(LINES);
+    match replace(asked) {
+        Ok(replace) => {
+            write_line(&mut write, &json!({"accepted": true})).await?;
+            if requests.send(Request::Replace(replace, sender)).await.is_err() {
+                return Ok(());
             }
-        };
-        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-        match tokio::time::timeout(patience, converse(stream, command, &places.state)).await {
-            Err(_) => return Err(AskError::Silent { path, pid }),
-            Ok(Err(source)) => return Err(AskError::Failed { path, source }),
-            Ok(Ok(answer)) => match answer? {
-                Some(answer) => return Ok(answer),
-                None => continue,
-            },
+        }
+        Err(why) => {
+            let remedy = "the request has a mistake; the daemon may be of another version than the command";
+            return write_line(&mut write, &json!({"error": {"message": why, "remedy": remedy, "code": null}})).await;
         }
     }
-    let path = places.directories.first().map(|directory| directory.join(SOCKET)).unwrap_or_default();
-    Err(refused.unwrap_or(AskError::NotRunning { path }))
-}
-
-/// No socket there, nobody behind it, or a path that is too long to have one.
-fn is_nobody(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput)
-}
-
-/// `None`: it is the daemon of another state directory.
-async fn converse(mut stream: UnixStream, command: &str, state: &Path) -> io::Result<Result<Option<Value>, AskError>> {
-    stream.write_all(format!("{}\n", json!({"command": command, "state": state})).as_bytes()).await?;
-    let mut text = String::new();
-    stream.take(ANSWER_MOST).read_to_string(&mut text).await?;
-    let answer = match serde_json::from_str::<Value>(&text) {
-        Ok(answer) => answer,
-        Err(error) => return Ok(Err(AskError::Answer(error.to_string()))),
-    };
-    if answer["elsewhere"] == true {
-        return Ok(Ok(None));
+    while let Some(line) = lines.recv().await {
+        write_line(&mut write, &line).await?;
     }
-    Ok(match answer["error"].as_str().filter(|_| answer.get("status").is_none()) {
-        Some(error) => Err(AskError::Answer(error.to_owned())),
-        None => Ok(Some(answer)),
-    })
+    Ok(())
+}
+
+async fn write_line(write: &mut OwnedWriteHalf, line: &Value) -> io::Result<()> {
+    let text = format!("{line}\n");
+    tokio::time::timeout(WRITE_PATIENCE, write.write_all(text.as_bytes())).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+fn replace(asked: &Value) -> Result<Replace, String> {
+    match asked["go"].as_str() {
+        Some("draft") => Ok(Replace::Draft(wish(asked)?)),
+        Some("begin") => match asked["plan"].as_str() {
+            Some(plan) => Ok(Replace::Begin(plan.to_owned())),
+            None => Err("`begin` wants the id of a draft in `plan`".to_owned()),
+        },
+        Some("resume") => Ok(Replace::Resume),
+        Some("watch") => Ok(Replace::Watch),
+        Some("abort") => Ok(Replace::Abort),
+        _ => Err("`go` is none of draft, begin, resume, watch and abort".to_owned()),
+    }
+}
+
+fn wish(asked: &Value) -> Result<Wish, String> {
+    let to = match &asked["to"] {
+        Value::Null => None,
+        to => Some(to.as_str().and_then(|to| to.parse().ok()).ok_or_else(|| format!("`to` is no IPv4 address: {to}"))?),
+    };
+    let asn = match &asked["asn"] {
+        Value::Null => None,
+        Value::String(text) => Some(text.parse::<Asn>().map_err(|error| error.to_string())?),
+        number => Some(asn_of(number).ok_or_else(|| format!("`asn` is no ASN: {number}"))?),
+    };
+    let is = |name: &str| asked[name].as_bool().unwrap_or(false);
+    Ok(Wish { to, asn, planned: is("planned"), documented: is("documented") })
+}
+
+fn asn_of(number: &Value) -> Option<Asn> {
+    Asn::new(u32::try_from(number.as_u64()?).ok()?)
 }

@@ -10,6 +10,7 @@ pub mod control;
 pub mod examine;
 mod refresh;
 mod reload;
+pub mod replacement;
 pub mod replacing;
 mod round;
 mod sources;
@@ -24,6 +25,7 @@ use crate::alert::raise::{Alert, AlertBook, Notice};
 use crate::cloud::entropy::Entropy;
 use crate::cloud::transport::Transport;
 use crate::config::Loaded;
+use crate::execute::replacement::Notice as StepNotice;
 use crate::journal::{Journal, JournalError, Progress, Record};
 use crate::model::{Asn, Settings, Timestamp};
 use crate::observe::{EchoOptions, Observed, Observer, Settle, Wake, Watch};
@@ -37,6 +39,8 @@ use asking::Asking;
 use background::{Background, Finished};
 use control::{Places, Request, Server};
 use refresh::Refresh;
+use replacement::Replacing;
+use replacement::task::Ending;
 use status::Status;
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,6 +52,9 @@ use std::time::Duration;
 /// How long a call that is under way may go on after a stop was asked for. Its intent is on disk; what it became is found
 /// out at the next start. systemd is promised 5 s in all.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// For whoever watches a replacement to be told that it is interrupted.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// What is due and could not be done is tried again after this, so that nothing makes the loop spin.
 const SOON: Duration = Duration::from_secs(1);
@@ -115,6 +122,7 @@ pub struct Daemon {
     unwritten: Vec<Record>,
     config_problem: Option<String>,
     refreshes: Vec<Refresh>,
+    replacing: Replacing,
     /// A person asked for the registration: their word settles what is read now.
     settle_now: bool,
     status: Rc<RefCell<Status>>,
@@ -170,7 +178,8 @@ impl Daemon {
         let watch = Watch::new(&settings.address, settings.bgp.as_ref());
         let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
         let started = start.clock.now();
-        let status = Status::starting(&settings, started);
+        let status = Status::starting(&settings, &progress, started);
+        let replacing = Replacing::new(&settings, &progress);
         Ok(Daemon {
             config_path: start.config_path,
             environment: start.environment,
@@ -197,6 +206,7 @@ impl Daemon {
             unwritten: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
+            replacing,
             settle_now: false,
             status: Rc::new(RefCell::new(status)),
             status_words: String::new(),
@@ -254,7 +264,10 @@ impl Daemon {
                     // `route:vpn-gateway` asks for the way to where the cloud is.
                     self.read_local();
                 }
+                Event::Notice(notice) => self.take_notice(&notice),
+                Event::Replacement(ending) => self.take_ending(*ending),
                 Event::Request(Request::Refresh(reply)) => self.begin_refresh(reply),
+                Event::Request(Request::Replace(replace, lines)) => self.take_asked(replace, lines),
                 Event::Request(Request::Status(reply)) => {
                     let _gone = reply.send(self.status.borrow().json());
                     // However often it is asked for: what is due is done at its time.
@@ -280,6 +293,8 @@ impl Daemon {
             done = self.background.next() => match done {
                 Finished::Observed(observed) => Event::Observed(observed),
                 Finished::Cloud(report) => Event::Cloud(report),
+                Finished::Notice(notice) => Event::Notice(notice),
+                Finished::Replacement(ending) => Event::Replacement(ending),
             },
             request = control::next_request(server) => Event::Request(request),
             () = self.alarm.until(wake_at) => Event::Timer,
@@ -308,7 +323,7 @@ impl Daemon {
         let alert = alert.map(|at| at.max(now + SOON));
         let cloud = self.cloud.wake.map(|at| at.max(now + SOON));
         let asking = self.asking.due().filter(|_| !self.background.is_observing());
-        [Some(self.next_poll), self.next_settling(), asking, alert, cloud, self.next_alive]
+        [Some(self.next_poll), self.next_settling(), asking, alert, cloud, self.replacing.wake(), self.next_alive]
             .into_iter()
             .flatten()
             .min()
@@ -324,6 +339,9 @@ impl Daemon {
     async fn stop(mut self) {
         if let Err(error) = self.notify.stopping("stopping") {
             tracing::debug!(%error, "the service manager could not be told");
+        }
+        if self.leave_replacement() {
+            tokio::time::sleep(LAST_WORDS).await;
         }
         if self.background.cloud_is_busy()
             && let Ok(report) = tokio::time::timeout(STOP_PATIENCE, self.background.cloud_report()).await
@@ -351,6 +369,8 @@ enum Event {
     Wake(Wake),
     Observed(Observed),
     Cloud(Box<CloudReport>),
+    Notice(StepNotice),
+    Replacement(Box<Ending>),
     Request(Request),
     Timer,
 }

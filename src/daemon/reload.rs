@@ -60,6 +60,7 @@ impl Daemon {
         self.look_again();
         self.cloud.report = None;
         self.cloud.looked_for = None;
+        self.replacing.forget_refusals();
         tracing::info!("configuration reloaded");
     }
 }

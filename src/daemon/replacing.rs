@@ -58,7 +58,13 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// `settled` and `attested` say how the address came to be believed, or why it is not; `local` is the device's local time.
-pub fn evidence(settings: &Settings, settled: Result<String, String>, attested: Result<String, String>, local: DateTime) -> Evidence {
+pub fn evidence(
+    settings: &Settings,
+    settled: Result<String, String>,
+    attested: Result<String, String>,
+    local: DateTime,
+    by_person: bool,
+) -> Evidence {
     let window = settings.replacement.window.as_ref().map(|window| match window.allows(local) {
         true => Ok(format!("{window} is open")),
         false => Err(match window.next_opening(local) {
@@ -70,6 +76,7 @@ pub fn evidence(settings: &Settings, settled: Result<String, String>, attested: 
         settled,
         attested,
         max_per_day: settings.replacement.max_per_day,
+        by_person,
         window,
         clock_offset: SignedDuration::ZERO,
         free_bytes: None,

@@ -34,12 +34,14 @@ impl Daemon {
             return self.stay_alive();
         };
         self.settle(&examined);
+        self.judge_replacement(&examined);
         let wanted = self.wanted(&examined);
         self.visit_cloud(&examined, wanted.as_ref());
         let looks = self.is_trusted() && (wanted.is_some() || self.must_locate() || self.must_probe());
         self.cloud.wake = self.cloud.next.filter(|_| looks && !self.background.cloud_is_busy());
         self.tell(&examined, now);
         self.note_decision(&examined);
+        self.replace(&examined);
         self.publish(&examined, now);
         self.answer_refreshes();
         self.stay_alive();
@@ -62,6 +64,7 @@ impl Daemon {
         // What was read before may no longer be so: a pause in the readings, then fresh ones.
         self.address.observe(None, since_boot(), self.settings.address.settle);
         self.asn.observe(None, since_boot(), self.settings.address.settle);
+        self.replacing.distrust(&self.settings);
         self.distrust_sources();
         self.look_again();
     }
@@ -91,7 +94,7 @@ impl Daemon {
     }
 
     /// `None`: the source is silent, and the configuration does not say it either.
-    fn asn_reading(&self, examined: &Examined) -> Option<Option<Asn>> {
+    pub(super) fn asn_reading(&self, examined: &Examined) -> Option<Option<Asn>> {
         match (&self.settings.bgp, &examined.asn) {
             (None, _) => Some(None),
             (Some(_), Some(attested)) if !examined.asn_unknown || attested.source == validate::CONFIG => Some(Some(attested.asn)),
@@ -137,7 +140,7 @@ impl Daemon {
             wanted: wanted.cloned(),
             located,
             // Also while what is read now is unusable or unknown, and what was settled before still counts.
-            watch_only: self.watch_only().is_some() || unusable,
+            watch_only: self.watch_only().is_some() || unusable || self.replacement_is_open() || self.background.job_kind().is_some(),
             probe: wanted.is_none() && !self.must_locate(),
         });
     }
@@ -214,6 +217,9 @@ impl Daemon {
     /// The decision as it stands and the reason of a `blocked` one; `None` while nothing new can be said.
     pub(super) fn decision(&self, examined: &Examined) -> Option<(DecisionKind, String)> {
         let first = |findings: &[Finding]| findings.iter().find(|finding| finding.is_error()).map(|finding| finding.message.clone());
+        if self.replacement_is_open() {
+            return Some((DecisionKind::Replace, String::new()));
+        }
         if self.is_refused(examined) {
             return Some((DecisionKind::Blocked, first(&examined.findings).unwrap_or_default()));
         }

@@ -1,10 +1,11 @@
 //! What the daemon knows, as one document: from its socket while it runs, from the journal when it is down.
 
+use super::replacement::show as replacement;
 use super::{Daemon, Examined};
 use crate::alert::catalogue::find;
 use crate::journal::replay::Progress;
 use crate::model::{Asn, CustomerGateway, Settings, Severity, Timestamp};
-use crate::plan::DecisionKind;
+use crate::plan::{DecisionKind, Gate, Step};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -13,10 +14,11 @@ use std::net::IpAddr;
 pub struct Status(Value);
 
 impl Status {
-    pub fn starting(settings: &Settings, started: Timestamp) -> Status {
+    pub fn starting(settings: &Settings, progress: &Progress, started: Timestamp) -> Status {
         Status(json!({
             "schema": 1, "daemon": "running", "responds": true, "device": settings.device, "pid": std::process::id(), "started": format!("{started:.3}"),
-            "decision": null, "address": null, "asn": null, "customer_gateway": null, "replacement": null,
+            "decision": null, "address": null, "asn": null, "customer_gateway": null,
+            "replacement": replacement::of_journal(progress, settings),
             "alerts": [], "findings": [], "last_cloud_contact": null,
         }))
     }
@@ -46,7 +48,7 @@ impl Status {
             "customer_gateway": registered.map(|known| json!({
                 "id": known.id, "ip": known.ip, "asn": known.asn.map(Asn::number), "name": null, "created": null, "region": known.region,
             })),
-            "replacement": null,
+            "replacement": progress.map(|progress| replacement::of_journal(progress, settings)),
             "alerts": alerts,
             "findings": [],
             "last_cloud_contact": progress.and_then(|progress| progress.last_cloud_contact).map(|at| format!("{at:.3}")),
@@ -78,6 +80,7 @@ impl Status {
         let gateway = text(&self.0["customer_gateway"]["id"]);
         let alerts = self.0["alerts"].as_array().map_or(0, Vec::len);
         let state = match self.0["decision"].as_str() {
+            _ if self.0["replacement"]["plan"].is_string() => replacing_words(&self.0["replacement"]),
             Some("in_sync") => format!("in sync: {address}{asn} is {gateway}"),
             Some("replace") => format!("replacement needed: {address}{asn} is not what {gateway} holds"),
             Some("blocked") => format!("blocked: {address}{asn}"),
@@ -132,7 +135,7 @@ impl Daemon {
             })),
             "asn": examined.asn.as_ref().map(|asn| asn_json(asn.asn, &asn.source)),
             "customer_gateway": gateway,
-            "replacement": null,
+            "replacement": self.replacement_json(),
             "alerts": alerts,
             "findings": findings,
             "watch_only": self.watch_only(),
@@ -140,6 +143,23 @@ impl Daemon {
         });
         *self.status.borrow_mut() = Status(status);
     }
+}
+
+/// A replacement that is open, in words.
+pub fn replacing_words(replacement: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (old, new) = (&replacement["old"][0], &replacement["new"]);
+    let new_id = new["id"].as_str().map(|id| format!(" as {id}")).unwrap_or_default();
+    let phase = text(&replacement["phase"]).replace('_', " ");
+    let waits = replacement["waiting_for"].as_str().map(|what| format!(", waits for {what}")).unwrap_or_default();
+    format!(
+        "replacing {} ({}) by {}{new_id}: {phase}, {} of {} steps done{waits}",
+        text(&old["id"]),
+        text(&old["ip"]),
+        text(&new["ip"]),
+        replacement["done"],
+        replacement["total"],
+    )
 }
 
 /// A customer gateway as every document shows it.
@@ -151,6 +171,23 @@ pub fn gateway_json(gateway: &CustomerGateway) -> Value {
         "name": gateway.name,
         "created": gateway.created.map(|created| created.to_string()),
     })
+}
+
+/// A step of a plan as every document shows it.
+pub fn step_json(step: &Step) -> Value {
+    json!({
+        "id": step.id,
+        "action": step.action.name(),
+        "target": step.target,
+        "strategy": step.strategy.map(|strategy| strategy.name()),
+        "reason": step.reason,
+        "destructive": step.destructive,
+    })
+}
+
+/// A gate with its evidence as every document shows it.
+pub fn gate_json(gate: &Gate) -> Value {
+    json!({"name": gate.name, "passed": gate.passed, "detail": gate.detail})
 }
 
 /// An ASN as every document shows it.

@@ -25,6 +25,8 @@ impl Daemon {
             config_problem: self.config_problem.as_deref(),
             pending: self.state.progress(|progress| progress.pending.clone()),
             unusable: self.settled_address_is_unusable(examined),
+            replacement: &self.replaced(),
+            now,
             fields: self.fields(),
         });
         let occurrences = std::mem::take(&mut self.occurrences);

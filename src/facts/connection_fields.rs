@@ -101,3 +101,6 @@ pub const VOLATILE: &[&str] = &[
     "VpnConnectionId",
     "ZoneNo",
 ];
+
+/// What a connection on a VPN gateway takes from the gateway: CreateVpnConnection has no parameter for it (cloud/api.md 1.2, 2.3).
+pub const INHERITED: &[&str] = &["NetworkType", "ResourceGroupId", "TunnelBandwidth"];

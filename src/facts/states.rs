@@ -36,6 +36,15 @@ pub const TAG_TYPE_VPN_ATTACHMENT: &str = "VPNATTACHMENT";
 /// Keys that begin so are the cloud's own systems' and cannot be set (cloud/api.md 2.3).
 pub const SYSTEM_TAGS: &[&str] = &["aliyun", "acs:"];
 
+/// `RouteEntryType` of a route that somebody made; the other is `bgp` (cloud/api.md 2.5).
+pub const ROUTE_CUSTOM: &str = "custom";
+/// `State` of a route that is in the VPC's system route table too; the other is `normal` (cloud/api.md 2.5).
+pub const ROUTE_PUBLISHED: &str = "published";
+
+/// `Status` of an association or a propagation that is in force. The others: Associating, Dissociating, Enabling, Disabling
+/// (cloud/api.md 4.1).
+pub const IN_FORCE: &str = "Active";
+
 /// Negotiation states of BGP that mean that the session is up. The values are not in the SDK; these are the ones that the manual
 /// and tools show. An empty state is not reported and says nothing.
 pub const BGP_UP: &[&str] = &["success", "true", "up", "established", "normal"];

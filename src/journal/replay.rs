@@ -226,6 +226,7 @@ impl Progress {
             }
             Record::GatewayReleased { id, .. } => {
                 self.left_behind.retain(|left| left.id != *id);
+                self.replacements.released(id);
                 if self.registered.as_ref().is_some_and(|registered| registered.id == *id) {
                     self.registered = None;
                     // It was about that customer gateway; the next look decides anew.

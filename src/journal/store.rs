@@ -275,16 +275,21 @@ impl Journal {
     }
 
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        self.entries_after(0)
+    }
+
+    /// The records after this one.
+    pub fn entries_after(&self, seq: i64) -> Result<Vec<Entry>, JournalError> {
         match &self.backing {
             Backing::Disk(disk) => {
                 let mut all = Vec::new();
-                for_each_entry(&disk.connection, |entry| {
+                for_each_entry_after(&disk.connection, seq, |entry| {
                     all.push(entry);
                     Ok(())
                 })?;
                 Ok(all)
             }
-            Backing::Memory(memory) => Ok(memory.entries()),
+            Backing::Memory(memory) => Ok(memory.entries().into_iter().filter(|entry| entry.seq > seq).collect()),
         }
     }
 
@@ -350,10 +355,18 @@ fn read_record(connection: &Connection, seq: i64) -> Result<Option<Record>, Jour
 }
 
 /// One at a time: there can be many, and the memory is small.
-fn for_each_entry(connection: &Connection, mut take: impl FnMut(Entry) -> Result<(), JournalError>) -> Result<(), JournalError> {
-    let mut statement = connection.prepare("SELECT seq, at, body FROM record ORDER BY seq").map_err(JournalError::Read)?;
+fn for_each_entry(connection: &Connection, take: impl FnMut(Entry) -> Result<(), JournalError>) -> Result<(), JournalError> {
+    for_each_entry_after(connection, 0, take)
+}
+
+fn for_each_entry_after(
+    connection: &Connection,
+    seq: i64,
+    mut take: impl FnMut(Entry) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
+    let mut statement = connection.prepare("SELECT seq, at, body FROM record WHERE seq > ?1 ORDER BY seq").map_err(JournalError::Read)?;
     let rows = statement
-        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+        .query_map([seq], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
         .map_err(JournalError::Read)?;
     for row in rows {
         let (seq, at, body) = row.map_err(JournalError::Read)?;

@@ -285,4 +285,6 @@ impl Op {
 pub struct Begun {
     pub plan: String,
     pub at: Timestamp,
+    /// `None` while it is open.
+    pub outcome: Option<ReplacementOutcome>,
 }

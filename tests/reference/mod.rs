@@ -29,7 +29,7 @@ pub fn alerts() -> String {
     page.line(
         "In the journal each entry has `MESSAGE_ID` and `CGWD_EVENT` (below), `CGWD_PHASE` (`occurred`, `raised`, `changed`, \
          `reminded`, `cleared`), `CGWD_REMEDY`, and as far as they apply `CGWD_DEVICE`, `CGWD_ADDRESS_OLD`, `CGWD_ADDRESS_NEW`, \
-         `CGWD_ASN`, `CGWD_CUSTOMER_GATEWAY_ID`, `CGWD_CONNECTION_ID`, `CGWD_REQUEST_ID`. `PRIORITY` is 3 for an error, 4 for a \
+         `CGWD_ASN`, `CGWD_CUSTOMER_GATEWAY_ID`, `CGWD_CONNECTION_ID`, `CGWD_REQUEST_ID`, `CGWD_PLAN_ID`, `CGWD_STEP`. `PRIORITY` is 3 for an error, 4 for a \
          warning, 6 for information and for every end. Codes and ids are stable.",
     );
     page.table(

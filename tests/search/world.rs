@@ -189,6 +189,7 @@ impl World {
             client_token: "left-open".to_owned(),
             generation: journal.progress().generation,
             request_hash: String::new(),
+            step: None,
             sent: Some(sent),
         };
         journal.append(executor.clock.now(), intended).expect("in memory");

@@ -79,3 +79,35 @@ fn a_bound_connection_gets_connection_routes_once() {
     succeed(&mut cloud, at(4000), "CreateTransitRouterVpnAttachment", &bind);
     assert_eq!(routes(&mut cloud, at(6000)), 2);
 }
+
+#[test]
+fn new_subnets_of_a_connection_bring_new_routes() {
+    let region = ALL.replacen('{', r#"{"Quota": {"PolicyRoutesPerVpnGateway": 3}, "#, 1);
+    let mut cloud = cloud(&region);
+    let id = connect(&mut cloud, &[]);
+    let change = |remote, auto| [("VpnConnectionId", id.as_str()), ("RemoteSubnet", remote), ("AutoConfigRoute", auto)];
+    const MODIFY: &str = "ModifyVpnConnectionAttribute";
+    let made = policies(&mut cloud, at(1000));
+    let before = cloud.region(REGION).unwrap().objects().clone();
+    let refused = ask(&mut cloud, at(1000), MODIFY, &change("192.168.5.0/24", "true"));
+    assert_eq!(refused.code(), "QuotaExceeded.PolicyBasedRoute", "two are there, two would come");
+    assert!(*cloud.region(REGION).unwrap().objects() == before);
+    succeed(&mut cloud, at(1000), MODIFY, &change("192.168.5.0/24", "false"));
+    assert_eq!(policies(&mut cloud, at(2000)), made);
+    let one = [&change("192.168.6.0/24", "true")[..], &[("LocalSubnet", "10.2.0.0/16")]].concat();
+    succeed(&mut cloud, at(2000), MODIFY, &one);
+    let all = [made, vec![format!("10.2.0.0/16 192.168.6.0/24 {id}")]].concat();
+    assert_eq!(policies(&mut cloud, at(3000)), all, "those of the old subnets stay");
+    succeed(&mut cloud, at(3000), MODIFY, &[("VpnConnectionId", &id), ("Name", "other")]);
+    assert_eq!(policies(&mut cloud, at(4000)), all);
+}
+
+#[test]
+fn new_subnets_of_a_bound_connection_bring_new_routes() {
+    let mut cloud = cloud(ALL);
+    let change = [("VpnConnectionId", "vco-tr"), ("LocalSubnet", "10.0.0.0/16"), ("RemoteSubnet", "192.168.0.0/24,192.168.1.0/24")];
+    succeed(&mut cloud, at(0), "ModifyVpnAttachmentAttribute", &change);
+    let routes = succeed(&mut cloud, at(1000), "DescribeVcoRouteEntries", &change[..1]).body["VcoRouteEntries"].clone();
+    let destinations: Vec<_> = routes.as_array().unwrap().iter().map(|row| row["RouteDest"].as_str().unwrap()).collect();
+    assert_eq!(destinations, ["192.168.0.0/24", "192.168.1.0/24"]);
+}

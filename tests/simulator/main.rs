@@ -26,6 +26,7 @@ mod tags;
 mod tokens;
 mod transit_routers;
 mod vectors;
+mod whole_life;
 
 use cgwd::model::Timestamp;
 use cgwd::simulator::{Cloud, Outcome, Plain, RawRequest, Request, Response, Seed, Sight};

@@ -134,7 +134,7 @@ impl Parts<'_> {
             None => Ok(format!("{} has held for {} s", self.wanted.ip, settings.address.settle.as_secs())),
         };
         let attested = if wish.to.is_some() { settled.clone() } else { settle::attested(&self.survey) };
-        let evidence = replacing::evidence(settings, settled, attested, local);
+        let evidence = replacing::evidence(settings, settled, attested, local, true);
         let asked = replacing::asked(settings, self.want(), wish, evidence, replacing::plan_id(self.executor()), writes)?;
         Ok(self.executor().draft(&asked).await?)
     }
@@ -270,8 +270,10 @@ async fn told_to_end(signals: &mut Signals) {
     while signals.next().await == Signal::Reload {}
 }
 
+/// Why something stops that no waiting helps: a gate, or somebody else's hand.
+pub(super) const REFUSALS: &[&str] = &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota"];
+
 /// For matching on how it ended.
 pub(super) fn is_a_refusal(ended: &Ended) -> bool {
-    const REFUSALS: &[&str] = &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota"];
     matches!(ended, Ended::Stopped(stopped) if REFUSALS.contains(&stopped.reason.as_str()))
 }

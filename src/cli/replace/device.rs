@@ -62,5 +62,8 @@ fn swanctl(id: &str, tunnel: &PeerTunnel, configuration: &PeerConfiguration, pla
 /// The cloud's own numbers are the peer's on the device.
 fn frr(tunnel: &PeerTunnel) -> String {
     let Some(bgp) = &tunnel.bgp else { return String::new() };
-    format!("  ! FRR, unchanged but for an ASN that was replaced\n  router bgp {}\n   neighbor {} remote-as {}\n", bgp.local_asn, bgp.peer_ip, bgp.peer_asn)
+    format!(
+        "  ! FRR, unchanged but for an ASN that was replaced\n  router bgp {}\n   neighbor {} remote-as {}\n",
+        bgp.local_asn, bgp.peer_ip, bgp.peer_asn
+    )
 }

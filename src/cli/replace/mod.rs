@@ -9,6 +9,7 @@ mod device;
 mod progress;
 mod report;
 mod settle;
+mod through_daemon;
 
 pub(super) use settle::attested;
 
@@ -64,23 +65,9 @@ pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Fail
             drop(lock);
             exit
         }
-        Err(LockError::Held { pid, .. }) => through_daemon(context, settings, arguments, pid.map(|pid| pid.to_string())).await,
+        Err(LockError::Held { pid, .. }) => through_daemon::run(context, &settings, arguments, pid.map(|pid| pid.to_string())).await,
         Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
     }
-}
-
-async fn through_daemon(
-    context: &Context,
-    settings: crate::model::Settings,
-    arguments: ReplaceArgs,
-    pid: Option<String>,
-) -> Result<Exit, Failure> {
-    let _ = (context, settings, arguments);
-    Err(Failure::new(
-        Exit::Failed,
-        format!("process {} holds the state directory", pid.unwrap_or_else(|| "unknown".to_owned())),
-        "stop the daemon (`systemctl stop cgwd`) and run the command again",
-    ))
 }
 
 /// What a person gave on the command line counts as seen.

@@ -177,7 +177,7 @@ pub fn show_report(context: &Context, survey: &Survey, report: &Report, region: 
     report.exit
 }
 
-fn leftover(ids: &[String]) -> crate::model::Finding {
+pub(super) fn leftover(ids: &[String]) -> crate::model::Finding {
     crate::model::Finding::warning(
         crate::facts::findings::GATEWAY_LEFTOVER,
         format!("the old customer gateway {} could not be deleted", ids.join(", ")),
@@ -206,7 +206,7 @@ fn resumed(report: &Report) -> Decision {
 fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
     let (tone, title) = match report.outcome {
         "done" => (Tone::Good, "replaced"),
-        "rolled_back" => (Tone::Bad, "rolled back: the tunnels are at the old customer gateway again"),
+        "rolled_back" => (Tone::Bad, "rolled back: what did not come up is at the old customer gateway again"),
         "blocked" => (Tone::Bad, "not replaced"),
         _ => (Tone::Caution, "interrupted; it can be resumed"),
     };

@@ -10,6 +10,10 @@ fn examined() -> Examined {
     Examined { address: None, asn: None, asn_unknown: false, asn_taken: None, findings: Vec::new() }
 }
 
+fn nothing_replaced() -> Replaced {
+    Replaced { plan: None, policy: ReplacementPolicy::Guided, stopped: None, refused: None, down: Vec::new(), leftover: Vec::new(), gone: Vec::new() }
+}
+
 fn report(result: Result<Option<Registration>, ExecuteError>, offset: SignedDuration) -> CloudReport {
     let wanted = Wanted { ip: Ipv4Addr::new(203, 0, 113, 7), asn: None, findings: Vec::new(), gates: Vec::new() };
     let located = Located { region: Some("cn-hangzhou".into()), ..Located::default() };
@@ -17,7 +21,7 @@ fn report(result: Result<Option<Registration>, ExecuteError>, offset: SignedDura
 }
 
 fn judged(report: Option<&CloudReport>, pending: Option<PendingWrite>, unusable: bool) -> (Vec<Alert>, BTreeSet<&'static str>) {
-    let examined = examined();
+    let (examined, replacement) = (examined(), nothing_replaced());
     of(&Known {
         examined: &examined,
         settled: None,
@@ -27,6 +31,8 @@ fn judged(report: Option<&CloudReport>, pending: Option<PendingWrite>, unusable:
         config_problem: None,
         pending,
         unusable,
+        replacement: &replacement,
+        now: Timestamp::UNIX_EPOCH,
         fields: Fields::default(),
     })
 }

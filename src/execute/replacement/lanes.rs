@@ -8,7 +8,11 @@ use crate::model::{Lane, Op, Slot, Stopped};
 /// How a lane ended.
 enum LaneEnd {
     Done,
-    NotVerified(String),
+    /// `rebound`: it can be pointed back.
+    NotVerified {
+        why: String,
+        rebound: bool,
+    },
     Stopped(Stopped),
 }
 
@@ -21,14 +25,16 @@ impl Course<'_> {
         for end in ends {
             match end {
                 LaneEnd::Done => {}
-                LaneEnd::NotVerified(why) => not_verified = not_verified.or(Some(why)),
+                LaneEnd::NotVerified { why, rebound } => {
+                    not_verified.get_or_insert((why, false)).1 |= rebound;
+                }
                 LaneEnd::Stopped(why) => stopped = stopped.or(Some(why)),
             }
         }
         Ok(match (stopped, not_verified) {
             // What stopped may be half-way: going back now would leave it there.
             (Some(stopped), _) => StageEnd::Stopped(stopped),
-            (None, Some(why)) => StageEnd::NotVerified { why },
+            (None, Some((why, rebound))) => StageEnd::NotVerified { why, rebound },
             (None, None) => StageEnd::Done,
         })
     }
@@ -40,7 +46,10 @@ impl Course<'_> {
             }
             match self.step(lane, step).await? {
                 StepEnd::Proven => {}
-                StepEnd::NotVerified(why) => return Ok(LaneEnd::NotVerified(why)),
+                StepEnd::NotVerified(why) => {
+                    let rebound = !lane.steps.iter().any(|step| matches!(step.op, Op::CreateConnection { .. }));
+                    return Ok(LaneEnd::NotVerified { why, rebound });
+                }
                 StepEnd::Stopped(stopped) => return Ok(LaneEnd::Stopped(stopped)),
             }
         }

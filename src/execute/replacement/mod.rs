@@ -15,6 +15,7 @@ mod draft;
 mod explain;
 mod finish;
 mod lanes;
+mod leftover;
 mod look;
 mod outcome;
 mod pace;
@@ -23,6 +24,7 @@ mod step;
 
 pub use abandon::Abandoned;
 pub use draft::{Asked, Draft, SuppliedKey};
+pub use leftover::Leftover;
 pub use step::Notice;
 
 use self::pace::Pace;
@@ -36,6 +38,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Everything that replacing needs besides acting on the cloud.
 #[derive(Clone)]
@@ -82,6 +85,8 @@ pub(super) struct Course<'a> {
     agreed: RefCell<BTreeMap<String, SignedDuration>>,
     /// What takes one change at a time.
     locks: RefCell<BTreeMap<String, Rc<tokio::sync::Mutex<()>>>>,
+    /// How long changes took, by the place that they were made at.
+    took: RefCell<BTreeMap<String, Duration>>,
     pace: Pace,
 }
 
@@ -98,6 +103,7 @@ impl Replacer {
             agreed: RefCell::new(agreed_at(&plan, fresh)),
             plan,
             locks: RefCell::default(),
+            took: RefCell::default(),
             pace: Pace::default(),
         };
         course.run().await
@@ -136,12 +142,12 @@ impl Course<'_> {
         for stage in &self.plan.stages {
             match self.stage(stage).await? {
                 StageEnd::Done => {}
-                StageEnd::NotVerified { why } if self.can_go_back() => {
+                StageEnd::NotVerified { why, rebound: true } if self.can_go_back() => {
                     self.append(Record::ReplacementTurned { plan: self.plan.id.clone(), why: why.clone() })?;
                     (self.replacer.watch)(Notice::Turned(why.clone()));
                     return self.go_back(why).await;
                 }
-                StageEnd::NotVerified { why } => return self.stop(not_verified(why)),
+                StageEnd::NotVerified { why, .. } => return self.stop(not_verified(why)),
                 StageEnd::Stopped(stopped) if self.is_last_deletion(&stopped) => return self.finish(vec![stopped]),
                 StageEnd::Stopped(stopped) => return self.stop(stopped),
             }
@@ -178,7 +184,11 @@ impl Course<'_> {
 /// How a stage ended.
 enum StageEnd {
     Done,
-    NotVerified { why: String },
+    /// `rebound`: it is about a tunnel that was pointed elsewhere, not one that was made again.
+    NotVerified {
+        why: String,
+        rebound: bool,
+    },
     Stopped(Stopped),
 }
 
@@ -186,7 +196,7 @@ fn not_verified(why: String) -> Stopped {
     Stopped {
         reason: "not_verified".to_owned(),
         message: why,
-        remedy: "correct the device's side, then `cgwd replace --resume` looks again; the old customer gateway stays until then".to_owned(),
+        remedy: "correct the device's side, then `cgwd replace --resume` looks again".to_owned(),
         step: None,
         passes: true,
     }

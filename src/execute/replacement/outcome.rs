@@ -28,7 +28,7 @@ pub(super) enum Sent {
 
 impl Course<'_> {
     pub(super) async fn send(&self, step: &PlannedStep, reads: &Reads) -> Result<Sent, ExecuteError> {
-        let Some((known, call)) = self.prepared(step, reads) else { return Ok(Sent::Look) };
+        let Some((known, call, token)) = self.prepared(step, reads) else { return Ok(Sent::Look) };
         while let Some(until) = self.pace.wait_until(call.action, self.uptime()) {
             self.notice_waiting(step, "the cloud's rate limit");
             self.sleep_until(until, Duration::from_secs(60)).await;
@@ -49,7 +49,7 @@ impl Course<'_> {
                 action: call.action.to_owned(),
                 target: target(&call, step),
                 region: self.plan.region.clone(),
-                client_token: call.client_token.clone().unwrap_or_default(),
+                client_token: token,
                 generation: known.generation,
                 request_hash: call.request_hash(),
                 sent,
@@ -63,7 +63,7 @@ impl Course<'_> {
     }
 
     /// The call under the token of the open write, or under the next one.
-    fn prepared(&self, step: &PlannedStep, reads: &Reads) -> Option<(StepProgress, WriteCall)> {
+    fn prepared(&self, step: &PlannedStep, reads: &Reads) -> Option<(StepProgress, WriteCall, String)> {
         let journal = self.replacer.executor.journal.borrow();
         let progress = journal.progress().replacements.open.as_ref()?;
         let view = View { progress, snapshot: self.snapshot, owner: &self.replacer.owner };
@@ -75,7 +75,7 @@ impl Course<'_> {
             None => fresh(&self.call(&view, step, reads, "")?),
         };
         let call = self.call(&view, step, reads, &token)?;
-        Some((known, call))
+        Some((known, call, token))
     }
 
     fn outcome(

@@ -60,11 +60,14 @@ impl Course<'_> {
             Some(lock) => Some(lock.lock().await),
             None => None,
         };
-        self.until_proven(step).await
+        let place = lane.lock.as_deref().filter(|_| lock.is_some()).unwrap_or_default();
+        self.until_proven(step, place).await
     }
 
-    async fn until_proven(&self, step: &PlannedStep) -> Result<StepEnd, ExecuteError> {
+    /// `place`: what takes one change at a time.
+    async fn until_proven(&self, step: &PlannedStep, place: &str) -> Result<StepEnd, ExecuteError> {
         let began = self.uptime();
+        let mut answered = None;
         let mut pause = Pause(POLL_FIRST);
         let (mut refusals, mut trouble) = (0, None);
         self.notice(step, "began");
@@ -86,6 +89,7 @@ impl Course<'_> {
                 Act::Prove(id) => {
                     self.append(Record::StepProven { plan: self.plan.id.clone(), step: step.id.clone(), id })?;
                     self.notice(step, "proven");
+                    self.remember_time(place, answered);
                     return Ok(StepEnd::Proven);
                 }
                 Act::Conclude { intent, found } => {
@@ -104,7 +108,11 @@ impl Course<'_> {
                 }
                 Act::LookAgain(until) => self.sleep_until(until, pause.grown()).await,
                 Act::Send | Act::Resend => match self.send(step, &reads).await? {
-                    Sent::Done => pause = Pause(POLL_FIRST),
+                    Sent::Done => {
+                        answered = Some(self.uptime());
+                        pause = Pause(POLL_FIRST);
+                        self.sleep(self.usual_time(place)).await;
+                    }
                     Sent::Unconfirmed => self.sleep(pause.grown()).await,
                     Sent::Busy => self.sleep(pause.grown()).await,
                     Sent::Look if self.uptime() > began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
@@ -121,8 +129,11 @@ impl Course<'_> {
     /// Everything that decides about this step, put before the planner.
     fn judge(&self, step: &PlannedStep, reads: &Reads, began: SignedDuration) -> Act {
         self.place_sendings();
-        let standing =
-            Standing { agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(), looking_since: began, changed: self.changed() };
+        let standing = Standing {
+            agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
+            looking_since: began,
+            changed: self.changed().filter(|_| !self.is_half_way(step)),
+        };
         let (shown, act) = {
             let journal = self.replacer.executor.journal.borrow();
             let Some(progress) = &journal.progress().replacements.open else { return Act::Stop(self.lost()) };
@@ -176,6 +187,18 @@ impl Course<'_> {
         Some(self.locks.borrow_mut().entry(name.clone()).or_default().clone())
     }
 
+    /// Changes at one place take about the same time: the shortest so far, a little less, is when to look first.
+    fn usual_time(&self, place: &str) -> Duration {
+        self.took.borrow().get(place).map_or(POLL_FIRST, |took| took.mul_f64(0.95).max(POLL_FIRST))
+    }
+
+    fn remember_time(&self, place: &str, answered: Option<SignedDuration>) {
+        let Some(took) = answered.and_then(|answered| Duration::try_from(self.uptime() - answered).ok()) else { return };
+        let mut known = self.took.borrow_mut();
+        let shortest = known.entry(place.to_owned()).or_insert(took);
+        *shortest = took.min(*shortest);
+    }
+
     /// What the device is now, where that is not what the plan was made for.
     fn changed(&self) -> Option<String> {
         match (self.replacer.present)() {
@@ -185,6 +208,15 @@ impl Course<'_> {
             }
             Present::Is(..) | Present::Unknown => None,
         }
+    }
+
+    /// A connection that is being deleted is deleted to its end, and then made again, whatever the device is now: anywhere in
+    /// between it exists in the journal alone.
+    fn is_half_way(&self, step: &PlannedStep) -> bool {
+        let journal = self.replacer.executor.journal.borrow();
+        let Some(progress) = journal.progress().replacements.open.as_ref().filter(|_| step.op.opens_a_gap()) else { return false };
+        let of_the_same = progress.plan.steps().filter(|other| other.op.opens_a_gap() && other.op.connection() == step.op.connection());
+        of_the_same.into_iter().any(|other| progress.steps.contains_key(&other.id))
     }
 
     /// Trouble with a reading passes, or does not.
@@ -318,7 +350,8 @@ fn subject(op: &Op) -> String {
 impl Pause {
     fn grown(&mut self) -> Duration {
         let pause = self.0;
-        self.0 = (self.0 * 2).min(POLL_MOST);
+        // Gently: what is waited too long is the user's outage.
+        self.0 = self.0.mul_f64(1.15).min(POLL_MOST);
         pause
     }
 }

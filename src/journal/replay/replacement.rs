@@ -90,7 +90,7 @@ impl Replacements {
                 if let Some(open) = &self.open {
                     return Err(corrupt(format!("replacement {} begins while {} is not over", plan.id, open.plan.id)));
                 }
-                self.begun.push(Begun { plan: plan.id.clone(), at });
+                self.begun.push(Begun { plan: plan.id.clone(), at, outcome: None });
                 let forget = self.begun.len().saturating_sub(REMEMBERED);
                 self.begun.drain(..forget);
                 self.open = Some(ReplacementProgress {
@@ -130,6 +130,7 @@ impl Replacements {
                 self.open(plan).map_err(corrupt)?;
                 let Some(mut progress) = self.open.take() else { return Ok(()) };
                 progress.sealed = String::new();
+                self.begun.iter_mut().filter(|begun| begun.plan == *plan).for_each(|begun| begun.outcome = Some(*outcome));
                 self.last = Some(PastReplacement {
                     progress: Box::new(progress),
                     ended: at,
@@ -159,6 +160,13 @@ impl Replacements {
     pub(super) fn step_of(&mut self, intent: i64) -> Option<&mut StepProgress> {
         let steps = self.open.as_mut()?.steps.values_mut();
         steps.into_iter().find(|step| step.open.as_ref().is_some_and(|open| open.intent == intent))
+    }
+
+    /// An old customer gateway that the cloud would not delete is gone, or no longer this device's.
+    pub(super) fn released(&mut self, id: &str) {
+        if let Some(last) = &mut self.last {
+            last.leftover.retain(|left| left != id);
+        }
     }
 
     /// Whoever sent what is open is gone.

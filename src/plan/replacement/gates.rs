@@ -21,6 +21,8 @@ pub struct Evidence {
     pub attested: Result<String, String>,
     /// Begun replacements of a day.
     pub max_per_day: u32,
+    /// A person asked for it: what was rolled back today is no reason against trying again.
+    pub by_person: bool,
     /// Whether the configured window is open; `None`: there is none.
     pub window: Option<Result<String, String>>,
     pub clock_offset: SignedDuration,
@@ -52,7 +54,7 @@ pub fn gates(
     gates.extend([
         asked("dry_run", &evidence.dry_run, "the cloud is asked to try it when the replacement begins"),
         asked("snapshot_readable", &evidence.sealed, "the snapshot is sealed, read back from disk and opened when the replacement begins"),
-        daily_limit(replacements, evidence.max_per_day, now),
+        daily_limit(replacements, evidence.max_per_day, evidence.by_person, now),
         evidence
             .window
             .as_ref()
@@ -193,11 +195,13 @@ fn makeable(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects) ->
     }
 }
 
-fn daily_limit(replacements: &Replacements, most: u32, now: Now) -> Gate {
-    let given_up = |plan: &str| {
-        replacements.last.as_ref().is_some_and(|last| last.progress.plan.id == plan && last.outcome == ReplacementOutcome::Abandoned)
+fn daily_limit(replacements: &Replacements, most: u32, by_person: bool, now: Now) -> Gate {
+    let counts = |outcome: Option<ReplacementOutcome>| match outcome {
+        None | Some(ReplacementOutcome::Done) => true,
+        Some(ReplacementOutcome::RolledBack) => !by_person,
+        Some(ReplacementOutcome::Abandoned) => false,
     };
-    let of_today = replacements.begun.iter().filter(|begun| now.wall.duration_since(begun.at) < DAY && !given_up(&begun.plan));
+    let of_today = replacements.begun.iter().filter(|begun| now.wall.duration_since(begun.at) < DAY && counts(begun.outcome));
     let count = of_today.count();
     let detail = format!("{count} in the last 24 hours, at most {most}");
     match count < usize::try_from(most).unwrap_or(usize::MAX) {

@@ -2,6 +2,7 @@
 
 use super::MARK_PLAN;
 use super::body::{Addresses, differences, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, with_keys_of};
+use crate::facts::connection_fields::INHERITED;
 use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
 use crate::model::{
@@ -234,6 +235,9 @@ pub fn needs(view: &View<'_>, op: &Op) -> Vec<Need> {
 
 /// What the reading shows of the step's effect.
 pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
+    if !is_ready(reads) {
+        return Effect::Settling;
+    }
     match &step.op {
         Op::CreateGateway { slot } => created_gateway(view, slot, reads),
         Op::AdoptGateway { id } => match reads.customer_gateway.as_ref().and_then(Option::as_ref) {
@@ -525,7 +529,7 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
             return Effect::Settling;
         }
         let Some(wanted) = view.connection_made_again(original) else { return Effect::Missing };
-        let differing = made_differently(&wanted, &body.0);
+        let differing = made_differently(&wanted, &body.0, &snapshot.shape.attachment);
         return match differing.is_empty() {
             true => Effect::Shown(Some(shape.id.clone())),
             false => changed_settings(&format!("{}, made again for {original},", shape.id), &differing),
@@ -551,10 +555,13 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
     }
 }
 
-/// The cloud's own identity is its address, which a connection that is made again can have anew.
-fn made_differently(wanted: &Value, found: &Value) -> Vec<String> {
+/// The cloud's own identity is its address, which a connection that is made again can have anew; and a connection on a VPN gateway
+/// has what the gateway has.
+fn made_differently(wanted: &Value, found: &Value, attachment: &Attachment) -> Vec<String> {
     let mut differing = differences(wanted, &with_keys_of(found, wanted));
+    let inherits = matches!(attachment, Attachment::VpnGateway(_));
     differing.retain(|field| !field.ends_with("LocalId") || has_field(wanted, field));
+    differing.retain(|field| !(inherits && INHERITED.contains(&field.as_str())));
     differing
 }
 

@@ -1,0 +1,288 @@
+//! The replacement by the daemon that runs: it plans, acts and goes on whatever becomes of this command; here is only the
+//! person's word, and what is told.
+
+use super::{ReplaceArgs, confirm};
+use crate::cli::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Output, Tone};
+use crate::daemon::control::{self, AskError, Places};
+use crate::model::Settings;
+use crate::system::signals::{Signal, Signals};
+use serde_json::{Value, json};
+
+pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs, pid: Option<String>) -> Result<Exit, Failure> {
+    context.output.progress(&format!("the daemon (process {}) does it", pid.as_deref().unwrap_or("unknown")));
+    let places = Places::new(&context.environment, &settings.state_directory);
+    let mut asker = Asker { context, places, pid, status: Value::Null };
+    asker.status = control::ask(&asker.places, "status", PATIENCE).await.map_err(|error| asker.not_asked(&error))?;
+    if arguments.abort {
+        let last = asker.ask(&json!({"go": "abort"})).await?;
+        return Ok(asker.conclude(&last, None));
+    }
+    let status = &asker.status;
+    if status["replacement"]["plan"].is_string() {
+        let go = if status["replacement"]["phase"] == "stopped" { "resume" } else { "watch" };
+        let last = asker.ask(&json!({"go": go})).await?;
+        return Ok(asker.conclude(&last, None));
+    }
+    let draft = asker.draft(&arguments, false).await?;
+    if arguments.resume {
+        return Ok(asker.nothing_pending(&draft));
+    }
+    asker.begin(settings, &arguments, draft).await
+}
+
+/// A status is there at once.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+struct Asker<'a> {
+    context: &'a Context,
+    places: Places,
+    pid: Option<String>,
+    /// What the daemon knew at the beginning.
+    status: Value,
+}
+
+impl Asker<'_> {
+    async fn draft(&self, arguments: &ReplaceArgs, documented: bool) -> Result<Value, Failure> {
+        let request = json!({
+            "go": "draft", "to": arguments.to, "asn": arguments.asn.map(|asn| asn.number()), "planned": arguments.planned,
+            "documented": documented,
+        });
+        let last = self.ask(&request).await?;
+        Ok(last["draft"].clone())
+    }
+
+    async fn begin(&self, settings: &Settings, arguments: &ReplaceArgs, mut draft: Value) -> Result<Exit, Failure> {
+        if draft["documented_offered"] == true && !arguments.yes {
+            confirm::documented_order(self.context)?;
+            draft = self.draft(arguments, true).await?;
+        }
+        let refused = draft["gates"].as_array().is_some_and(|gates| gates.iter().any(|gate| gate["passed"] == false));
+        let Some(plan) = draft["plan"].as_str().filter(|_| !refused && draft["decision"] == "replace") else {
+            return Ok(self.not_begun(draft));
+        };
+        if !arguments.yes {
+            self.context.output.text(&draft_text(&self.context.output, &draft));
+            confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.")?;
+        }
+        let last = self.ask(&json!({"go": "begin", "plan": plan})).await?;
+        if let Some(refused) = last.get("refused") {
+            return Ok(self.not_begun(refused.clone()));
+        }
+        if last.get("changed").is_some() {
+            return Err(Failure::new(
+                Exit::Refused,
+                "what would be done has changed since it was shown; nothing was begun",
+                "run it again",
+            ));
+        }
+        Ok(self.conclude(&last, Some(&draft)))
+    }
+
+    fn nothing_pending(&self, draft: &Value) -> Exit {
+        self.context.output.progress("no replacement is open: nothing to resume");
+        let in_sync = draft["decision"] == "in_sync";
+        self.show(draft, if in_sync { "done" } else { "blocked" });
+        if in_sync { Exit::Done } else { Exit::ChangeNeeded }
+    }
+
+    fn not_begun(&self, mut draft: Value) -> Exit {
+        let findings: Vec<String> = draft["findings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|finding| finding["severity"] == "error")
+            .filter_map(|finding| finding["code"].as_str().map(str::to_owned))
+            .collect();
+        let exit = match draft["decision"].as_str() {
+            Some("in_sync") => Exit::Done,
+            Some("create" | "adopt") => Exit::ChangeNeeded,
+            _ if findings.iter().any(|code| code.starts_with("address.") || code.starts_with("asn.")) => Exit::Unusable,
+            _ => Exit::Refused,
+        };
+        if exit == Exit::Refused {
+            draft["decision"] = json!("blocked");
+        }
+        self.show(&draft, if exit == Exit::Done { "done" } else { "blocked" });
+        exit
+    }
+
+    fn show(&self, draft: &Value, outcome: &str) {
+        let document = document(&self.status, draft, &json!({"outcome": outcome, "millis": 0}));
+        self.context.output.result(&document, |output| {
+            draft_text(output, draft) + &output.paint(if outcome == "done" { Tone::Good } else { Tone::Bad }, "\nnot replaced\n")
+        });
+    }
+
+    fn conclude(&self, last: &Value, draft: Option<&Value>) -> Exit {
+        let ended = &last["ended"];
+        let exit = match ended["outcome"].as_str() {
+            Some("done" | "abandoned") => Exit::Done,
+            Some("rolled_back") => Exit::Failed,
+            Some("not_safe") => Exit::Refused,
+            _ if is_a_refusal(ended) => Exit::Refused,
+            _ => Exit::Interrupted,
+        };
+        let mut ended = ended.clone();
+        if exit == Exit::Refused {
+            ended["outcome"] = json!("blocked");
+        }
+        let document = document(&self.status, draft.unwrap_or(&Value::Null), &ended);
+        self.context.output.result(&document, |output| ended_text(output, &ended));
+        exit
+    }
+
+    /// The last line of the answer; what comes before it is told as it happens. A hang-up ends nothing; a person who has had
+    /// enough may go, and the daemon goes on.
+    async fn ask(&self, request: &Value) -> Result<Value, Failure> {
+        let mut last = Value::Null;
+        let output = &self.context.output;
+        let mut signals = Signals::listen().map_err(Failure::system)?;
+        let asked = control::ask_stream(&self.places, request, |line| match line.get("notice") {
+            Some(notice) => output.progress(&notice_text(notice)),
+            None => last = line.clone(),
+        });
+        tokio::select! {
+            asked = asked => asked.map_err(|error| self.not_asked(&error))?,
+            () = told_to_go(&mut signals) => return Err(Failure::new(
+                Exit::Interrupted,
+                "no longer watching; the daemon goes on",
+                "`cgwd status --watch` shows how it stands, `cgwd replace --resume` watches again",
+            )),
+        }
+        match last.get("error") {
+            Some(error) => Err(of_daemon(error)),
+            None => Ok(last),
+        }
+    }
+
+    fn not_asked(&self, error: &AskError) -> Failure {
+        let pid = self.pid.as_ref().map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+        Failure::new(
+            Exit::Failed,
+            format!("{pid} holds the state directory, and {}", crate::daemon::with_causes(error)),
+            "wait for the other cgwd command to end, or stop the daemon (`systemctl stop cgwd`)",
+        )
+    }
+}
+
+async fn told_to_go(signals: &mut Signals) {
+    while signals.next().await == Signal::Reload {}
+}
+
+fn of_daemon(error: &Value) -> Failure {
+    let text = |key: &str| error[key].as_str().map(str::to_owned);
+    let exit = if text("code").as_deref() == Some("nothing_open") { Exit::Done } else { Exit::Failed };
+    let remedy = text("remedy").unwrap_or_else(|| "`cgwd status` and the journal tell more".to_owned());
+    Failure { code: text("code"), request_id: text("request_id"), ..Failure::new(exit, text("message").unwrap_or_default(), remedy) }
+}
+
+fn is_a_refusal(ended: &Value) -> bool {
+    let reason = ended["stopped"]["reason"].as_str().unwrap_or_default();
+    super::alone::REFUSALS.contains(&reason)
+}
+
+/// The plan and how it ended, as one document.
+fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
+    let known = |key: &str| status[key].clone();
+    let mut document = json!({
+        "schema": 1, "decision": "replace", "region": known("region"), "device": known("device"), "address": known("address"),
+        "asn": known("asn"), "customer_gateway": known("customer_gateway"), "steps": [], "gates": [], "findings": [],
+    });
+    for key in ["decision", "region", "device", "address", "asn", "customer_gateway", "steps", "gates", "findings"] {
+        if let Some(value) = draft.get(key).filter(|value| !value.is_null()) {
+            document[key] = value.clone();
+        }
+    }
+    if ended["outcome"] == "blocked" {
+        document["decision"] = json!("blocked");
+    }
+    for key in ["outcome", "old_customer_gateway_id", "new_customer_gateway_id", "millis"] {
+        document[key] = ended[key].clone();
+    }
+    document["connections"] = if ended["connections"].is_array() { ended["connections"].clone() } else { json!([]) };
+    if let Some(leftover) = ended["leftover"].as_array().filter(|leftover| !leftover.is_empty()) {
+        let ids: Vec<String> = leftover.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        if let Some(findings) = document["findings"].as_array_mut() {
+            findings.push(json!(super::report::leftover(&ids)));
+        }
+    }
+    document["reason"] = json!({"message": ended["why"], "remedy": ended["stopped"]["remedy"]});
+    if let Some(stays) = ended.get("stays") {
+        document["stays"] = stays.clone();
+    }
+    document
+}
+
+fn draft_text(output: &Output, draft: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all = format!("decision  {}\n", output.paint(Tone::Strong, &text(&draft["decision"])));
+    let rows = |name: &str| draft[name].as_array().into_iter().flatten();
+    if rows("steps").next().is_some() {
+        all += "\nsteps\n";
+    }
+    for step in rows("steps") {
+        let strategy = step["strategy"].as_str().map(|strategy| format!(" [{strategy}]")).unwrap_or_default();
+        let mark = if step["destructive"] == true { output.paint(Tone::Caution, " (interrupts or removes)") } else { String::new() };
+        all += &format!(
+            "  {:>2}. {} {}{strategy}{mark}\n      {}\n",
+            text(&step["id"]),
+            text(&step["action"]),
+            text(&step["target"]),
+            text(&step["reason"])
+        );
+    }
+    all += "\ngates\n";
+    for gate in rows("gates") {
+        let tone = if gate["passed"] == true { Tone::Good } else { Tone::Bad };
+        all += &format!("  {} {}\n", output.paint(tone, &text(&gate["name"])), text(&gate["detail"]));
+    }
+    for row in rows("interruptions") {
+        all += &format!("  {}: {}\n", text(&row["connection"]), text(&row["interruption"]));
+    }
+    for row in rows("rewrites") {
+        all +=
+            &format!("  {} {}: {} becomes {}\n", text(&row["connection"]), text(&row["field"]), text(&row["before"]), text(&row["after"]));
+    }
+    for line in rows("losses") {
+        all += &format!("  {}\n", text(line));
+    }
+    for finding in rows("findings") {
+        all += &format!("  {} {}: {}\n", text(&finding["severity"]), text(&finding["code"]), text(&finding["message"]));
+    }
+    all
+}
+
+fn notice_text(notice: &Value) -> String {
+    let text = |key: &str| notice[key].as_str().unwrap_or_default().to_owned();
+    let about = notice["connection"].as_str().unwrap_or("customer gateway");
+    match text("kind").as_str() {
+        "began" => format!("  {:>4}  {about}  {} {}", text("step"), text("action"), text("target")),
+        "proven" => format!("  {:>4}  {about}  done", text("step")),
+        "waits" => format!("  {:>4}  {about}  waits: {}", text("step"), text("reason")),
+        "turned" => format!("going back: {}", text("why")),
+        _ => format!("stopped: {}", notice["stopped"]["message"].as_str().unwrap_or_default()),
+    }
+}
+
+fn ended_text(output: &Output, ended: &Value) -> String {
+    let outcome = ended["outcome"].as_str().unwrap_or("interrupted");
+    let tone = if ["done", "abandoned"].contains(&outcome) { Tone::Good } else { Tone::Bad };
+    let mut text = format!("\n{}\n", output.paint(tone, outcome));
+    if let Some(why) = ended["why"].as_str() {
+        text += &format!("  {why}\n");
+    }
+    if let Some(remedy) = ended["stopped"]["remedy"].as_str() {
+        text += &format!("  what to do: {remedy}\n");
+    }
+    for moved in ended["connections"].as_array().into_iter().flatten() {
+        let verified = if moved["verified"] == true { "works" } else { "not seen to work" };
+        let id = |key: &str| moved[key].as_str().unwrap_or_default().to_owned();
+        text += &format!("  {} -> {} [{}] {verified}\n", id("old_id"), id("new_id"), id("strategy"));
+    }
+    for line in ended["stays"].as_array().into_iter().flatten() {
+        text += &format!("  {}\n", line.as_str().unwrap_or_default());
+    }
+    text
+}

@@ -1,0 +1,129 @@
+//! How connections are bound to a transit router (CBN, cloud/api.md 4.1). Wrong parameters are answered like an empty list, and
+//! not with an error: before an attachment counts as absent, the cloud must show the transit router itself.
+
+use super::client::Client;
+use super::customer_gateways::same_id;
+use super::error::CloudError;
+use super::pages::{List, inconsistent};
+use super::wire::{FieldError, Fields};
+use crate::facts::states::IN_FORCE;
+use crate::model::RouterAttachment;
+
+/// The list of attachments and its name in the answer.
+const ATTACHMENTS: &str = "TransitRouterAttachments";
+
+impl Client {
+    /// The attachment of a connection to a transit router, with its route tables; `None` where it has none there.
+    ///
+    /// # Errors
+    /// Where a call fails, a list is missing or not whole, or an answer is about another transit router.
+    pub async fn router_attachment(
+        &self,
+        region: &str,
+        transit_router: &str,
+        connection: &str,
+    ) -> Result<Option<RouterAttachment>, CloudError> {
+        let action = "ListTransitRouterVpnAttachments";
+        let list = List::cbn(action, ATTACHMENTS).with("RegionId", region).with("TransitRouterId", transit_router);
+        let rows = self.every_row(&list, |fields| attachment(fields, transit_router), |row| Some(row.id.as_str().into())).await?;
+        let mut own = rows.into_iter().filter(|row| row.connection == connection);
+        let Some(mut found) = own.next() else { return self.shown_router(action, transit_router).await.map(|()| None) };
+        if own.next().is_some() {
+            return Err(inconsistent(action, format!("the list shows {connection} attached twice"), None));
+        }
+        found.associations = self.associations(&found.id).await?;
+        found.propagations = self.propagations(transit_router, &found.id).await?;
+        Ok(Some(found))
+    }
+
+    /// One attachment; its route tables are not read, and their lists in it stay empty. `None` where the transit router has no
+    /// such attachment.
+    ///
+    /// # Errors
+    /// As [`Client::router_attachment`], and where the answer is about another attachment.
+    pub async fn attachment_by_id(&self, transit_router: &str, id: &str) -> Result<Option<RouterAttachment>, CloudError> {
+        let action = "ListTransitRouterVpnAttachments";
+        let list = List::cbn(action, ATTACHMENTS).with("TransitRouterId", transit_router).with("TransitRouterAttachmentId", id);
+        let row = |fields: &Fields<'_>| {
+            same_id(fields, "TransitRouterAttachmentId", id)?;
+            attachment(fields, transit_router)
+        };
+        match self.every_row(&list, row, |row| Some(row.id.as_str().into())).await?.into_iter().next() {
+            Some(found) => Ok(Some(found)),
+            None => self.shown_router(action, transit_router).await.map(|()| None),
+        }
+    }
+
+    /// The route tables that an attachment is associated with: one at most (cloud/api.md 4.1).
+    ///
+    /// # Errors
+    /// Where a call fails, or the list is missing or not whole.
+    pub async fn associations(&self, attachment: &str) -> Result<Vec<String>, CloudError> {
+        let list = List::cbn("ListTransitRouterRouteTableAssociations", "TransitRouterAssociations");
+        let list = list.with("TransitRouterAttachmentId", attachment);
+        self.tables(&list, attachment).await
+    }
+
+    /// The route tables of a transit router that learn an attachment's routes. There is no list of them: every
+    /// table is asked (cloud/api.md 4.1).
+    ///
+    /// # Errors
+    /// As [`Client::associations`].
+    pub async fn propagations(&self, transit_router: &str, attachment: &str) -> Result<Vec<String>, CloudError> {
+        let mut found = Vec::new();
+        for table in self.route_tables(transit_router).await? {
+            let list = List::cbn("ListTransitRouterRouteTablePropagations", "TransitRouterPropagations");
+            let list = list.with("TransitRouterRouteTableId", &table).with("TransitRouterAttachmentId", attachment);
+            found.extend(self.tables(&list, attachment).await?.into_iter().filter(|shown| *shown == table));
+        }
+        Ok(found)
+    }
+
+    /// Every transit router has a route table of the system's; one that shows none is not there, or not ours to see.
+    async fn shown_router(&self, action: &str, transit_router: &str) -> Result<(), CloudError> {
+        if self.route_tables(transit_router).await?.is_empty() {
+            return Err(inconsistent(action, format!("the cloud shows no transit router {transit_router}"), None));
+        }
+        Ok(())
+    }
+
+    async fn route_tables(&self, transit_router: &str) -> Result<Vec<String>, CloudError> {
+        let list = List::cbn("ListTransitRouterRouteTables", "TransitRouterRouteTables").with("TransitRouterId", transit_router);
+        let row = |fields: &Fields<'_>| {
+            same_id(fields, "TransitRouterId", transit_router)?;
+            fields.text("TransitRouterRouteTableId")
+        };
+        self.every_row(&list, row, |table| Some(table.as_str().into())).await
+    }
+
+    /// The tables of a list that is about one attachment. One that is only on its way does not count yet, or no longer.
+    async fn tables(&self, list: &List<'_>, attachment: &str) -> Result<Vec<String>, CloudError> {
+        let row = |fields: &Fields<'_>| {
+            same_id(fields, "TransitRouterAttachmentId", attachment)?;
+            Ok((fields.text("TransitRouterRouteTableId")?, fields.text("Status")?))
+        };
+        let rows = self.every_row(list, row, |(table, _)| Some(table.as_str().into())).await?;
+        Ok(rows.into_iter().filter(|(_, status)| status.eq_ignore_ascii_case(IN_FORCE)).map(|(table, _)| table).collect())
+    }
+}
+
+fn attachment(fields: &Fields<'_>, transit_router: &str) -> Result<RouterAttachment, FieldError> {
+    same_id(fields, "TransitRouterId", transit_router)?;
+    let zones = fields.objects("Zones", "Zone")?.unwrap_or_default();
+    Ok(RouterAttachment {
+        id: fields.text("TransitRouterAttachmentId")?,
+        transit_router: transit_router.to_owned(),
+        connection: fields.text("VpnId")?,
+        name: fields.text_or_empty("TransitRouterAttachmentName")?,
+        description: fields.text_or_empty("TransitRouterAttachmentDescription")?,
+        auto_publish: fields
+            .optional_boolean("AutoPublishRouteEnabled")?
+            .ok_or_else(|| fields.error("AutoPublishRouteEnabled", "is missing"))?,
+        status: fields.text("Status")?,
+        zones: zones.iter().map(|zone| zone.text("ZoneId")).collect::<Result<_, FieldError>>()?,
+        tags: fields.tags("Tags")?,
+        connection_owner: fields.optional_text("VpnOwnerId")?,
+        associations: Vec::new(),
+        propagations: Vec::new(),
+    })
+}

@@ -1,0 +1,92 @@
+//! An old customer gateway that the cloud would not delete when everything else was done: tried again later.
+
+use super::Replacer;
+use crate::execute::ExecuteError;
+use crate::journal::Record;
+use crate::plan::{Ownership, Step, StepAction};
+use std::time::Duration;
+
+/// What has become of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// It no longer exists.
+    Gone,
+    /// It stays for now, and why.
+    Kept(String),
+    /// Somebody took the mark off: it is no longer this device's to delete.
+    LetGo(String),
+}
+
+/// What one look shows.
+#[derive(PartialEq, Eq)]
+enum Look {
+    Absent,
+    /// Ours, and no connection refers to it.
+    Free,
+    Used(Vec<String>),
+    NotOurs,
+}
+
+impl Replacer {
+    /// Deletes it where it is ours and two looks, `apart`, show that no connection refers to it. The end is journaled.
+    ///
+    /// # Errors
+    /// Where the cloud cannot be read, or the journal not be written.
+    pub async fn retire_leftover(&self, region: &str, id: &str, apart: Duration) -> Result<Leftover, ExecuteError> {
+        let first = self.look_at_leftover(region, id).await?;
+        let last = match first {
+            Look::Used(_) => first,
+            Look::Absent | Look::Free | Look::NotOurs => {
+                tokio::time::sleep(apart).await;
+                let second = self.look_at_leftover(region, id).await?;
+                if second != first {
+                    return Ok(Leftover::Kept("somebody is changing it at this moment".to_owned()));
+                }
+                second
+            }
+        };
+        match last {
+            Look::Used(by) => Ok(Leftover::Kept(format!("it is still used by {}", by.join(", ")))),
+            Look::Absent => self.let_go(id, "gone").map(|()| Leftover::Gone),
+            Look::NotOurs => {
+                self.let_go(id, "mark removed")?;
+                Ok(Leftover::LetGo(format!("customer gateway {id} no longer bears this device's mark")))
+            }
+            Look::Free => self.delete_leftover(region, id).await,
+        }
+    }
+
+    async fn look_at_leftover(&self, region: &str, id: &str) -> Result<Look, ExecuteError> {
+        let client = &self.executor.client;
+        let Some(gateway) = client.customer_gateway(region, id).await? else { return Ok(Look::Absent) };
+        if self.owner.ownership(&gateway) != Ownership::Ours {
+            return Ok(Look::NotOurs);
+        }
+        let connections = client.ipsec_connections(region).await?;
+        let by: Vec<String> =
+            connections.iter().filter(|connection| connection.refers_to(id)).map(|connection| connection.id.clone()).collect();
+        Ok(if by.is_empty() { Look::Free } else { Look::Used(by) })
+    }
+
+    async fn delete_leftover(&self, region: &str, id: &str) -> Result<Leftover, ExecuteError> {
+        let step = Step {
+            id: "leftover".to_owned(),
+            action: StepAction::DeleteCustomerGateway,
+            target: id.to_owned(),
+            strategy: None,
+            reason: "a replacement left it behind, and nothing refers to it".to_owned(),
+            destructive: true,
+        };
+        match self.executor.deregister(&self.owner, region, &[step]).await {
+            Ok(_) => Ok(Leftover::Gone),
+            // The cloud's own word; what is not known, or cannot be written, is an error.
+            Err(ExecuteError::Cloud(refusal)) => Ok(Leftover::Kept(format!("{} ({})", refusal.message, refusal.code))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn let_go(&self, id: &str, why: &str) -> Result<(), ExecuteError> {
+        let record = Record::GatewayReleased { id: id.to_owned(), why: why.to_owned() };
+        Ok(self.executor.append(record).map(drop)?)
+    }
+}
