@@ -6,7 +6,7 @@ use super::schedule::{Schedule, Site};
 use super::topology::{self, Besides, End, REGION, Topology};
 use super::truth::Expected;
 use super::world::{World, seed_of};
-use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Replacer, SuppliedKey};
+use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey};
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
 use cgwd::model::{RegistrationPolicy, Secret, Stopped};
@@ -193,7 +193,10 @@ impl Course {
             Err(error) => return self.trouble(&error),
         };
         match draft.decision.kind {
-            DecisionKind::InSync => self.in_sync(),
+            DecisionKind::InSync => match self.leftover(replacer) {
+                Some(id) => self.retire(replacer, &id).await,
+                None => self.in_sync(),
+            },
             DecisionKind::Create | DecisionKind::Adopt => Ok(match executor.register(&self.want(), PATIENCE).await {
                 Ok(registration) if registration.held.is_some() => Attempt::Again(BEFORE_GOING_ON),
                 Ok(_) => Attempt::Again(AFTER_TROUBLE),
@@ -207,6 +210,24 @@ impl Course {
     async fn begin(&mut self, replacer: &Replacer, draft: &Draft) -> Result<Attempt, String> {
         self.asked = 0;
         self.ended(replacer.begin(draft).await)
+    }
+
+    /// An old customer gateway that the cloud would not delete.
+    fn leftover(&self, replacer: &Replacer) -> Option<String> {
+        let journal = replacer.executor.journal.borrow();
+        journal.progress().replacements.last.as_ref().and_then(|last| last.leftover.first().cloned())
+    }
+
+    async fn retire(&self, replacer: &Replacer, id: &str) -> Result<Attempt, String> {
+        self.world.undo();
+        match replacer.retire_leftover(REGION, id, Duration::from_secs(60)).await {
+            Ok(Leftover::Gone | Leftover::LetGo(_)) => Ok(Attempt::Again(Duration::ZERO)),
+            Ok(Leftover::Kept(why)) => {
+                self.last.replace(why);
+                Ok(Attempt::Again(BEFORE_GOING_ON))
+            }
+            Err(error) => self.trouble(&error),
+        }
     }
 
     fn in_sync(&self) -> Result<Attempt, String> {
@@ -257,7 +278,7 @@ impl Course {
                 }
                 self.is_as_wanted(false, leftover.is_empty())?;
                 self.world.undo();
-                Ok(if leftover.is_empty() { Attempt::Again(Duration::ZERO) } else { Attempt::Reached })
+                Ok(Attempt::Again(Duration::ZERO))
             }
             Ended::RolledBack { why } => match self.topology().end {
                 End::RolledBack => {
@@ -333,6 +354,7 @@ impl Course {
             settled: Ok("by the test".to_owned()),
             attested: Ok("by the test".to_owned()),
             max_per_day: 10,
+            by_person: false,
             window: None,
             clock_offset: SignedDuration::ZERO,
             free_bytes: None,

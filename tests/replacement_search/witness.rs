@@ -401,7 +401,7 @@ impl Call<'_> {
     fn hash(&self) -> String {
         let open = |parameters: &Parameters| -> String {
             let known = parameters.pairs().filter(|(name, _)| *name != "ClientToken");
-            known.map(|(name, value)| (name, if is_secret(name) { "hidden" } else { value })).collect::<Parameters>().canonical()
+            known.map(|(name, value)| (name.to_owned(), without_secrets(name, value))).collect::<Parameters>().canonical()
         };
         sha256_hex(format!("{}\n{}\n{}", self.action, open(&self.query), open(&self.body)).as_bytes())
     }
@@ -420,6 +420,18 @@ impl Call<'_> {
             let ike: Value = serde_json::from_str(self.value("IkeConfig")?).ok()?;
             ike.get("Psk").and_then(Value::as_str).map(str::to_owned)
         })
+    }
+}
+
+/// Of a JSON text only the keys are secrets.
+fn without_secrets(name: &str, value: &str) -> String {
+    match serde_json::from_str(value) {
+        _ if !is_secret(name) => value.to_owned(),
+        Ok(Value::Object(fields)) if name.ends_with("Config") => {
+            let open = fields.into_iter().map(|(name, value)| if is_secret(&name) { (name, Value::from("hidden")) } else { (name, value) });
+            Value::Object(open.collect()).to_string()
+        }
+        _ => "hidden".to_owned(),
     }
 }
 

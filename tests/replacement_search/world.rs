@@ -65,6 +65,8 @@ pub struct State {
     pub paused: Cell<bool>,
     violations: RefCell<Vec<String>>,
     quiet: bool,
+    /// What is bound to a transit router anew has other addresses, and somebody tells the device at once.
+    told_at_once: bool,
     pub mutant: Option<Mutant>,
 }
 
@@ -186,6 +188,7 @@ impl State {
             paused: Cell::new(false),
             violations: RefCell::default(),
             quiet: matches!(schedule.topology.end, topology::End::Refused(_)),
+            told_at_once: schedule.topology.way == topology::Way::Recreate && schedule.topology.parts.contains(&topology::Part::Router),
             mutant,
         }
     }
@@ -407,6 +410,10 @@ impl Wire {
         witness.look(&self.state.memory.borrow(), &mut truth);
         if let Err(what) = witness.state(region.objects(), &mut truth) {
             self.state.violation(what);
+        }
+        drop(cloud);
+        if self.state.told_at_once {
+            self.inside.cloud().borrow_mut().region_mut(REGION).expect("seeded").configure_devices(self.clock.now());
         }
     }
 }
