@@ -78,7 +78,8 @@ impl Sim {
         let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
         for (key, value) in [
             ("Action", action),
-            ("Version", "2016-04-28"),
+            // Transit routers have an API of their own.
+            ("Version", if action.contains("TransitRouter") { "2017-09-12" } else { "2016-04-28" }),
             ("Format", "JSON"),
             ("AccessKeyId", KEY_ID),
             ("SignatureMethod", "HMAC-SHA1"),
