@@ -22,6 +22,15 @@ pub struct Replaced {
     pub down: Vec<Down>,
     /// Old customer gateways that the cloud would not delete, and why they stay.
     pub leftover: Vec<(String, Option<String>)>,
+    /// Those that are gone by now, which an earlier reading of the cloud still has.
+    pub gone: Vec<String>,
+}
+
+impl Replaced {
+    /// Whether a text is about what a replacement has left behind.
+    pub fn is_about_leftover(&self, text: &str) -> bool {
+        self.leftover.iter().map(|(id, _)| id).chain(&self.gone).any(|id| text.contains(id.as_str()))
+    }
 }
 
 /// A connection that is deleted and not made again.

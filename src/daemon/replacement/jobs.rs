@@ -12,7 +12,8 @@ use crate::execute::ExecuteError;
 use crate::execute::locate::Located;
 use crate::execute::replacement::{Abandoned, Ended, Leftover};
 use crate::model::{Agreement, Finding, ReplacementPlan, Stopped};
-use crate::plan::replacement::Evidence;
+use crate::plan::Now;
+use crate::plan::replacement::{Evidence, what_is_unsafe};
 use crate::system::wake::since_boot;
 use crate::system::zone::Zone;
 use crate::validate;
@@ -86,16 +87,17 @@ impl Daemon {
         self.background.begin_job(tools, job);
     }
 
-    /// The device has settled on something else: what runs is let go, to be given up at a safe point. On the way to that point
-    /// it is not let go again.
+    /// The device has settled on something else: what runs is let go as soon as it can be given up without losing anything. Until
+    /// then it goes on, and interrupts nothing new.
     fn let_go_where_changed(&mut self) {
         let (settled, current) = (self.settled(), self.replacing.seen.get());
-        let changed = self.state.progress(|progress| {
+        let now = Now { wall: self.clock.now(), uptime: self.clock.uptime() };
+        let can_go = self.state.progress(|progress| {
             let open = progress.replacements.open.as_ref();
-            open.is_some_and(|open| fit(&open.plan, settled, current) == Fit::Another)
+            open.is_some_and(|open| fit(&open.plan, settled, current) == Fit::Another && what_is_unsafe(open, now).is_none())
         });
-        if changed && self.replacing.not_safe.is_none() {
-            tracing::info!("the device has changed again: the replacement is given up where that is safe");
+        if can_go {
+            tracing::info!("the device has changed again: the replacement is given up where it is safe");
             self.background.let_go();
         }
     }
@@ -230,7 +232,9 @@ impl Daemon {
     }
 
     fn take_retired(&mut self, retired: Vec<(String, Leftover)>) {
-        let ended = retired.iter().any(|(_, became)| !matches!(became, Leftover::Kept(_)));
+        let gone = retired.iter().filter(|(_, became)| !matches!(became, Leftover::Kept(_))).map(|(id, _)| id.clone());
+        let before = self.replacing.gone.len();
+        self.replacing.gone.extend(gone);
         for (id, became) in retired {
             match became {
                 Leftover::Gone => tracing::info!(customer_gateway = id, "the replaced customer gateway is gone"),
@@ -244,7 +248,7 @@ impl Daemon {
             true => self.replacing.leftover.failed(since_boot()),
             false => self.replacing.leftover.helped(),
         }
-        if ended {
+        if self.replacing.gone.len() > before {
             self.look_again();
         }
     }

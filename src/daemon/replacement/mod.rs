@@ -67,6 +67,7 @@ pub struct Replacing {
     stopped: Option<Stopped>,
     leftover: Retry,
     why_left: BTreeMap<String, String>,
+    gone: Vec<String>,
     /// What broke off, where no record says so.
     failed: Option<Stopped>,
     job: Option<JobKind>,
@@ -99,6 +100,7 @@ impl Replacing {
             stopped: None,
             leftover: Retry::growing(RETRY_FIRST, LEFTOVER_MOST),
             why_left: BTreeMap::new(),
+            gone: Vec::new(),
             failed: None,
             job: None,
             began: None,
@@ -134,6 +136,7 @@ impl Daemon {
         self.hold(examined);
         self.note_found();
         self.replacing.course = self.course(current);
+        self.look_when_held(examined.address.is_none());
         self.replacing.refused = match &self.replacing.course {
             Course::Wait(wait) => self.told_before(wait.gate.clone()),
             Course::Rest | Course::CarryOn { .. } | Course::GiveUp | Course::Begin => None,
@@ -177,6 +180,14 @@ impl Daemon {
             Change::Noticed { until, .. } | Change::Waiting { until } => Some(until),
             Change::Unchanged | Change::Settled { .. } | Change::Reverted { .. } => None,
         };
+    }
+
+    /// A candidate holds only where it is read again when its time is over.
+    fn look_when_held(&mut self, silent: bool) {
+        let Course::Wait(wait) = &self.replacing.course else { return };
+        let Some(at) = wait.at.filter(|at| Some(*at) == self.replacing.held_until) else { return };
+        let at = if silent { self.after_silence(at) } else { at };
+        self.settles_at = Some(self.settles_at.map_or(at, |settles| settles.min(at)));
     }
 
     fn course(&self, current: Seen) -> Course {
@@ -291,6 +302,7 @@ impl Daemon {
             refused: self.replacing.refused.clone(),
             down,
             leftover: left.into_iter().map(|id| (id.clone(), self.replacing.why_left.get(&id).cloned())).collect(),
+            gone: self.replacing.gone.clone(),
         }
     }
 
