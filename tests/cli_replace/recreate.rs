@@ -77,7 +77,8 @@ fn a_connection_with_bgp_gets_no_routes_that_it_never_had() {
     for field in ["EnableBgp", "LocalAsn", "TunnelCidr", "LocalBgpIp", "PeerBgpIp"] {
         assert_eq!(of(&after)[field], of(&before)[field], "{field}");
     }
-    let destinations: Vec<&Value> = after.all["routes"]["vpn-single destination"].as_array().unwrap().iter().map(|route| &route["RouteDest"]).collect();
+    let destinations: Vec<&Value> =
+        after.all["routes"]["vpn-single destination"].as_array().unwrap().iter().map(|route| &route["RouteDest"]).collect();
     assert_eq!(destinations, ["192.168.50.0/24", "192.168.51.0/24"]);
 }
 
@@ -107,7 +108,8 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     assert!(output.expect(4).stdout.contains("CLOUD-SIDE ADDRESSES"), "{}", output.stdout);
     let document = scene.replace(&[]).expect(0).json();
     is_done(&document);
-    let strategies: Vec<Value> = document["connections"].as_array().unwrap().iter().map(|moved| json!([moved["old_id"], moved["strategy"]])).collect();
+    let strategies: Vec<Value> =
+        document["connections"].as_array().unwrap().iter().map(|moved| json!([moved["old_id"], moved["strategy"]])).collect();
     assert_eq!(strategies, [json!(["vco-attached", "recreate"]), json!(["vco-legacy", "rebind"])]);
     let after = scene.world();
     assert_ne!(after.ids["attached"], before.ids["attached"]);
@@ -124,7 +126,13 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     assert_eq!(ties(&after)["TransitRouterAssociations"].as_array().unwrap().len(), 1);
     assert_eq!(ties(&after)["TransitRouterPropagations"].as_array().unwrap().len(), 2);
     let writes = written(&scene.device);
-    for action in ["DeleteTransitRouterVpnAttachment", "DeleteVpnAttachment", "CreateVpnAttachment", "CreateTransitRouterVpnAttachment", "CreateVcoRouteEntry"] {
+    for action in [
+        "DeleteTransitRouterVpnAttachment",
+        "DeleteVpnAttachment",
+        "CreateVpnAttachment",
+        "CreateTransitRouterVpnAttachment",
+        "CreateVcoRouteEntry",
+    ] {
         assert_eq!(writes.iter().filter(|write| *write == action).count(), 1, "{action} in {writes:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The whole cloud as one value, so that two states of it can be compared: what is made by chance (ids, times) stands by its name.
 
-use crate::common::simulated::{REGION, Sim};
+use crate::common::simulated::{Cloud, REGION};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -16,29 +16,29 @@ pub struct World {
 const BY_CHANCE: &[&str] = &["RequestId", "CreateTime", "CreationTime", "PageNumber", "PageSize", "TotalCount", "MaxResults"];
 
 impl World {
-    pub fn of(sim: &Sim) -> World {
-        let rows = rows(sim, "DescribeVpnConnections", "VpnConnections", "VpnConnection");
+    pub fn of(cloud: &impl Cloud) -> World {
+        let rows = rows(cloud, "DescribeVpnConnections", "VpnConnections", "VpnConnection");
         let ids: BTreeMap<String, String> = rows.iter().map(|row| (text(&row["Name"]), text(&row["VpnConnectionId"]))).collect();
         assert_eq!(ids.len(), rows.len(), "two connections with one name: {rows:#?}");
         let mut names: BTreeMap<String, String> = BTreeMap::new();
-        let gateways = sim.gateways();
+        let gateways = cloud.gateways();
         for gateway in &gateways {
             names.insert(text(&gateway["CustomerGatewayId"]), format!("<{}>", text(&gateway["IpAddress"])));
         }
         let mut connections = Map::new();
         for (name, id) in &ids {
-            let described = sim.call("DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
+            let described = cloud.call("DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
             names.insert(id.clone(), format!("<{name}>"));
             for (at, tunnel) in tunnels(&described).iter().enumerate() {
                 names.insert(text(&tunnel["TunnelId"]), format!("<{name}/{}>", at + 1));
             }
             connections.insert(name.clone(), described);
         }
-        let attachments = attachments(sim, &mut names);
+        let attachments = attachments(cloud, &mut names);
         let all = json!({
             "gateways": by(gateways, "IpAddress"),
             "connections": connections,
-            "routes": routes(sim),
+            "routes": routes(cloud),
             "attachments": attachments,
         });
         World { all: normal(all, &names), ids }
@@ -82,32 +82,32 @@ pub fn tunnels(connection: &Value) -> &[Value] {
     connection["TunnelOptionsSpecification"]["TunnelOptions"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn rows(sim: &Sim, action: &str, list: &str, item: &str) -> Vec<Value> {
-    let answer = sim.call(action, &[("RegionId", REGION), ("PageSize", "50")]);
+fn rows(cloud: &impl Cloud, action: &str, list: &str, item: &str) -> Vec<Value> {
+    let answer = cloud.call(action, &[("RegionId", REGION), ("PageSize", "50")]);
     answer[list][item].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
 /// The routes of every VPN gateway and of every connection on a transit router.
-fn routes(sim: &Sim) -> Value {
+fn routes(cloud: &impl Cloud) -> Value {
     let mut all = Map::new();
-    for gateway in rows(sim, "DescribeVpnGateways", "VpnGateways", "VpnGateway") {
+    for gateway in rows(cloud, "DescribeVpnGateways", "VpnGateways", "VpnGateway") {
         let id = text(&gateway["VpnGatewayId"]);
-        let of = |action: &str| sim.call(action, &[("RegionId", REGION), ("VpnGatewayId", &id), ("PageSize", "50")]);
+        let of = |action: &str| cloud.call(action, &[("RegionId", REGION), ("VpnGatewayId", &id), ("PageSize", "50")]);
         all.insert(format!("{id} destination"), sorted(&of("DescribeVpnRouteEntries")["VpnRouteEntries"]["VpnRouteEntry"]));
         all.insert(format!("{id} policy"), sorted(&of("DescribeVpnPbrRouteEntries")["VpnPbrRouteEntries"]["VpnPbrRouteEntry"]));
     }
-    for row in rows(sim, "DescribeVpnConnections", "VpnConnections", "VpnConnection") {
+    for row in rows(cloud, "DescribeVpnConnections", "VpnConnections", "VpnConnection") {
         if row["AttachType"] == "CEN" {
             let id = text(&row["VpnConnectionId"]);
-            let answer = sim.call("DescribeVcoRouteEntries", &[("RegionId", REGION), ("VpnConnectionId", &id), ("PageSize", "50")]);
+            let answer = cloud.call("DescribeVcoRouteEntries", &[("RegionId", REGION), ("VpnConnectionId", &id), ("PageSize", "50")]);
             all.insert(text(&row["Name"]), sorted(&answer["VpnRouteEntries"]));
         }
     }
     Value::Object(all)
 }
 
-fn attachments(sim: &Sim, names: &mut BTreeMap<String, String>) -> Value {
-    let answer = sim.call("ListTransitRouterVpnAttachments", &[("RegionId", REGION), ("MaxResults", "50")]);
+fn attachments(cloud: &impl Cloud, names: &mut BTreeMap<String, String>) -> Value {
+    let answer = cloud.call("ListTransitRouterVpnAttachments", &[("RegionId", REGION), ("MaxResults", "50")]);
     let mut all = Map::new();
     for mut attachment in answer["TransitRouterAttachments"].as_array().cloned().unwrap_or_default() {
         let (id, vpn) = (text(&attachment["TransitRouterAttachmentId"]), text(&attachment["VpnId"]));
@@ -115,7 +115,7 @@ fn attachments(sim: &Sim, names: &mut BTreeMap<String, String>) -> Value {
             ("ListTransitRouterRouteTableAssociations", "TransitRouterAssociations"),
             ("ListTransitRouterRouteTablePropagations", "TransitRouterPropagations"),
         ] {
-            let ties = sim.call(action, &[("RegionId", REGION), ("TransitRouterAttachmentId", &id), ("MaxResults", "50")]);
+            let ties = cloud.call(action, &[("RegionId", REGION), ("TransitRouterAttachmentId", &id), ("MaxResults", "50")]);
             attachment[list] = sorted(&ties[list]);
         }
         let name = names.get(&vpn).cloned().unwrap_or(vpn);
