@@ -32,10 +32,11 @@ impl Machine {
             self.put_from(&format!("/usr/lib/systemd/system/{unit}"), format!("systemd/{unit}"));
         }
         self.put_from("/usr/lib/sysusers.d/cgwd.conf", "systemd/cgwd.sysusers");
+        self.put_from("/usr/lib/tmpfiles.d/cgwd.conf", "systemd/cgwd.tmpfiles");
         for catalog in ["cgwd.catalog", "cgwd.zh_CN.catalog"] {
             self.put_from(&format!("/usr/lib/systemd/catalog/{catalog}"), format!("systemd/{catalog}"));
         }
-        self.run("chmod 755 /usr/bin/cgwd; systemd-sysusers; journalctl --update-catalog; systemctl daemon-reload");
+        self.run("chmod 755 /usr/bin/cgwd; systemd-sysusers; systemd-tmpfiles --create cgwd.conf; journalctl --update-catalog; systemctl daemon-reload");
     }
 
     /// A gateway that has all it needs and has not been started.
