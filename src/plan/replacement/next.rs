@@ -1,7 +1,7 @@
 //! The next thing to do about one step, from the plan, the journal, a reading and the time. Pure and total.
 
 use super::MARK_PLAN;
-use super::body::{Addresses, differences, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, with_keys_of};
+use super::body::{Addresses, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, unlike};
 use crate::facts::connection_fields::INHERITED;
 use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
@@ -18,6 +18,9 @@ use serde_json::Value;
 /// After the cloud said that it was done, so long for a reading to show it. Lists lag by a minute at most as far as anybody has
 /// seen; bindings to a transit router take up to 17 minutes (cloud/api.md 4.1).
 const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+
+/// So long a call without a trustworthy answer is looked for every few seconds.
+const OFTEN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a step is judged by, besides the reading.
 #[derive(Clone, Copy)]
@@ -101,6 +104,8 @@ pub enum Act {
     Agreed(SignedDuration),
     /// At the latest then, in time since boot.
     LookAgain(SignedDuration),
+    /// Then, in time since boot: nothing that is read before would change anything.
+    Wait(SignedDuration),
     Stop(Stopped),
 }
 
@@ -462,7 +467,7 @@ fn bound_tunnel(view: &View<'_>, connection: &str, index: u8, to: &Slot, reads: 
         return elsewhere(view, connection, &tunnel.customer_gateway_id);
     }
     let settled = tunnel.state.is_empty() || tunnel.state == TUNNEL_READY;
-    let differing = differences(&wanted, &with_keys_of(found, &wanted));
+    let differing = unlike(&wanted, found);
     match (differing.is_empty(), settled && CONNECTION_READY.contains(&shape.state.as_str()) && is_ready(reads)) {
         (true, true) => Effect::Shown(None),
         (_, false) => Effect::Settling,
@@ -478,7 +483,7 @@ fn bound_connection(view: &View<'_>, connection: &str, to: &Slot, reads: &Reads)
         return elsewhere(view, connection, &shape.customer_gateway_id);
     }
     let Some(wanted) = view.connection_bound(connection, to) else { return Effect::Missing };
-    let differing = differences(&wanted, &with_keys_of(&body.0, &wanted));
+    let differing = unlike(&wanted, &body.0);
     match (differing.is_empty(), CONNECTION_READY.contains(&shape.state.as_str())) {
         (true, true) => Effect::Shown(None),
         (_, false) => Effect::Settling,
@@ -558,7 +563,7 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
 /// The cloud's own identity is its address, which a connection that is made again can have anew; and a connection on a VPN gateway
 /// has what the gateway has.
 fn made_differently(wanted: &Value, found: &Value, attachment: &Attachment) -> Vec<String> {
-    let mut differing = differences(wanted, &with_keys_of(found, wanted));
+    let mut differing = unlike(wanted, found);
     let inherits = matches!(attachment, Attachment::VpnGateway(_));
     differing.retain(|field| !field.ends_with("LocalId") || has_field(wanted, field));
     differing.retain(|field| !(inherits && INHERITED.contains(&field.as_str())));
@@ -594,7 +599,7 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         (Some(open), Effect::Missing) => unresolved(step, open, now),
         (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
-            Some(until) => Act::LookAgain(until),
+            Some(until) => Act::Wait(until),
             None => Act::Prove(id.clone()),
         },
         (None, Effect::Missing) if known.answered => answered(step, standing, now),
@@ -605,7 +610,6 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
 /// A write without a trustworthy answer whose effect does not show.
 fn unresolved(step: &PlannedStep, open: &PendingWrite, now: Now) -> Act {
     let dead = dead_at(&open.last_sent, now);
-    let soon = now.uptime + SignedDuration::from_secs(5);
     // A second copy of what makes a connection could make a second connection: the memory of tokens is not proven.
     let repeats = !matches!(step.op, Op::CreateConnection { .. });
     if repeats && !open.poisoned && now.uptime < dead_at(&open.intended, now) {
@@ -615,7 +619,16 @@ fn unresolved(step: &PlannedStep, open: &PendingWrite, now: Now) -> Act {
         Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
         Some(since) if since >= dead => Act::LookAgain(since + ABSENT_TWICE),
         _ if now.uptime >= dead => Act::LookAgain(now.uptime + ABSENT_TWICE),
-        _ => Act::LookAgain(dead.min(soon)),
+        _ => waiting_for_a_lost_call(open, dead, now),
+    }
+}
+
+/// Most calls land at once or never: the longer it takes, the rarer it is looked for.
+fn waiting_for_a_lost_call(open: &PendingWrite, dead: SignedDuration, now: Now) -> Act {
+    let age = now.uptime - open.last_sent.uptime.unwrap_or(now.uptime);
+    match age < OFTEN {
+        true => Act::LookAgain(dead.min(now.uptime + SignedDuration::from_secs(5))),
+        false => Act::Wait(dead.min(now.uptime + age / 8)),
     }
 }
 
@@ -729,7 +742,7 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
     let recheck = SignedDuration::from_millis(i64::try_from(view.plan().recheck_ms).unwrap_or(i64::MAX));
     match standing.agreed_since {
         Some(since) if now.uptime >= since + recheck => Act::Send,
-        Some(since) => Act::LookAgain(since + recheck),
+        Some(since) => Act::Wait(since + recheck),
         None if recheck.is_zero() => Act::Send,
         None => Act::Agreed(now.uptime + recheck),
     }
@@ -746,18 +759,18 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
             let was = tunnel(snapshot, *index)?;
             let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
             let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
-            let differing = differences(&expected, &with_keys_of(found, &expected));
+            let differing = unlike(&expected, found);
             let moving_on = *to == Slot::New || *to == Slot::Temporary;
             (!differing.is_empty() && moving_on)
                 .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
         }
         Op::RebindConnection { connection, to } => {
-            let differing = differences(&snapshot.body.0, &with_keys_of(&body.0, &snapshot.body.0));
+            let differing = unlike(&snapshot.body.0, &body.0);
             let moving_on = matches!(to, Slot::New | Slot::Temporary);
             (!differing.is_empty() && moving_on).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
         }
         op if op.opens_a_gap() => {
-            let mut differing = differences(&snapshot.body.0, &with_keys_of(&body.0, &snapshot.body.0));
+            let mut differing = unlike(&snapshot.body.0, &body.0);
             if shape.tags != snapshot.shape.tags {
                 differing.push("Tags".to_owned());
             }
