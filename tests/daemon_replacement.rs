@@ -460,3 +460,23 @@ fn a_person_moves_it_before_the_device_moves_and_auto_does_not_undo_that() {
     assert!(all_at(&sim, ELSEWHERE));
     daemon.stop();
 }
+
+#[test]
+fn what_a_person_gave_up_does_not_begin_by_itself() {
+    let sim = Sim::start(&slow(), "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_status("the middle", |status| status["replacement"]["done"].as_u64() > Some(0));
+    // Where a connection is deleted at this moment it goes on until that is made again.
+    daemon.wait("that it can be given up", || asked(&device, &json!({"go": "abort"})).last().unwrap()["ended"]["outcome"] != "not_safe");
+    daemon.wait_alert("raised replacement.blocked", 1);
+    let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("given up before"), "{status:#}");
+    let plan = asked(&device, &json!({"go": "draft"}))[0]["draft"]["plan"].clone();
+    let told = asked(&device, &json!({"go": "begin", "plan": plan}));
+    assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
+    daemon.wait_decision("in_sync");
+    assert!(all_at(&sim, ELSEWHERE));
+    daemon.stop();
+}
