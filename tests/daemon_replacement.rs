@@ -6,7 +6,7 @@ mod common;
 
 use common::daemon::{Daemon, count};
 use common::device::{ADDRESS, Device, alerts, shape, writes};
-use common::replaced::{AUTO, ELSEWHERE, OLD, THIRD, all_at, cloud, connections, device, section};
+use common::replaced::{AUTO, ELSEWHERE, OLD, PSK, THIRD, all_at, cloud, connections, device, section};
 use common::simulated::{Sim, tag};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -362,7 +362,11 @@ fn a_person_draws_up_begins_watches_and_gives_up() {
     assert_eq!(end["outcome"], "abandoned", "{given_up:#?}");
     assert!(!end["stays"].as_array().unwrap().is_empty(), "{end:#}");
     daemon.wait_alert("cleared replacement.stopped", 1);
-    daemon.stop();
+    let said = format!("{drafted:?}{told:?}{resumed:?}{given_up:?}{:?}", device.history()) + &daemon.stop();
+    assert!(!said.contains(PSK), "a pre-shared key was told");
+    let kept = |bytes: &[u8]| bytes.windows(PSK.len()).any(|window| window == PSK.as_bytes());
+    let leaks: Vec<String> = device.state_bytes().into_iter().filter(|(_, bytes)| kept(bytes)).map(|(name, _)| name).collect();
+    assert!(leaks.is_empty(), "a pre-shared key lies in the clear in {leaks:?}");
 }
 
 #[test]
