@@ -38,7 +38,10 @@ fn lines(stream: UnixStream) -> impl Iterator<Item = Value> {
 }
 
 fn story(history: &[Value]) -> Vec<String> {
-    alerts(history).into_iter().filter(|alert| alert.contains("replacement.") || alert.contains("gateway.") || alert.contains("connection.")).collect()
+    alerts(history)
+        .into_iter()
+        .filter(|alert| alert.contains("replacement.") || alert.contains("gateway.") || alert.contains("connection."))
+        .collect()
 }
 
 #[test]
@@ -202,7 +205,8 @@ fn killed_in_the_middle_it_goes_on_at_the_next_start() {
     assert!(all_at(&sim, ELSEWHERE), "{:#?}", connections(&sim));
     let history = device.history();
     assert_eq!(count(&alerts(&history), "occurred replacement.began"), 1, "{:?}", story(&history));
-    let creations = writes(&history).into_iter().filter(|write| write["action"] == "CreateCustomerGateway" && write["outcome"] == "done").count();
+    let creations =
+        writes(&history).into_iter().filter(|write| write["action"] == "CreateCustomerGateway" && write["outcome"] == "done").count();
     assert_eq!(creations, 1);
     daemon.stop();
 }
@@ -286,7 +290,8 @@ fn what_does_not_come_up_goes_back() {
 
 #[test]
 fn what_cannot_be_deleted_at_the_end_is_tried_again() {
-    let refused = "[[fault]]\naction = \"DeleteCustomerGateway\"\nnth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
+    let refused =
+        "[[fault]]\naction = \"DeleteCustomerGateway\"\nnth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
     let sim = Sim::start(&cloud(Value::Null), refused);
     let device = device(&sim, AUTO);
     let mut daemon = adopted(&device);
@@ -425,5 +430,33 @@ fn a_connection_that_is_away_for_long_is_told_at_once_after_a_restart() {
     assert_eq!((down["key"].clone(), down["severity"].clone()), (json!("vco-single"), json!("error")));
     let refused = asked(&device, &json!({"go": "abort"}));
     assert_eq!(refused.last().unwrap()["ended"]["outcome"], "not_safe", "{refused:#?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_person_moves_it_before_the_device_moves_and_auto_does_not_undo_that() {
+    let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": [ADDRESS, ELSEWHERE]}])), "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    let unplanned = &asked(&device, &json!({"go": "draft", "to": ELSEWHERE}))[0]["draft"];
+    let refused: Vec<&str> = unplanned["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|gate| gate["passed"] == false)
+        .map(|gate| gate["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(refused, ["attested", "working_tunnel"], "{unplanned:#}");
+    let drafted = asked(&device, &json!({"go": "draft", "to": ELSEWHERE, "planned": true}));
+    let told = asked(&device, &json!({"go": "begin", "plan": drafted[0]["draft"]["plan"]}));
+    assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
+    assert!(all_at(&sim, ELSEWHERE), "{:#?}", connections(&sim));
+    daemon.wait_alert("raised replacement.blocked", 1);
+    let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("a person moved"), "{status:#}");
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("in_sync");
+    daemon.wait_alert("cleared replacement.blocked", 1);
+    assert!(all_at(&sim, ELSEWHERE));
     daemon.stop();
 }

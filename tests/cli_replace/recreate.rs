@@ -77,7 +77,8 @@ fn a_connection_with_bgp_gets_no_routes_that_it_never_had() {
     for field in ["EnableBgp", "LocalAsn", "TunnelCidr", "LocalBgpIp", "PeerBgpIp"] {
         assert_eq!(of(&after)[field], of(&before)[field], "{field}");
     }
-    let destinations: Vec<&Value> = after.all["routes"]["vpn-single destination"].as_array().unwrap().iter().map(|route| &route["RouteDest"]).collect();
+    let destinations: Vec<&Value> =
+        after.all["routes"]["vpn-single destination"].as_array().unwrap().iter().map(|route| &route["RouteDest"]).collect();
     assert_eq!(destinations, ["192.168.50.0/24", "192.168.51.0/24"]);
 }
 
@@ -97,36 +98,57 @@ fn the_configuration_can_want_a_dual_tunnel_connection_made_again() {
 /// Its ties come back; its addresses on the cloud's side do not, which the plan says in capitals.
 #[test]
 fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
-    let estate = Estate::new().attached().legacy().with(|seed| {
-        // The device does not insist on the cloud's old addresses.
-        seed["Regions"]["cn-hangzhou"]["VpnConnections"][0]["AutoConfigRoute"] = json!(false);
-    });
-    let scene = Scene::of(estate).set("strategy", "\"recreate\"");
+    let scene = Scene::of(with_identities(Estate::new().attached().legacy())).set("strategy", "\"recreate\"");
     let before = scene.world();
     let output = scene.device.plain(&["plan"]);
     assert!(output.expect(4).stdout.contains("CLOUD-SIDE ADDRESSES"), "{}", output.stdout);
     let document = scene.replace(&[]).expect(0).json();
     is_done(&document);
-    let strategies: Vec<Value> = document["connections"].as_array().unwrap().iter().map(|moved| json!([moved["old_id"], moved["strategy"]])).collect();
+    let strategies: Vec<Value> =
+        document["connections"].as_array().unwrap().iter().map(|moved| json!([moved["old_id"], moved["strategy"]])).collect();
     assert_eq!(strategies, [json!(["vco-attached", "recreate"]), json!(["vco-legacy", "rebind"])]);
     let after = scene.world();
     assert_ne!(after.ids["attached"], before.ids["attached"]);
     let changes = before.changes(&after);
-    let addresses = ["InternetIp", "LocalId"];
-    let others: Vec<&String> = changes
-        .iter()
-        .filter(|change| !change.starts_with("gateways.") && !addresses.iter().any(|field| change.contains(&format!("{field}:"))))
-        .collect();
+    let others: Vec<&String> = changes.iter().filter(|change| !change.starts_with("gateways.") && !change.contains("InternetIp:")).collect();
     let mut expected: Vec<String> = [pointed("attached", 1), pointed("attached", 2), pointed("legacy", 0)].concat();
     expected.sort();
     assert_eq!(others, expected.iter().collect::<Vec<_>>());
-    let ties = |world: &crate::replacing::world::World| world.all["attachments"]["<attached>"].clone();
-    assert_eq!(ties(&after)["TransitRouterAssociations"].as_array().unwrap().len(), 1);
-    assert_eq!(ties(&after)["TransitRouterPropagations"].as_array().unwrap().len(), 2);
+    let ties = &after.all["attachments"]["<attached>"];
+    assert_eq!((&ties["Associations"], &ties["Propagations"]), (&json!(["vtb-custom"]), &json!(["vtb-system", "vtb-custom"])));
     let writes = written(&scene.device);
-    for action in ["DeleteTransitRouterVpnAttachment", "DeleteVpnAttachment", "CreateVpnAttachment", "CreateTransitRouterVpnAttachment", "CreateVcoRouteEntry"] {
+    for action in [
+        "DeleteTransitRouterVpnAttachment",
+        "DeleteVpnAttachment",
+        "CreateVpnAttachment",
+        "CreateTransitRouterVpnAttachment",
+        "CreateVcoRouteEntry",
+    ] {
         assert_eq!(writes.iter().filter(|write| *write == action).count(), 1, "{action} in {writes:?}");
     }
+}
+
+/// The device goes by a name of the cloud's side, not by its address.
+fn with_identities(estate: Estate) -> Estate {
+    estate.with(|seed| {
+        for tunnel in [0, 1] {
+            seed["Regions"]["cn-hangzhou"]["VpnConnections"][0]["TunnelOptionsSpecification"][tunnel]["TunnelIkeConfig"]["LocalId"] =
+                json!("hub.example.com");
+        }
+    })
+}
+
+/// A device that goes by the cloud's address has to be told the new one; until then the replacement waits, and says so.
+#[test]
+fn a_device_that_knows_only_the_old_cloud_side_address_is_named_as_the_reason() {
+    let scene = Scene::of(Estate::new().attached()).set("strategy", "\"recreate\"").set("verify_timeout", "\"1s\"");
+    let document = scene.replace(&[]).expect(6).json();
+    assert_eq!(document["outcome"], "interrupted");
+    let reason = document["reason"]["message"].as_str().unwrap();
+    assert!(reason.contains("did not come up") && reason.contains("LocalId"), "{reason}");
+    let world = scene.world();
+    assert_eq!(world.all["attachments"]["<attached>"]["Propagations"], json!(["vtb-system", "vtb-custom"]), "all is there");
+    assert_eq!(world.addresses(), [OLD, NEW, "203.0.113.99"], "the old customer gateway stays until then");
 }
 
 /// A shared connection is never deleted, whatever the configuration wants.

@@ -94,7 +94,7 @@ impl Estate {
     pub fn dual(self) -> Estate {
         let connection = json!({
             "VpnConnectionId": "vco-dual", "Name": "dual", "VpnGatewayId": "vpn-dual", "LocalSubnet": "10.0.0.0/8",
-            "RemoteSubnet": "192.168.1.0/24", "EnableTunnelsBgp": true, "EffectImmediately": true, "Tags": {"site": "sh-01"},
+            "RemoteSubnet": "192.168.1.0/24", "EnableTunnelsBgp": true, "EffectImmediately": true, "TunnelBandwidth": "", "Tags": {"site": "sh-01"},
             "TunnelOptionsSpecification": [
                 tunnel("tun-d1", "cgw-old", "canary-psk-dual-1-a1b2", json!({"LocalAsn": 45104, "TunnelCidr": "169.254.10.0/30", "LocalBgpIp": "169.254.10.1"})),
                 tunnel("tun-d2", "cgw-old", "canary-psk-dual-2-c3d4", json!({"LocalAsn": 45104, "TunnelCidr": "169.254.11.0/30", "LocalBgpIp": "169.254.11.1"})),

@@ -27,7 +27,7 @@ impl World {
         }
         let mut connections = Map::new();
         for (name, id) in &ids {
-            let described = sim.call("DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
+            let described = ask(sim, "DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
             names.insert(id.clone(), format!("<{name}>"));
             for (at, tunnel) in tunnels(&described).iter().enumerate() {
                 names.insert(text(&tunnel["TunnelId"]), format!("<{name}/{}>", at + 1));
@@ -58,9 +58,11 @@ impl World {
         &self.all["gateways"][ip]
     }
 
-    /// The addresses of all customer gateways.
+    /// The addresses of all customer gateways, in order.
     pub fn addresses(&self) -> Vec<&str> {
-        self.all["gateways"].as_object().unwrap().keys().map(String::as_str).collect()
+        let mut addresses: Vec<&str> = self.all["gateways"].as_object().unwrap().keys().map(String::as_str).collect();
+        addresses.sort_unstable();
+        addresses
     }
 
     /// What differs, as `path: before -> after`; what is reported of a tunnel's state is left out.
@@ -83,7 +85,7 @@ pub fn tunnels(connection: &Value) -> &[Value] {
 }
 
 fn rows(sim: &Sim, action: &str, list: &str, item: &str) -> Vec<Value> {
-    let answer = sim.call(action, &[("RegionId", REGION), ("PageSize", "50")]);
+    let answer = ask(sim, action, &[("RegionId", REGION), ("PageSize", "50")]);
     answer[list][item].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
@@ -92,37 +94,49 @@ fn routes(sim: &Sim) -> Value {
     let mut all = Map::new();
     for gateway in rows(sim, "DescribeVpnGateways", "VpnGateways", "VpnGateway") {
         let id = text(&gateway["VpnGatewayId"]);
-        let of = |action: &str| sim.call(action, &[("RegionId", REGION), ("VpnGatewayId", &id), ("PageSize", "50")]);
+        let of = |action: &str| ask(sim, action, &[("RegionId", REGION), ("VpnGatewayId", &id), ("PageSize", "50")]);
         all.insert(format!("{id} destination"), sorted(&of("DescribeVpnRouteEntries")["VpnRouteEntries"]["VpnRouteEntry"]));
         all.insert(format!("{id} policy"), sorted(&of("DescribeVpnPbrRouteEntries")["VpnPbrRouteEntries"]["VpnPbrRouteEntry"]));
     }
     for row in rows(sim, "DescribeVpnConnections", "VpnConnections", "VpnConnection") {
         if row["AttachType"] == "CEN" {
             let id = text(&row["VpnConnectionId"]);
-            let answer = sim.call("DescribeVcoRouteEntries", &[("RegionId", REGION), ("VpnConnectionId", &id), ("PageSize", "50")]);
+            let answer = ask(sim, "DescribeVcoRouteEntries", &[("RegionId", REGION), ("VpnConnectionId", &id), ("PageSize", "50")]);
             all.insert(text(&row["Name"]), sorted(&answer["VpnRouteEntries"]));
         }
     }
     Value::Object(all)
 }
 
+/// How connections are bound to transit routers, each with the route tables that it is associated with and propagates to.
 fn attachments(sim: &Sim, names: &mut BTreeMap<String, String>) -> Value {
-    let answer = sim.call("ListTransitRouterVpnAttachments", &[("RegionId", REGION), ("MaxResults", "50")]);
+    let most = [("RegionId", REGION), ("MaxResults", "50")];
+    let bound = ask(sim, "ListTransitRouterVpnAttachments", &most);
     let mut all = Map::new();
-    for mut attachment in answer["TransitRouterAttachments"].as_array().cloned().unwrap_or_default() {
-        let (id, vpn) = (text(&attachment["TransitRouterAttachmentId"]), text(&attachment["VpnId"]));
-        for (action, list) in [
-            ("ListTransitRouterRouteTableAssociations", "TransitRouterAssociations"),
-            ("ListTransitRouterRouteTablePropagations", "TransitRouterPropagations"),
-        ] {
-            let ties = sim.call(action, &[("RegionId", REGION), ("TransitRouterAttachmentId", &id), ("MaxResults", "50")]);
-            attachment[list] = sorted(&ties[list]);
-        }
-        let name = names.get(&vpn).cloned().unwrap_or(vpn);
-        names.insert(id, format!("<attachment of {name}>"));
+    for mut attachment in bound["TransitRouterAttachments"].as_array().cloned().unwrap_or_default() {
+        let (id, vpn, router) = (&attachment["TransitRouterAttachmentId"], &attachment["VpnId"], text(&attachment["TransitRouterId"]));
+        let name = names.get(vpn.as_str().unwrap()).cloned().unwrap_or_else(|| vpn.to_string());
+        names.insert(text(id), format!("<attachment of {name}>"));
+        let tables = ask(sim, "ListTransitRouterRouteTables", &[&most[..], &[("TransitRouterId", &router)]].concat());
+        let tables: Vec<String> = tables["TransitRouterRouteTables"].as_array().unwrap().iter().map(|table| text(&table["TransitRouterRouteTableId"])).collect();
+        let ties = ["Associations", "Propagations"].map(|kind| {
+            let of = |table: &&String| {
+                let rows = ask(sim, &format!("ListTransitRouterRouteTable{kind}"), &[&most[..], &[("TransitRouterRouteTableId", table)]].concat());
+                let rows = rows[format!("TransitRouter{kind}")].as_array().cloned().unwrap_or_default();
+                rows.iter().any(|row| row["ResourceId"] == *vpn && row["Status"] == "Active")
+            };
+            tables.iter().filter(of).cloned().collect::<Vec<_>>()
+        });
+        [attachment["Associations"], attachment["Propagations"]] = ties.map(Value::from);
         all.insert(name, attachment);
     }
     Value::Object(all)
+}
+
+fn ask(sim: &Sim, action: &str, parameters: &[(&str, &str)]) -> Value {
+    let answer = sim.call(action, parameters);
+    assert!(answer.get("Code").is_none(), "{action}: {answer}");
+    answer
 }
 
 fn text(value: &Value) -> String {

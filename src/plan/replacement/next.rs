@@ -1,7 +1,7 @@
 //! The next thing to do about one step, from the plan, the journal, a reading and the time. Pure and total.
 
 use super::MARK_PLAN;
-use super::body::{Addresses, differences, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, with_keys_of};
+use super::body::{Addresses, rebound_connection, rebound_tunnel, recreated, tunnel, tunnels, unlike};
 use crate::facts::connection_fields::INHERITED;
 use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
@@ -467,7 +467,7 @@ fn bound_tunnel(view: &View<'_>, connection: &str, index: u8, to: &Slot, reads: 
         return elsewhere(view, connection, &tunnel.customer_gateway_id);
     }
     let settled = tunnel.state.is_empty() || tunnel.state == TUNNEL_READY;
-    let differing = differences(&wanted, &with_keys_of(found, &wanted));
+    let differing = unlike(&wanted, found);
     match (differing.is_empty(), settled && CONNECTION_READY.contains(&shape.state.as_str()) && is_ready(reads)) {
         (true, true) => Effect::Shown(None),
         (_, false) => Effect::Settling,
@@ -483,7 +483,7 @@ fn bound_connection(view: &View<'_>, connection: &str, to: &Slot, reads: &Reads)
         return elsewhere(view, connection, &shape.customer_gateway_id);
     }
     let Some(wanted) = view.connection_bound(connection, to) else { return Effect::Missing };
-    let differing = differences(&wanted, &with_keys_of(&body.0, &wanted));
+    let differing = unlike(&wanted, &body.0);
     match (differing.is_empty(), CONNECTION_READY.contains(&shape.state.as_str())) {
         (true, true) => Effect::Shown(None),
         (_, false) => Effect::Settling,
@@ -563,7 +563,7 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
 /// The cloud's own identity is its address, which a connection that is made again can have anew; and a connection on a VPN gateway
 /// has what the gateway has.
 fn made_differently(wanted: &Value, found: &Value, attachment: &Attachment) -> Vec<String> {
-    let mut differing = differences(wanted, &with_keys_of(found, wanted));
+    let mut differing = unlike(wanted, found);
     let inherits = matches!(attachment, Attachment::VpnGateway(_));
     differing.retain(|field| !field.ends_with("LocalId") || has_field(wanted, field));
     differing.retain(|field| !(inherits && INHERITED.contains(&field.as_str())));
@@ -759,18 +759,18 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
             let was = tunnel(snapshot, *index)?;
             let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
             let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
-            let differing = differences(&expected, &with_keys_of(found, &expected));
+            let differing = unlike(&expected, found);
             let moving_on = *to == Slot::New || *to == Slot::Temporary;
             (!differing.is_empty() && moving_on)
                 .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
         }
         Op::RebindConnection { connection, to } => {
-            let differing = differences(&snapshot.body.0, &with_keys_of(&body.0, &snapshot.body.0));
+            let differing = unlike(&snapshot.body.0, &body.0);
             let moving_on = matches!(to, Slot::New | Slot::Temporary);
             (!differing.is_empty() && moving_on).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
         }
         op if op.opens_a_gap() => {
-            let mut differing = differences(&snapshot.body.0, &with_keys_of(&body.0, &snapshot.body.0));
+            let mut differing = unlike(&snapshot.body.0, &body.0);
             if shape.tags != snapshot.shape.tags {
                 differing.push("Tags".to_owned());
             }
