@@ -6,6 +6,7 @@
 mod alone;
 mod confirm;
 mod device;
+mod going_on;
 mod progress;
 mod report;
 mod settle;
@@ -47,6 +48,11 @@ impl ReplaceArgs {
     fn wish(&self) -> Wish {
         Wish { to: self.to, asn: self.asn, planned: self.planned, documented: false }
     }
+
+    /// A person said what the device is: what is read does not speak against that.
+    fn overrides(&self) -> bool {
+        self.to.is_some() || self.asn.is_some()
+    }
 }
 
 pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Failure> {
@@ -60,8 +66,7 @@ pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Fail
     }
     match Lock::take(&settings.state_directory) {
         Ok(lock) => {
-            let survey = context.survey(settings).await?;
-            let exit = alone::run(context, survey, arguments).await;
+            let exit = alone::run(context, settings, arguments).await;
             drop(lock);
             exit
         }
