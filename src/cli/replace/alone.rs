@@ -74,17 +74,26 @@ async fn fresh(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Res
     if arguments.resume { parts.nothing_pending().await } else { parts.anew(arguments.wish()).await }
 }
 
-/// A person's `--to` stands for an observation.
+/// A person's word stands for an observation, and is judged by the same rules; else the findings that forbid it.
 fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Result<Wanted, Vec<Finding>> {
     let wish = arguments.wish();
-    if let Some(ip) = wish.to {
-        let findings = crate::validate::address(ip.into(), survey.settings.address.network);
-        let asn = wish.asn.or_else(|| survey.examined.asn.as_ref().map(|asn| asn.asn));
-        let others = survey.examined.findings.iter().filter(|finding| !finding.code.starts_with("address.")).cloned();
-        let findings: Vec<_> = findings.into_iter().chain(others).collect();
-        return crate::daemon::want::wanted(Some(ip.into()), "--to", asn, &findings).ok_or(findings);
+    if !arguments.overrides() {
+        return survey.wanted().ok_or_else(|| survey.examined.findings.clone());
     }
-    survey.wanted().map(|wanted| wish.apply(&wanted)).ok_or_else(|| survey.examined.findings.clone())
+    let mut findings = survey.examined.findings.clone();
+    if let Some(ip) = wish.to {
+        findings.retain(|finding| !finding.code.starts_with("address."));
+        findings.extend(crate::validate::address(ip.into(), survey.settings.address.network));
+    }
+    if let Some(asn) = wish.asn {
+        findings.retain(|finding| !finding.code.starts_with("asn."));
+        findings.extend(crate::validate::asn(asn));
+    }
+    let read = survey.examined.address.as_ref();
+    let ip = wish.to.map(IpAddr::V4).or(read.map(|read| read.value));
+    let source = wish.to.map_or_else(|| read.map(|read| read.source.clone()).unwrap_or_default(), |_| "--to".to_owned());
+    let asn = wish.asn.or(survey.examined.asn.as_ref().map(|asn| asn.asn));
+    crate::daemon::want::wanted(ip, &source, asn, &findings).ok_or(findings)
 }
 
 async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: ReplaceArgs) -> Result<Result<Parts<'_>, Exit>, Failure> {
@@ -171,6 +180,10 @@ impl Parts<'_> {
     }
 
     async fn draft(&self, wish: Wish, writes: bool) -> Result<Draft, Failure> {
+        self.draft_as(replacing::plan_id(self.executor()), wish, writes).await
+    }
+
+    async fn draft_as(&self, id: String, wish: Wish, writes: bool) -> Result<Draft, Failure> {
         if let Some(pending) = self.pending_registration()
             && !self.executor().resolve_open_write(&self.replacer.owner).await?
         {
@@ -192,7 +205,7 @@ impl Parts<'_> {
             None => settle::attested(&self.survey),
         };
         let evidence = replacing::evidence(settings, settled, attested, local, true);
-        let asked = replacing::asked(settings, self.want(), wish, evidence, replacing::plan_id(self.executor()), writes)?;
+        let asked = replacing::asked(settings, self.want(), wish, evidence, id, writes)?;
         Ok(self.executor().draft(&asked).await?)
     }
 
@@ -201,22 +214,40 @@ impl Parts<'_> {
         journal.progress().pending.as_ref().map(|pending| format!("{} for {}", pending.action, pending.target))
     }
 
-    async fn anew(&self, wish: Wish) -> Result<Exit, Failure> {
+    async fn anew(&self, mut wish: Wish) -> Result<Exit, Failure> {
         let mut draft = self.draft(wish, true).await?;
         let only_quota = draft.plan.is_some() && draft.decision.gates.iter().filter(|gate| !gate.passed).all(|gate| gate.name == "quota");
         if only_quota && draft.refused().is_some() && !self.arguments.yes {
             confirm::documented_order(self.context)?;
-            draft = self.draft(Wish { documented: true, ..wish }, true).await?;
+            wish.documented = true;
+            draft = self.draft(wish, true).await?;
         }
-        let Some(plan) = draft.plan.clone().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace) else {
-            return Ok(self.not_begun(draft));
-        };
+        let Some(plan) = begins(&draft) else { return Ok(self.not_begun(draft)) };
         if !self.arguments.yes {
-            self.context.output.text(&super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
+            confirm::show(self.context, &super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
             confirm::by_name(self.context, &self.survey.settings.device, &what)?;
+            draft = self.as_agreed(&draft, wish).await?;
         }
         Ok(self.show(&self.work(Some(draft)).await?).await)
+    }
+
+    /// A person takes their time: what they agreed to must still be what would be done.
+    async fn as_agreed(&self, agreed: &Draft, wish: Wish) -> Result<Draft, Failure> {
+        let changed = || {
+            let message = "what would be done has changed since it was shown; nothing was begun";
+            Failure::new(Exit::Refused, message, "run it again for a plan of what is there now")
+        };
+        let Some(plan) = &agreed.plan else { return Err(changed()) };
+        if !self.arguments.overrides() {
+            self.seen.set(seen(&self.context.survey(self.survey.settings.clone()).await?));
+        }
+        if contradicts(plan, self.seen.get()) {
+            return Err(changed());
+        }
+        let now = self.draft_as(plan.id.clone(), wish, true).await?;
+        let is_same = now.decision.steps == agreed.decision.steps && begins(&now).is_some();
+        if is_same { Ok(now) } else { Err(changed()) }
     }
 
     /// Nothing to replace, or not now: said, with the exit code of the reason.
@@ -286,6 +317,11 @@ impl Parts<'_> {
             }
         }
     }
+}
+
+/// The plan, where nothing keeps it from beginning.
+fn begins(draft: &Draft) -> Option<&ReplacementPlan> {
+    draft.plan.as_ref().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace)
 }
 
 /// A hang-up is a session that broke off: the work goes on.

@@ -57,12 +57,10 @@ impl ReplaceArgs {
 
 pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    if !arguments.yes && !arguments.abort && !confirm::somebody_is_there() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "nobody is there to confirm: standard input is not a terminal, and `--yes` was not given",
-            "run it on a terminal, or add `--yes`; `cgwd plan` shows what would be done",
-        ));
+    // What is open was confirmed when it began.
+    let asks = !arguments.yes && !arguments.abort && !arguments.resume;
+    if asks && !confirm::somebody_is_there() {
+        return Err(confirm::nobody());
     }
     match Lock::take(&settings.state_directory) {
         Ok(lock) => {
