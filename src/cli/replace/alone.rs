@@ -7,11 +7,12 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::plan::exit_of;
 use crate::cli::survey::Survey;
 use crate::daemon::replacing::{self, Wish};
-use crate::daemon::want::{Wanted, refused_gates};
+use crate::daemon::want::{self, Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Present, Replacer};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::Journal;
+use crate::model::Finding;
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
 use crate::system::seal::SealKey;
@@ -38,11 +39,13 @@ struct Parts<'a> {
 
 pub async fn run(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Result<Exit, Failure> {
     let survey = if is_observed(&survey, &arguments) && !arguments.abort { settle::held(context, survey).await? } else { survey };
-    let Some(wanted) = wanted(&survey, &arguments) else {
-        let findings = survey.examined.findings.clone();
-        let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
-        show_draft(context, &survey, &decision, survey.configured_region().as_deref(), None);
-        return Ok(exit_of(&decision));
+    let wanted = match wanted(&survey, &arguments) {
+        Ok(wanted) => wanted,
+        Err(findings) => {
+            let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
+            show_draft(context, &survey, &decision, survey.configured_region().as_deref(), None);
+            return Ok(exit_of(&decision));
+        }
     };
     let parts = match parts(context, survey, wanted, arguments).await? {
         Ok(parts) => parts,
@@ -58,17 +61,21 @@ pub async fn run(context: &Context, survey: Survey, arguments: ReplaceArgs) -> R
     }
 }
 
-/// A person's `--to` stands for an observation.
-fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Option<Wanted> {
+/// A person's word stands for an observation. A replacement that is open needs neither: it is for what it was planned for.
+fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Result<Wanted, Vec<Finding>> {
     let wish = arguments.wish();
-    if let Some(ip) = wish.to {
-        let findings = crate::validate::address(ip.into(), survey.settings.address.network);
-        let asn = wish.asn.or_else(|| survey.examined.asn.as_ref().map(|asn| asn.asn));
-        let others = survey.examined.findings.iter().filter(|finding| !finding.code.starts_with("address.")).cloned();
-        let findings: Vec<_> = findings.into_iter().chain(others).collect();
-        return crate::daemon::want::wanted(Some(ip.into()), "--to", asn, &findings);
-    }
-    survey.wanted().map(|wanted| wish.apply(&wanted))
+    let findings = replacing::findings_with(wish, &survey.settings, &survey.examined.findings);
+    let asn = wish.asn.or_else(|| survey.examined.asn.as_ref().map(|asn| asn.asn));
+    let wanted = match wish.to {
+        Some(ip) => want::wanted(Some(ip.into()), "--to", asn, &findings),
+        None => survey.examined.address.as_ref().and_then(|address| {
+            let settled = if survey.is_settled() { "settled" } else { "seen now" };
+            want::wanted(Some(address.value), &format!("{}, {settled}", address.source), asn, &findings)
+        }),
+    };
+    let open = || survey.progress.as_ref().and_then(|progress| progress.replacements.open.as_ref()).filter(|_| !wish.is_any());
+    let planned = || open().map(|open| Wanted { ip: open.plan.new.ip, asn: open.plan.new.asn, findings: Vec::new(), gates: Vec::new() });
+    wanted.or_else(planned).ok_or(findings)
 }
 
 async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: ReplaceArgs) -> Result<Result<Parts<'_>, Exit>, Failure> {
@@ -88,7 +95,8 @@ async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: Rep
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
     executor.note_regions(&located)?;
     let want = wanted.in_region(settings, &owner, &region, &located.evidence);
-    let present = Rc::new(Cell::new(Present::Is(wanted.ip, wanted.asn)));
+    let is_known = arguments.to.is_some() || survey.wanted().is_some();
+    let present = Rc::new(Cell::new(if is_known { Present::Is(wanted.ip, wanted.asn) } else { Present::Unknown }));
     let told = Rc::clone(&present);
     let replacer = replacing::replacer(
         &executor,
