@@ -38,7 +38,10 @@ fn lines(stream: UnixStream) -> impl Iterator<Item = Value> {
 }
 
 fn story(history: &[Value]) -> Vec<String> {
-    alerts(history).into_iter().filter(|alert| alert.contains("replacement.") || alert.contains("gateway.") || alert.contains("connection.")).collect()
+    alerts(history)
+        .into_iter()
+        .filter(|alert| alert.contains("replacement.") || alert.contains("gateway.") || alert.contains("connection."))
+        .collect()
 }
 
 #[test]
@@ -202,7 +205,8 @@ fn killed_in_the_middle_it_goes_on_at_the_next_start() {
     assert!(all_at(&sim, ELSEWHERE), "{:#?}", connections(&sim));
     let history = device.history();
     assert_eq!(count(&alerts(&history), "occurred replacement.began"), 1, "{:?}", story(&history));
-    let creations = writes(&history).into_iter().filter(|write| write["action"] == "CreateCustomerGateway" && write["outcome"] == "done").count();
+    let creations =
+        writes(&history).into_iter().filter(|write| write["action"] == "CreateCustomerGateway" && write["outcome"] == "done").count();
     assert_eq!(creations, 1);
     daemon.stop();
 }
@@ -286,7 +290,8 @@ fn what_does_not_come_up_goes_back() {
 
 #[test]
 fn what_cannot_be_deleted_at_the_end_is_tried_again() {
-    let refused = "[[fault]]\naction = \"DeleteCustomerGateway\"\nnth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
+    let refused =
+        "[[fault]]\naction = \"DeleteCustomerGateway\"\nnth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
     let sim = Sim::start(&cloud(Value::Null), refused);
     let device = device(&sim, AUTO);
     let mut daemon = adopted(&device);

@@ -20,7 +20,8 @@ fn a_dual_tunnel_connection_is_moved_tunnel_by_tunnel_standby_first() {
         assert_eq!(after.tunnel("dual", index)["TunnelBgpConfig"]["BgpStatus"], "success");
     }
     let history = scene.device.history();
-    let targets: Vec<&Value> = history.iter().filter(|entry| entry["action"] == "ModifyTunnelAttribute").map(|entry| &entry["target"]).collect();
+    let targets: Vec<&Value> =
+        history.iter().filter(|entry| entry["action"] == "ModifyTunnelAttribute").map(|entry| &entry["target"]).collect();
     assert_eq!(targets, ["tun-d2", "tun-d1"], "standby first");
     let writes = ["CreateCustomerGateway", "ModifyTunnelAttribute", "ModifyTunnelAttribute", "UnTagResources", "DeleteCustomerGateway"];
     assert_eq!(written(&scene.device), writes);

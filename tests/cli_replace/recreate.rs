@@ -77,7 +77,8 @@ fn a_connection_with_bgp_gets_no_routes_that_it_never_had() {
     for field in ["EnableBgp", "LocalAsn", "TunnelCidr", "LocalBgpIp", "PeerBgpIp"] {
         assert_eq!(of(&after)[field], of(&before)[field], "{field}");
     }
-    let destinations: Vec<&Value> = after.all["routes"]["vpn-single destination"].as_array().unwrap().iter().map(|route| &route["RouteDest"]).collect();
+    let destinations: Vec<&Value> =
+        after.all["routes"]["vpn-single destination"].as_array().unwrap().iter().map(|route| &route["RouteDest"]).collect();
     assert_eq!(destinations, ["192.168.50.0/24", "192.168.51.0/24"]);
 }
 
@@ -103,19 +104,27 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     assert!(output.expect(4).stdout.contains("CLOUD-SIDE ADDRESSES"), "{}", output.stdout);
     let document = scene.replace(&[]).expect(0).json();
     is_done(&document);
-    let strategies: Vec<Value> = document["connections"].as_array().unwrap().iter().map(|moved| json!([moved["old_id"], moved["strategy"]])).collect();
+    let strategies: Vec<Value> =
+        document["connections"].as_array().unwrap().iter().map(|moved| json!([moved["old_id"], moved["strategy"]])).collect();
     assert_eq!(strategies, [json!(["vco-attached", "recreate"]), json!(["vco-legacy", "rebind"])]);
     let after = scene.world();
     assert_ne!(after.ids["attached"], before.ids["attached"]);
     let changes = before.changes(&after);
-    let others: Vec<&String> = changes.iter().filter(|change| !change.starts_with("gateways.") && !change.contains("InternetIp:")).collect();
+    let others: Vec<&String> =
+        changes.iter().filter(|change| !change.starts_with("gateways.") && !change.contains("InternetIp:")).collect();
     let mut expected: Vec<String> = [pointed("attached", 1), pointed("attached", 2), pointed("legacy", 0)].concat();
     expected.sort();
     assert_eq!(others, expected.iter().collect::<Vec<_>>());
     let ties = &after.all["attachments"]["<attached>"];
     assert_eq!((&ties["Associations"], &ties["Propagations"]), (&json!(["vtb-custom"]), &json!(["vtb-system", "vtb-custom"])));
     let writes = written(&scene.device);
-    for action in ["DeleteTransitRouterVpnAttachment", "DeleteVpnAttachment", "CreateVpnAttachment", "CreateTransitRouterVpnAttachment", "CreateVcoRouteEntry"] {
+    for action in [
+        "DeleteTransitRouterVpnAttachment",
+        "DeleteVpnAttachment",
+        "CreateVpnAttachment",
+        "CreateTransitRouterVpnAttachment",
+        "CreateVcoRouteEntry",
+    ] {
         assert_eq!(writes.iter().filter(|write| *write == action).count(), 1, "{action} in {writes:?}");
     }
 }

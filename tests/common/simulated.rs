@@ -74,27 +74,7 @@ impl Sim {
 
     /// One call, as its JSON answer; an error of the cloud is `{"Code": …}`.
     pub fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
-        let mut pairs: Vec<(String, String)> = parameters.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
-        for (key, value) in [
-            ("Action", action),
-            // Transit routers have an API of their own.
-            ("Version", if action.contains("TransitRouter") { "2017-09-12" } else { "2016-04-28" }),
-            ("Format", "JSON"),
-            ("AccessKeyId", KEY_ID),
-            ("SignatureMethod", "HMAC-SHA1"),
-            ("SignatureVersion", "1.0"),
-            ("SignatureNonce", &nonce),
-            ("Timestamp", &utc_now()),
-        ] {
-            pairs.push((key.into(), value.into()));
-        }
-        pairs.sort();
-        let query = pairs.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect::<Vec<_>>().join("&");
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, format!("{SECRET}&").as_bytes());
-        let signature = base64(hmac::sign(&key, format!("GET&%2F&{}", encode(&query)).as_bytes()).as_ref());
-        let body = http_get(self.address, &format!("/?{query}&Signature={}", encode(&signature)));
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{action}: {error}: {body}"))
+        call(self.address, action, parameters)
     }
 
     /// Every customer gateway of cn-hangzhou.
@@ -137,6 +117,31 @@ impl Sim {
         let answer = self.call("CreateCustomerGateway", &parameters);
         answer["CustomerGatewayId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
+}
+
+/// What [`Sim::call`] is, for somebody who holds no `Sim`.
+pub fn call(cloud: SocketAddr, action: &str, parameters: &[(&str, &str)]) -> Value {
+    let mut pairs: Vec<(String, String)> = parameters.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
+    for (key, value) in [
+        ("Action", action),
+        // Transit routers have an API of their own.
+        ("Version", if action.contains("TransitRouter") { "2017-09-12" } else { "2016-04-28" }),
+        ("Format", "JSON"),
+        ("AccessKeyId", KEY_ID),
+        ("SignatureMethod", "HMAC-SHA1"),
+        ("SignatureVersion", "1.0"),
+        ("SignatureNonce", &nonce),
+        ("Timestamp", &utc_now()),
+    ] {
+        pairs.push((key.into(), value.into()));
+    }
+    pairs.sort();
+    let query = pairs.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect::<Vec<_>>().join("&");
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, format!("{SECRET}&").as_bytes());
+    let signature = base64(hmac::sign(&key, format!("GET&%2F&{}", encode(&query)).as_bytes()).as_ref());
+    let body = http_get(cloud, &format!("/?{query}&Signature={}", encode(&signature)));
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{action}: {error}: {body}"))
 }
 
 impl Drop for Sim {
