@@ -432,3 +432,31 @@ fn a_connection_that_is_away_for_long_is_told_at_once_after_a_restart() {
     assert_eq!(refused.last().unwrap()["ended"]["outcome"], "not_safe", "{refused:#?}");
     daemon.stop();
 }
+
+#[test]
+fn a_person_moves_it_before_the_device_moves_and_auto_does_not_undo_that() {
+    let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": [ADDRESS, ELSEWHERE]}])), "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    let unplanned = &asked(&device, &json!({"go": "draft", "to": ELSEWHERE}))[0]["draft"];
+    let refused: Vec<&str> = unplanned["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|gate| gate["passed"] == false)
+        .map(|gate| gate["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(refused, ["attested", "working_tunnel"], "{unplanned:#}");
+    let drafted = asked(&device, &json!({"go": "draft", "to": ELSEWHERE, "planned": true}));
+    let told = asked(&device, &json!({"go": "begin", "plan": drafted[0]["draft"]["plan"]}));
+    assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
+    assert!(all_at(&sim, ELSEWHERE), "{:#?}", connections(&sim));
+    daemon.wait_alert("raised replacement.blocked", 1);
+    let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("a person moved"), "{status:#}");
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("in_sync");
+    daemon.wait_alert("cleared replacement.blocked", 1);
+    assert!(all_at(&sim, ELSEWHERE));
+    daemon.stop();
+}

@@ -68,7 +68,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
             }
             match &report.result {
                 // What is there belongs to the replacement until it is over.
-                Ok(_) if known.replacement.plan.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
+                Ok(_) if known.replacement.changes_the_cloud => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 // Only where we are was asked.
                 Ok(None) if report.located.region.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),

@@ -19,7 +19,7 @@ mod safe_point;
 mod stages;
 mod words;
 
-pub use gates::{Evidence, gates, opens_by_itself};
+pub use gates::{Case, Evidence, gates, opens_by_itself};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{back_lanes, leaves_nothing_behind};
 pub use safe_point::{Unsafe, what_is_unsafe, what_stays};

@@ -57,7 +57,7 @@ pub async fn run(context: &Context, survey: Survey, arguments: ReplaceArgs) -> R
         (true, Some(_)) => parts.abandon().await,
         (false, Some(_)) => parts.go_on().await,
         (false, None) if arguments.resume => parts.nothing_pending().await,
-        (false, None) => parts.from_the_start(arguments.wish()).await,
+        (false, None) => parts.anew(arguments.wish()).await,
     }
 }
 
@@ -152,7 +152,7 @@ impl Parts<'_> {
         journal.progress().pending.as_ref().map(|pending| format!("{} for {}", pending.action, pending.target))
     }
 
-    async fn from_the_start(&self, wish: Wish) -> Result<Exit, Failure> {
+    async fn anew(&self, wish: Wish) -> Result<Exit, Failure> {
         let mut draft = self.draft(wish, true).await?;
         let only_quota = draft.plan.is_some() && draft.decision.gates.iter().filter(|gate| !gate.passed).all(|gate| gate.name == "quota");
         if only_quota && draft.refused().is_some() && !self.arguments.yes {
@@ -218,7 +218,7 @@ impl Parts<'_> {
             self.open_plan().is_some_and(|(ip, asn)| ip == self.wanted.ip && self.wanted.asn.is_none_or(|wanted| asn == Some(wanted)));
         if !is_for_now && matches!(self.replacer.abandon().await?, Abandoned::Yes { .. }) {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
-            return self.from_the_start(self.arguments.wish()).await;
+            return self.anew(self.arguments.wish()).await;
         }
         self.context.output.progress("going on with the replacement that is open");
         self.replacer.resume()?;
@@ -227,7 +227,7 @@ impl Parts<'_> {
             return Ok(exit);
         }
         self.context.output.progress("the device has changed since: planning anew");
-        self.from_the_start(self.arguments.wish()).await
+        self.anew(self.arguments.wish()).await
     }
 
     /// The work itself, with an eye on the device and on signals.

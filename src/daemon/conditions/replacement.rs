@@ -15,6 +15,8 @@ const DOWN_LONG: SignedDuration = SignedDuration::from_secs(120);
 pub struct Replaced {
     /// The one that has not ended.
     pub plan: Option<String>,
+    /// One is open, or has been until after the last visit to the cloud: what that found says nothing.
+    pub changes_the_cloud: bool,
     pub policy: ReplacementPolicy,
     pub stopped: Option<Stopped>,
     /// What keeps one that is needed from beginning by itself.
@@ -120,3 +122,7 @@ fn left(id: &str, why: Option<&str>, fields: &Fields) -> Alert {
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     alert("gateway.leftover", id, format!("the replaced customer gateway {id} is still there{why}"), None, &fields)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -13,6 +13,7 @@ fn examined() -> Examined {
 fn nothing_replaced() -> Replaced {
     Replaced {
         plan: None,
+        changes_the_cloud: false,
         policy: ReplacementPolicy::Guided,
         stopped: None,
         refused: None,

@@ -11,7 +11,7 @@ use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
 use crate::execute::locate::Located;
 use crate::execute::replacement::{Abandoned, Ended, Leftover};
-use crate::model::{Agreement, Finding, ReplacementPlan, Stopped};
+use crate::model::{Agreement, Finding, ReplacementPlan, ReplacementPolicy, Stopped};
 use crate::plan::Now;
 use crate::plan::replacement::{Evidence, what_is_unsafe};
 use crate::system::wake::since_boot;
@@ -58,7 +58,8 @@ impl Daemon {
     }
 
     fn retire_leftover(&mut self) {
-        if self.watch_only().is_some() || !self.replacing.leftover.is_due(since_boot()) {
+        let may = self.settings.replacement.policy != ReplacementPolicy::Alert && self.watch_only().is_none();
+        if !may || !self.replacing.leftover.is_due(since_boot()) {
             return;
         }
         let left = self.state.progress(|progress| {
@@ -183,6 +184,7 @@ impl Daemon {
     fn take_end(&mut self, ended: &Ended, millis: u64) {
         let line = self.state.progress(|progress| ended_json(ended, &progress.replacements, millis));
         self.answer(&line);
+        self.look_afresh();
         self.replacing.not_safe = None;
         match ended {
             Ended::Done { leftover } => {
@@ -199,6 +201,11 @@ impl Daemon {
             }
             Ended::Stopped(_) => self.replacing.retry.failed(since_boot()),
         }
+    }
+
+    /// What a visit found before says nothing any more.
+    fn look_afresh(&mut self) {
+        self.replacing.counts_from = self.background.next_visit();
         self.look_again();
     }
 
@@ -210,7 +217,7 @@ impl Daemon {
                 tracing::info!(stays = stays.join("; "), "the replacement was given up at a safe point");
                 self.replacing.not_safe = None;
                 self.replacing.retry.helped();
-                self.look_again();
+                self.look_afresh();
             }
             Abandoned::NotSafe(why) => {
                 tracing::info!(why, "the replacement cannot be given up here; it goes on to where it can");

@@ -20,7 +20,7 @@ use self::policy::{Course, Needed, Open, Refused, Retry, Seen, fit, of_needed, o
 use self::task::JobKind;
 use super::conditions::replacement::{Replaced, down, leftover};
 use super::control::Replace;
-use super::{Daemon, Examined, SOON};
+use super::{CloudReport, Daemon, Examined, SOON};
 use crate::journal::Progress;
 use crate::journal::record::Record;
 use crate::model::{Asn, ReplacementOutcome, Settings, Stopped, Timestamp};
@@ -63,6 +63,8 @@ pub struct Replacing {
     refused: Option<Refused>,
     /// The visit to the cloud on whose word something was tried last.
     tried: u64,
+    /// The first visit that saw the cloud as the last replacement has left it.
+    counts_from: u64,
     /// As it was told: what differs each time in the words is no news.
     stopped: Option<Stopped>,
     leftover: Retry,
@@ -97,6 +99,7 @@ impl Replacing {
             not_safe: None,
             refused: None,
             tried: 0,
+            counts_from: 0,
             stopped: None,
             leftover: Retry::growing(RETRY_FIRST, LEFTOVER_MOST),
             why_left: BTreeMap::new(),
@@ -114,6 +117,11 @@ impl Replacing {
 
     pub fn wake(&self) -> Option<Duration> {
         self.wake
+    }
+
+    /// Whether a visit saw the cloud as the last replacement has left it.
+    pub fn counts(&self, report: &CloudReport) -> bool {
+        report.number >= self.counts_from
     }
 
     /// What was read before counts for nothing: the time does not run on.
@@ -210,7 +218,7 @@ impl Daemon {
 
     /// `None` while the last word of the cloud is not that something is to be replaced.
     fn needed(&self, current: Seen) -> Option<Needed> {
-        let report = self.cloud.report.as_ref()?;
+        let report = self.cloud.report.as_ref().filter(|report| self.replacing.counts(report))?;
         let registration = report.result.as_ref().ok()?.as_ref()?;
         let wanted = report.wanted.as_ref()?;
         let is_current = self.cloud.looked_for.as_ref().is_some_and(|looked| (looked.ip, looked.asn) == (wanted.ip, wanted.asn));
@@ -295,7 +303,9 @@ impl Daemon {
             let open = progress.replacements.open.as_ref();
             (open.map(|open| open.plan.id.clone()), open.map(down).unwrap_or_default(), leftover(&progress.replacements))
         });
+        let is_late = self.cloud.report.as_ref().is_some_and(|report| !self.replacing.counts(report));
         Replaced {
+            changes_the_cloud: plan.is_some() || is_late,
             plan,
             policy: self.settings.replacement.policy,
             stopped: self.replacing.stopped.clone(),

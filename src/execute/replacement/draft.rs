@@ -80,7 +80,9 @@ impl Executor {
             let journal = executor.journal.borrow();
             evidence.free_bytes = journal.free_bytes();
             let replacements = &journal.progress().replacements;
-            replacement::gates(&plan, &asked.want.desired, &subjects, &snapshot, &inventory, replacements, &evidence, executor.now())
+            let (plan, desired) = (&plan, &asked.want.desired);
+            let case = replacement::Case { plan, desired, subjects: &subjects, snapshot: &snapshot, inventory: &inventory };
+            replacement::gates(case, replacements, &evidence, executor.now())
         };
         // The owner's gate of the decision and of the plan are one.
         decision.gates.retain(|gate| gates.iter().all(|own| own.name != gate.name));

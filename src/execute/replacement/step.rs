@@ -104,8 +104,9 @@ impl Course<'_> {
                 Act::Stop(stopped) => return Ok(StepEnd::Stopped(stopped)),
                 Act::Agreed(until) => {
                     self.agree(step);
-                    self.sleep_until(until, POLL_MOST * 1000).await;
+                    self.sleep_until(until, Duration::MAX).await;
                 }
+                Act::Wait(until) => self.sleep_until(until, Duration::MAX).await,
                 Act::LookAgain(until) => self.sleep_until(until, pause.grown()).await,
                 Act::Send | Act::Resend => match self.send(step, &reads).await? {
                     Sent::Done => {

@@ -32,17 +32,19 @@ pub struct Evidence {
     pub sealed: Option<Result<String, String>>,
 }
 
+/// A plan and what it was made from.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    pub plan: &'a ReplacementPlan,
+    pub desired: &'a Desired,
+    pub subjects: &'a Subjects,
+    pub snapshot: &'a Snapshot,
+    pub inventory: &'a Inventory,
+}
+
 /// All of them; the plan may begin where each passed.
-pub fn gates(
-    plan: &ReplacementPlan,
-    desired: &Desired,
-    subjects: &Subjects,
-    snapshot: &Snapshot,
-    inventory: &Inventory,
-    replacements: &Replacements,
-    evidence: &Evidence,
-    now: Now,
-) -> Vec<Gate> {
+pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, now: Now) -> Vec<Gate> {
+    let Case { plan, desired, subjects, snapshot, inventory } = case;
     let mut gates = vec![
         told("settled", &evidence.settled),
         told("attested", &evidence.attested),
@@ -110,7 +112,7 @@ fn owner(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Gate 
 /// The cloud says that a tunnel on the old customer gateway works: then the device is still where it was, whatever a source says.
 fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) -> Gate {
     let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
-    let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, &is_moved)).collect();
+    let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, is_moved)).collect();
     match (working.is_empty(), plan.planned) {
         (true, _) => Gate::passed("working_tunnel", "no tunnel on the old customer gateway works"),
         (false, true) => {

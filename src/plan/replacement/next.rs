@@ -19,6 +19,9 @@ use serde_json::Value;
 /// seen; bindings to a transit router take up to 17 minutes (cloud/api.md 4.1).
 const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
+/// So long a call without a trustworthy answer is looked for every few seconds.
+const OFTEN: SignedDuration = SignedDuration::from_mins(1);
+
 /// What a step is judged by, besides the reading.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -101,6 +104,8 @@ pub enum Act {
     Agreed(SignedDuration),
     /// At the latest then, in time since boot.
     LookAgain(SignedDuration),
+    /// Then, in time since boot: nothing that is read before would change anything.
+    Wait(SignedDuration),
     Stop(Stopped),
 }
 
@@ -594,7 +599,7 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         (Some(open), Effect::Missing) => unresolved(step, open, now),
         (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
-            Some(until) => Act::LookAgain(until),
+            Some(until) => Act::Wait(until),
             None => Act::Prove(id.clone()),
         },
         (None, Effect::Missing) if known.answered => answered(step, standing, now),
@@ -605,7 +610,6 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
 /// A write without a trustworthy answer whose effect does not show.
 fn unresolved(step: &PlannedStep, open: &PendingWrite, now: Now) -> Act {
     let dead = dead_at(&open.last_sent, now);
-    let soon = now.uptime + SignedDuration::from_secs(5);
     // A second copy of what makes a connection could make a second connection: the memory of tokens is not proven.
     let repeats = !matches!(step.op, Op::CreateConnection { .. });
     if repeats && !open.poisoned && now.uptime < dead_at(&open.intended, now) {
@@ -615,7 +619,16 @@ fn unresolved(step: &PlannedStep, open: &PendingWrite, now: Now) -> Act {
         Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
         Some(since) if since >= dead => Act::LookAgain(since + ABSENT_TWICE),
         _ if now.uptime >= dead => Act::LookAgain(now.uptime + ABSENT_TWICE),
-        _ => Act::LookAgain(dead.min(soon)),
+        _ => waiting_for_a_lost_call(open, dead, now),
+    }
+}
+
+/// Most calls land at once or never: the longer it takes, the rarer it is looked for.
+fn waiting_for_a_lost_call(open: &PendingWrite, dead: SignedDuration, now: Now) -> Act {
+    let age = now.uptime - open.last_sent.uptime.unwrap_or(now.uptime);
+    match age < OFTEN {
+        true => Act::LookAgain(dead.min(now.uptime + SignedDuration::from_secs(5))),
+        false => Act::Wait(dead.min(now.uptime + age / 8)),
     }
 }
 
@@ -729,7 +742,7 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
     let recheck = SignedDuration::from_millis(i64::try_from(view.plan().recheck_ms).unwrap_or(i64::MAX));
     match standing.agreed_since {
         Some(since) if now.uptime >= since + recheck => Act::Send,
-        Some(since) => Act::LookAgain(since + recheck),
+        Some(since) => Act::Wait(since + recheck),
         None if recheck.is_zero() => Act::Send,
         None => Act::Agreed(now.uptime + recheck),
     }

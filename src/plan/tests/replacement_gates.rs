@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::replay::Replacements;
 use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim};
-use crate::plan::replacement::{Evidence, Manner, Subjects, draft, gates};
+use crate::plan::replacement::{Case, Evidence, Manner, Subjects, draft, gates};
 use serde_json::{Value, json};
 
 pub(super) struct Setting {
@@ -96,16 +96,9 @@ impl Setting {
     }
 
     fn refused(&self) -> Vec<(&'static str, String)> {
-        let all = gates(
-            &self.plan(),
-            &self.desired,
-            &self.subjects(),
-            &self.snapshot,
-            &self.inventory,
-            &self.replacements,
-            &self.evidence,
-            clocks(),
-        );
+        let (plan, subjects) = (self.plan(), self.subjects());
+        let case = Case { plan: &plan, desired: &self.desired, subjects: &subjects, snapshot: &self.snapshot, inventory: &self.inventory };
+        let all = gates(case, &self.replacements, &self.evidence, clocks());
         all.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
     }
 

@@ -94,7 +94,7 @@ fn what_is_as_it_was_read_twice_is_sent() {
     scene.standing.agreed_since = None;
     assert_eq!(scene.act(&step, &before()), Act::Agreed(uptime() + seconds(60)), "the first reading");
     scene.standing.agreed_since = Some(uptime() - seconds(59));
-    assert_eq!(scene.act(&step, &before()), Act::LookAgain(uptime() + seconds(1)), "too near to the first");
+    assert_eq!(scene.act(&step, &before()), Act::Wait(uptime() + seconds(1)), "too near to the first");
 }
 
 #[test]
