@@ -238,16 +238,7 @@ fn draft_text(output: &Output, draft: &Value) -> String {
         let tone = if gate["passed"] == true { Tone::Good } else { Tone::Bad };
         all += &format!("  {} {}\n", output.paint(tone, &text(&gate["name"])), text(&gate["detail"]));
     }
-    for row in rows("interruptions") {
-        all += &format!("  {}: {}\n", text(&row["connection"]), text(&row["interruption"]));
-    }
-    for row in rows("rewrites") {
-        all +=
-            &format!("  {} {}: {} becomes {}\n", text(&row["connection"]), text(&row["field"]), text(&row["before"]), text(&row["after"]));
-    }
-    for line in rows("losses") {
-        all += &format!("  {}\n", text(line));
-    }
+    all += &super::report::consequences_text(draft);
     for finding in rows("findings") {
         all += &format!("  {} {}: {}\n", text(&finding["severity"]), text(&finding["code"]), text(&finding["message"]));
     }
