@@ -9,7 +9,7 @@ use crate::cli::plan::exit_of;
 use crate::cli::survey::Survey;
 use crate::cloud::client::Client;
 use crate::daemon::replacement::policy::{Seen, contradicts};
-use crate::daemon::replacing::{self, Wish};
+use crate::daemon::replacing::{self, Moved, Wish};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer};
@@ -323,9 +323,11 @@ impl Parts<'_> {
     }
 
     pub(super) async fn show(&self, report: &Report) -> Exit {
-        let new_ids: Vec<String> = report.connections.iter().map(|moved| moved.new_id.clone()).collect();
-        let snippets = match (&report.plan, report.is_done() && !self.context.output.json) {
-            (Some(plan), true) => device::snippets(&self.executor().client, plan, &new_ids).await,
+        // What was made again needs the device's other end changed before it can come up.
+        let tells = |moved: &&Moved| report.is_done() || moved.new_id != moved.old_id;
+        let ids: Vec<String> = report.connections.iter().filter(tells).map(|moved| moved.new_id.clone()).collect();
+        let snippets = match &report.plan {
+            Some(plan) if !self.context.output.json => device::snippets(&self.executor().client, plan, &ids).await,
             _ => String::new(),
         };
         show_report(self.context, &self.survey, report, &self.region, &snippets)

@@ -155,7 +155,7 @@ pub(in crate::cli) fn consequences_text(consequences: &Value) -> String {
         + &section("what the cloud cannot give back", rows("losses").iter().map(text).collect())
 }
 
-fn section(title: &str, lines: Vec<String>) -> String {
+pub(super) fn section(title: &str, lines: Vec<String>) -> String {
     let lines: String = lines.into_iter().map(|line| format!("  {line}\n")).collect();
     if lines.is_empty() { lines } else { format!("\n{title}\n{lines}") }
 }
@@ -261,11 +261,6 @@ fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
     if !report.leftover.is_empty() {
         text += &output.finding(&leftover(&report.leftover));
     }
-    if !report.timeline.is_empty() {
-        text += "\ntimeline\n";
-        for line in &report.timeline {
-            text += &format!("  {line}\n");
-        }
-    }
+    text += &section("timeline", report.timeline.clone());
     text + snippets
 }
