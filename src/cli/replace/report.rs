@@ -11,9 +11,9 @@ use crate::daemon::replacing::{Moved, moved};
 use crate::execute::replacement::{Draft, Ended};
 use crate::journal::Journal;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Op, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot};
-use crate::plan::replacement::describe;
-use crate::plan::{Decision, DecisionKind, StepAction};
+use crate::model::{Op, ReplacementOutcome, ReplacementPlan};
+use crate::plan::replacement::{as_planned, is_shown};
+use crate::plan::{Decision, DecisionKind};
 use serde_json::{Value, json};
 
 /// How a replacement stands at the end of a command.
@@ -222,15 +222,7 @@ fn resumed(report: &Report) -> Decision {
     let mut decision = Decision::blocked(Vec::new(), Vec::new());
     decision.kind = DecisionKind::Replace;
     if let Some(plan) = &report.plan {
-        let snapshot = Snapshot {
-            format: SNAPSHOT_FORMAT,
-            region: plan.region.clone(),
-            taken_at: crate::model::Timestamp::UNIX_EPOCH,
-            gateways: Vec::new(),
-            connections: Vec::new(),
-        };
-        decision.steps =
-            plan.steps().map(|step| describe(plan, &snapshot, step)).filter(|step| step.action != StepAction::Verify).collect();
+        decision.steps = plan.steps().filter(|step| is_shown(&step.op)).map(|step| as_planned(plan, step)).collect();
     }
     decision
 }

@@ -288,6 +288,9 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
             findings.push(json!(super::report::leftover(&ids)));
         }
     }
+    if draft["steps"].is_null() && ended["steps"].is_array() {
+        document["steps"] = ended["steps"].clone();
+    }
     if draft.get("rewrites").is_some() {
         super::report::add_consequences(&mut document, draft);
     }

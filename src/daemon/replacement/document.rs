@@ -6,8 +6,8 @@ use crate::daemon::replacing::{Wish, moved};
 use crate::daemon::status::{gate_json, gateway_json, step_json};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Notice};
 use crate::journal::replay::{ReplacementProgress, Replacements, StepProgress};
-use crate::model::{Asn, Op, Order, Slot, Stopped};
-use crate::plan::replacement::{interruption, losses, rewrites};
+use crate::model::{Asn, Op, Order, ReplacementPlan, Slot, Stopped};
+use crate::plan::replacement::{as_planned, interruption, is_shown, losses, rewrites};
 use crate::plan::{Decision, DecisionKind, Step};
 use serde_json::{Value, json};
 
@@ -136,6 +136,7 @@ pub fn end_json(outcome: &str, replacements: &Replacements, millis: u64) -> Valu
         "connections": connections,
         "leftover": last.map(|last| last.leftover.clone()).unwrap_or_default(),
         "timeline": progress.map(timeline).unwrap_or_default(),
+        "steps": progress.map(|progress| steps(&progress.plan)).unwrap_or_default(),
         "written": progress.is_some_and(has_written),
         "millis": millis,
     }})
@@ -159,6 +160,11 @@ pub fn timeline(progress: &ReplacementProgress) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// What the plan was to do, for whoever did not see it drafted.
+fn steps(plan: &ReplacementPlan) -> Vec<Value> {
+    plan.steps().filter(|step| is_shown(&step.op)).map(|step| step_json(&as_planned(plan, step))).collect()
 }
 
 /// Whether the plan has done anything to the cloud, or may have: what was refused for certain has not.
