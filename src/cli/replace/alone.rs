@@ -9,7 +9,7 @@ use crate::cli::plan::exit_of;
 use crate::cli::survey::Survey;
 use crate::cloud::client::Client;
 use crate::daemon::replacement::policy::{Seen, contradicts};
-use crate::daemon::replacing::{self, Wish};
+use crate::daemon::replacing::{self, Moved, Wish};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer};
@@ -223,13 +223,21 @@ impl Parts<'_> {
             draft = self.draft(wish, true).await?;
         }
         let Some(plan) = begins(&draft) else { return Ok(self.not_begun(draft)) };
+        self.show_draft(&draft);
         if !self.arguments.yes {
-            confirm::show(self.context, &super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
             confirm::by_name(self.context, &self.survey.settings.device, &what)?;
             draft = self.as_agreed(&draft, wish).await?;
         }
         Ok(self.show(&self.work(Some(draft)).await?).await)
+    }
+
+    fn show_draft(&self, draft: &Draft) {
+        confirm::show(
+            self.context,
+            &super::report::draft_text(&self.context.output, &self.survey, draft, &self.region),
+            self.arguments.yes,
+        );
     }
 
     /// A person takes their time: what they agreed to must still be what would be done.
@@ -280,7 +288,6 @@ impl Parts<'_> {
     pub(super) async fn work(&self, draft: Option<Draft>) -> Result<Report, Failure> {
         let mut signals = Signals::listen().map_err(Failure::system)?;
         let began = self.context.clock.uptime();
-        let decision = draft.as_ref().map(|draft| draft.decision.clone());
         let work = async {
             match &draft {
                 Some(draft) => self.replacer.begin(draft).await,
@@ -288,18 +295,39 @@ impl Parts<'_> {
             }
         };
         let ended = tokio::select! {
-            ended = work => Some(ended?),
+            ended = work => Some(ended.map_err(|error| self.broke_off(error))?),
             () = self.watch_the_device() => None,
             () = told_to_end(&mut signals) => None,
         };
         let millis = (self.context.clock.uptime() - began).as_millis();
-        Report::of(&self.executor().journal.borrow(), ended, decision, millis)
+        let report = Report::of(&self.executor().journal.borrow(), ended, draft.as_ref(), millis)?;
+        // A plan that came to nothing does not linger: what it is refused for is another plan's matter.
+        if report.is_blocked() && self.open_plan().is_some() {
+            self.replacer.abandon().await.map_err(|error| self.broke_off(error))?;
+        }
+        Ok(report)
+    }
+
+    /// An error that no step knows. With a plan open, the plan is as the journal has it and can go on.
+    pub(super) fn broke_off(&self, error: ExecuteError) -> Failure {
+        let passes = matches!(error, ExecuteError::Journal(_) | ExecuteError::NoSpace | ExecuteError::Cloud(_));
+        let failure = Failure::from(error);
+        if !passes || self.open_plan().is_none() {
+            return failure;
+        }
+        let remedy = match failure.remedy.is_empty() {
+            true => "`cgwd replace --resume` goes on with the replacement that is open".to_owned(),
+            false => format!("{}; then `cgwd replace --resume` goes on with the replacement that is open", failure.remedy),
+        };
+        Failure { exit: Exit::Interrupted, remedy, ..failure }
     }
 
     pub(super) async fn show(&self, report: &Report) -> Exit {
-        let new_ids: Vec<String> = report.connections.iter().map(|moved| moved.new_id.clone()).collect();
-        let snippets = match (&report.plan, report.is_done() && !self.context.output.json) {
-            (Some(plan), true) => device::snippets(&self.executor().client, plan, &new_ids).await,
+        // What was made again needs the device's other end changed before it can come up.
+        let tells = |moved: &&Moved| report.is_done() || moved.new_id != moved.old_id;
+        let ids: Vec<String> = report.connections.iter().filter(tells).map(|moved| moved.new_id.clone()).collect();
+        let snippets = match &report.plan {
+            Some(plan) if !self.context.output.json => device::snippets(&self.executor().client, plan, &ids).await,
             _ => String::new(),
         };
         show_report(self.context, &self.survey, report, &self.region, &snippets)
