@@ -1,7 +1,7 @@
 //! The replacement in this very process, where no daemon runs.
 
 use super::going_on::{self, After};
-use super::report::{Report, show_draft, show_report};
+use super::report::{Report, show_draft, show_drafted, show_report};
 use super::{ReplaceArgs, confirm, device, is_observed, progress, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -22,12 +22,16 @@ use crate::system::seal::SealKey;
 use crate::system::signals::{Signal, Signals};
 use crate::system::zone::Zone;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Between two looks at what the device is while a replacement runs.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// Between two looks at what has been bound to a transit router again.
+const NEW_ENDS: Duration = Duration::from_secs(2);
 
 /// Everything that the command works with.
 pub(super) struct Parts<'a> {
@@ -264,7 +268,7 @@ impl Parts<'_> {
             draft.decision.kind = DecisionKind::Blocked;
         }
         let outcome = if draft.decision.kind == DecisionKind::InSync { "done" } else { "blocked" };
-        show_draft(self.context, &self.survey, &draft.decision, Some(&self.region), Some(outcome));
+        show_drafted(self.context, &self.survey, &draft, &self.region, outcome);
         match draft.decision.kind {
             DecisionKind::InSync => Exit::Done,
             DecisionKind::Create | DecisionKind::Adopt | DecisionKind::Replace => Exit::ChangeNeeded,
@@ -275,7 +279,7 @@ impl Parts<'_> {
     async fn nothing_pending(&self) -> Result<Exit, Failure> {
         let draft = self.draft(self.arguments.wish(), false).await?;
         let outcome = if draft.decision.kind == DecisionKind::InSync { "done" } else { "blocked" };
-        show_draft(self.context, &self.survey, &draft.decision, Some(&self.region), Some(outcome));
+        show_drafted(self.context, &self.survey, &draft, &self.region, outcome);
         self.context.output.progress("no replacement is open: nothing to resume");
         Ok(match draft.decision.kind {
             DecisionKind::InSync => Exit::Done,
@@ -297,6 +301,7 @@ impl Parts<'_> {
         let ended = tokio::select! {
             ended = work => Some(ended.map_err(|error| self.broke_off(error))?),
             () = self.watch_the_device() => None,
+            () = self.tell_new_ends() => None,
             () = told_to_end(&mut signals) => None,
         };
         let millis = (self.context.clock.uptime() - began).as_millis();
@@ -331,6 +336,22 @@ impl Parts<'_> {
             _ => String::new(),
         };
         show_report(self.context, &self.survey, report, &self.region, &snippets)
+    }
+
+    /// Never ends: what is bound to its transit router again has new cloud-side addresses, and comes up only once the device knows
+    /// them; so they are told at once.
+    async fn tell_new_ends(&self) {
+        let mut told = BTreeSet::new();
+        while !self.context.output.json {
+            tokio::time::sleep(NEW_ENDS).await;
+            let open = self.executor().journal.borrow().progress().replacements.open.clone();
+            let Some(open) = open else { continue };
+            let news: Vec<String> = device::bound_again(&open).into_iter().filter(|id| told.insert(id.clone())).collect();
+            if !news.is_empty() {
+                self.context.output.progress(&device::snippets(&self.executor().client, &open.plan, &news).await);
+            }
+        }
+        std::future::pending().await
     }
 
     /// Never ends: keeps up to date what the device is, so that a second change is noticed before the next step that can hurt.

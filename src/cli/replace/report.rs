@@ -109,16 +109,34 @@ fn made_gateway(progress: &ReplacementProgress) -> Option<String> {
     progress.plan.new.id.clone().or(made)
 }
 
-/// A plan that was not carried out, with how that ends where the command is `replace`.
+/// A decision that was not carried out, with how that ends where the command is `replace`.
 pub fn show_draft(context: &Context, survey: &Survey, decision: &Decision, region: Option<&str>, outcome: Option<&str>) {
+    show_not_begun(context, survey, (decision, &Value::Null), region, outcome);
+}
+
+/// The same of a whole draft.
+pub fn show_drafted(context: &Context, survey: &Survey, draft: &Draft, region: &str, outcome: &str) {
+    show_not_begun(context, survey, (&draft.decision, &consequences_json(draft)), Some(region), Some(outcome));
+}
+
+fn show_not_begun(
+    context: &Context,
+    survey: &Survey,
+    (decision, consequences): (&Decision, &Value),
+    region: Option<&str>,
+    outcome: Option<&str>,
+) {
     let mut document = survey.plan_document(decision, region);
+    if consequences.is_object() {
+        add_consequences(&mut document, consequences);
+    }
     document["outcome"] = json!(outcome.unwrap_or("blocked"));
     document["old_customer_gateway_id"] = json!(decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone()));
     document["new_customer_gateway_id"] = Value::Null;
     document["connections"] = json!([]);
     document["millis"] = json!(0);
     context.output.result(&document, |output| {
-        let text = survey.plan_text(output, decision, region);
+        let text = survey.plan_text(output, decision, region) + &consequences_text(consequences);
         text + &match decision.kind {
             DecisionKind::InSync => output.paint(Tone::Good, "\nnothing to replace\n"),
             DecisionKind::Create | DecisionKind::Adopt => output.paint(Tone::Caution, "\nnothing to replace: `cgwd register` does this\n"),
