@@ -36,12 +36,12 @@ impl Course<'_> {
                         connections::modify_tunnel(region, &id, &tunnel_id, &tunnel, token)
                     }
                     Attachment::TransitRouter(_) | Attachment::Unbound => {
-                        connections::modify_attachment_tunnel(region, &id, &tunnel, token)
+                        connections::modify_attachment_tunnel(region, &id, &known?.body.0, &tunnel, token)
                     }
                 }
             }
             Op::RebindConnection { connection, to } => {
-                connections::modify_attachment(region, &id, &view.connection_bound(connection, to)?, true, token)
+                connections::modify_attachment(region, &id, &view.connection_bound(connection, to)?, token)
             }
             Op::DeleteRoute { route, .. } => {
                 let (gateway, route) = (gateway_of(known?)?, known?.routes.get(*route)?);
