@@ -33,6 +33,9 @@ pub struct GatewaySnapshot {
     pub auth_key: Option<Secret>,
     pub resource_group: String,
     pub tags: Tags,
+    /// Names of fields that we don't know and that hold something; so with the other `unknown` here.
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +133,7 @@ impl From<&CustomerGateway> for GatewaySnapshot {
             auth_key: gateway.auth_key.clone(),
             resource_group: gateway.resource_group.clone(),
             tags: gateway.tags.clone(),
+            unknown: Vec::new(),
         }
     }
 }

@@ -240,14 +240,17 @@ pub fn masked_keys(connection: &ConnectionSnapshot, is_ours: impl Fn(&str) -> bo
         .collect()
 }
 
-/// Puts a pre-shared key where the cloud shows none. `index` 0: of a single-tunnel connection.
+/// Puts a pre-shared key where the cloud shows none: one that it shows is what the device uses. `index` 0: of a single-tunnel connection.
 pub fn supply_key(connection: &mut ConnectionSnapshot, index: u8, psk: &str) {
     let place = connection.shape.tunnels.iter().position(|tunnel| tunnel.index == index);
     let ike = match place {
         Some(place) => tunnels_mut(&mut connection.body.0).into_iter().nth(place).and_then(|tunnel| tunnel.get_mut("TunnelIkeConfig")),
         None => connection.body.0.get_mut("IkeConfig"),
     };
-    if let Some(Value::Object(ike)) = ike {
+    let shown = |ike: &Map<String, Value>| ike.get("Psk").and_then(Value::as_str).is_some_and(is_readable);
+    if let Some(Value::Object(ike)) = ike
+        && !shown(ike)
+    {
         ike.insert("Psk".to_owned(), Value::from(psk));
     }
 }

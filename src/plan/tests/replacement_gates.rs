@@ -13,6 +13,7 @@ pub(super) struct Setting {
     pub manner: Manner,
     pub evidence: Evidence,
     pub replacements: Replacements,
+    pub may_adopt: bool,
 }
 
 pub(super) fn tunnel_body(id: &str, index: u8, gateway: &str, remote_id: &str) -> Value {
@@ -83,6 +84,7 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
             sealed: Some(Ok("opened".into())),
         },
         replacements: Replacements::default(),
+        may_adopt: true,
     }
 }
 
@@ -97,7 +99,7 @@ impl Setting {
 
     fn refused(&self) -> Vec<(&'static str, String)> {
         let (plan, subjects) = (self.plan(), self.subjects());
-        let case = Case { plan: &plan, desired: &self.desired, subjects: &subjects, snapshot: &self.snapshot, inventory: &self.inventory };
+        let case = Case { plan: &plan, desired: &self.desired, subjects: &subjects, snapshot: &self.snapshot, inventory: &self.inventory, may_adopt: self.may_adopt };
         let all = gates(case, &self.replacements, &self.evidence, clocks());
         all.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
     }
