@@ -61,7 +61,8 @@ fn every_write_sends_what_the_official_sdk_sends() {
     same("delete_vpn_connection", &delete_vpn_connection(REGION, "vco-1", TOKEN), &[], &[]);
     same("delete_vpn_attachment", &delete_vpn_attachment(REGION, "vco-1", TOKEN), &[], &[]);
 
-    let route = DestinationRoute { next_hop: "vco-0".into(), destination: "192.168.0.0/16".into(), weight: 100, published: true };
+    let route =
+        DestinationRoute { next_hop: "vco-0".into(), destination: "192.168.0.0/16".into(), weight: 100, published: true, unknown: vec![] };
     let unread = ["DryRun", "Description", "OverlayMode"];
     same("create_vpn_route_entry", &create_route(REGION, "vpn-1", &route, "vco-1", TOKEN), &unread, &[]);
     same("delete_vpn_route_entry", &delete_route(REGION, "vpn-1", &route, "vco-1", TOKEN), &unread, &[]);
@@ -70,7 +71,7 @@ fn every_write_sends_what_the_official_sdk_sends() {
     let policy = policy();
     same("create_vpn_pbr_route_entry", &create_policy(REGION, "vpn-1", &policy, "vco-1", TOKEN), &unread, &[]);
     same("delete_vpn_pbr_route_entry", &delete_policy(REGION, "vpn-1", &policy, "vco-1", TOKEN), &unread, &[]);
-    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 100 };
+    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 100, unknown: vec![] };
     same("create_vco_route_entry", &create_connection_route(REGION, "vco-1", &own, TOKEN), &unread, &[]);
 
     let call = create_router_attachment(REGION, &attachment(), "vco-1", TOKEN);
@@ -120,7 +121,8 @@ fn a_single_tunnel_attachment_is_sent_whole() {
 #[test]
 fn a_health_check_that_is_off_is_made_again_as_it_was() {
     let mut single = described_single();
-    single["VcoHealthCheck"] = json!({"Enable": "false", "Dip": "192.168.1.1", "Interval": 5, "Policy": "revoke_route", "Status": "failed"});
+    single["VcoHealthCheck"] =
+        json!({"Enable": "false", "Dip": "192.168.1.1", "Interval": 5, "Policy": "revoke_route", "Status": "failed"});
     let sent = map(&create_vpn_connection(REGION, &single, true, &tags(), false, TOKEN).query());
     let health: Value = serde_json::from_str(&sent["HealthCheckConfig"]).unwrap();
     assert_eq!(health, json!({"enable": "false", "dip": "192.168.1.1", "interval": "5"}));
@@ -254,7 +256,7 @@ fn cen_is_asked_at_its_one_endpoint_and_vpc_in_the_region() {
 /// What undoes a call names the same thing as the call.
 #[test]
 fn what_is_undone_is_what_was_done() {
-    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 0 };
+    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 0, unknown: vec![] };
     let pairs = [
         (
             create_connection_route(REGION, "vco-1", &own, TOKEN),
@@ -618,6 +620,7 @@ fn policy() -> PolicyRoute {
         weight: 100,
         priority: Some(10),
         published: true,
+        unknown: vec![],
     }
 }
 
@@ -635,6 +638,9 @@ fn attachment() -> RouterAttachment {
         connection_owner: Some("1210123456123456".into()),
         associations: vec!["vtb-1".into()],
         propagations: Vec::new(),
+        under_way: vec![],
+        terms: vec![],
+        unknown: vec![],
     }
 }
 

@@ -72,6 +72,9 @@ pub struct DestinationRoute {
     pub weight: u32,
     /// Whether it is in the VPC's system route table too.
     pub published: bool,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// A policy route of a VPN gateway.
@@ -84,6 +87,9 @@ pub struct PolicyRoute {
     /// 1-100, smaller wins.
     pub priority: Option<u32>,
     pub published: bool,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// A route of a connection on a transit router.
@@ -91,6 +97,9 @@ pub struct PolicyRoute {
 pub struct ConnectionRoute {
     pub destination: String,
     pub weight: u32,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// How a connection is bound to a transit router (cloud/api.md 4.1).
@@ -112,6 +121,15 @@ pub struct RouterAttachment {
     /// Route tables: the one that it is associated with, and those that learn its routes.
     pub associations: Vec<String>,
     pub propagations: Vec<String>,
+    /// Route tables whose association or propagation is being made or ended, with its state: `vtb-1 (Associating)`.
+    #[serde(default)]
+    pub under_way: Vec<String>,
+    /// Who pays, and how (`OrderType`, `ChargeType`): not to be given where it is made.
+    #[serde(default)]
+    pub terms: Vec<String>,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

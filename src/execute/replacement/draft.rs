@@ -4,8 +4,8 @@ use super::call::creation;
 use crate::cloud::error::CloudError;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
-    Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan, SNAPSHOT_FORMAT,
-    Secret, Snapshot,
+    Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan,
+    SNAPSHOT_FORMAT, Secret, Snapshot,
 };
 use crate::plan::replacement::body::supply_key;
 use crate::plan::replacement::gates::{connection_tags, is_masked};

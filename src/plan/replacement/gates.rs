@@ -1,6 +1,7 @@
 //! What must hold before the first write that can hurt, each with its evidence.
 
 mod carried;
+mod rest;
 
 pub use carried::{carried_description, carried_name, connection_tags, gateway_tags, is_masked};
 
@@ -9,7 +10,7 @@ use super::next::is_in_use;
 use super::{Subjects, is_foreign, strategy};
 use crate::facts::names::TAGS_MAX;
 use crate::journal::replay::Replacements;
-use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Snapshot};
+use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Slot, Snapshot};
 use crate::plan::registration::{LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, USUAL_QUOTA};
 use crate::plan::{Desired, Gate, Now, Strategy};
 use jiff::SignedDuration;
@@ -68,7 +69,7 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
             .window
             .as_ref()
             .map_or_else(|| Gate::passed("window", "no window is configured: at any time"), |window| told("window", window)),
-        rights(plan, inventory),
+        rights(plan, subjects, inventory),
         quota(case),
         clock(evidence.clock_offset),
         disk(evidence.free_bytes),
@@ -79,6 +80,7 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
 /// Whether time or a person's word opens it: what is wanted is a replacement all the same.
 pub fn opens_by_itself(gate: &Gate) -> bool {
     ["settled", "attested", "working_tunnel", "planned", "daily_limit", "window"].contains(&gate.name)
+        || gate.name == "snapshot" && gate.detail.starts_with(rest::WAIT)
 }
 
 fn told(name: &'static str, evidence: &Result<String, String>) -> Gate {
@@ -164,6 +166,10 @@ fn complete(case: Case<'_>) -> Gate {
     let Case { subjects, snapshot, .. } = case;
     let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
     let masked: Vec<String> = snapshot.connections.iter().flat_map(|connection| masked_keys(connection, is_moved)).collect();
+    let busy = rest::what_is_under_way(snapshot);
+    if !busy.is_empty() {
+        return Gate::refused("snapshot", format!("{}{}: what is read meanwhile may be half changed", rest::WAIT, busy.join(", ")));
+    }
     let bgp_keys = carried::masked_bgp_keys(case);
     if !bgp_keys.is_empty() {
         let detail = format!("the cloud masks the BGP key of {}; give it in `[gateway] bgp_auth_key_file`", bgp_keys.join(", "));
@@ -179,11 +185,19 @@ fn complete(case: Case<'_>) -> Gate {
 }
 
 fn known_fields(snapshot: &Snapshot) -> Gate {
-    let unknown: Vec<String> = snapshot
-        .connections
-        .iter()
-        .flat_map(|connection| unknown_fields(&connection.body).into_iter().map(|field| format!("{} {field}", connection.id)))
-        .collect();
+    let of = |what: &str, fields: &[String]| -> Vec<String> { fields.iter().map(|field| format!("{what} {field}")).collect() };
+    let gateways = snapshot.gateways.iter().flat_map(|gateway| of(&gateway.id, &gateway.unknown));
+    let connections = snapshot.connections.iter().flat_map(|connection| {
+        let id = &connection.id;
+        let routes = connection.routes.iter().map(|route| (&route.destination, &route.unknown));
+        let policies = connection.policies.iter().map(|policy| (&policy.destination, &policy.unknown));
+        let own = connection.connection_routes.iter().map(|route| (&route.destination, &route.unknown));
+        let routes = routes.chain(policies).chain(own);
+        let dependants = routes.flat_map(|(destination, fields)| of(&format!("{id}, route to {destination}:"), fields));
+        let attachment = connection.attachment.iter().flat_map(|attachment| of(&attachment.id, &attachment.unknown));
+        of(id, &unknown_fields(&connection.body)).into_iter().chain(dependants).chain(attachment).collect::<Vec<String>>()
+    });
+    let unknown: Vec<String> = gateways.chain(connections).collect();
     if unknown.is_empty() {
         return Gate::passed("unknown_fields", "every field that the cloud shows is known");
     }
@@ -235,7 +249,7 @@ fn daily_limit(replacements: &Replacements, most: u32, by_person: bool, now: Now
     }
 }
 
-fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
+fn rights(plan: &ReplacementPlan, subjects: &Subjects, inventory: &Inventory) -> Gate {
     let read = format!(
         "these credentials read {} customer gateways and {} connections from this address",
         inventory.customer_gateways.len(),
@@ -243,13 +257,19 @@ fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
     );
     let deletes_first =
         plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
-    match deletes_first {
-        false => Gate::passed("rights", format!("{read}; the customer gateway is made first and proves the right to write")),
-        true => Gate::passed(
-            "rights",
-            format!("{read}; the documented order cannot prove the right to create a customer gateway before it deletes"),
-        ),
-    }
+    let makes_temporary = plan.steps().any(|step| matches!(step.op, Op::CreateGateway { slot: Slot::Temporary }));
+    let proof = match (deletes_first, makes_temporary, subjects.holds_address(plan.new.ip)) {
+        (false, true, _) => "a temporary customer gateway is made first and proves the right to create one",
+        (false, false, _) => "the customer gateway is made first and proves the right to write",
+        (true, _, true) if subjects.temporary.is_some() => {
+            "the temporary customer gateway that an earlier replacement made shows that one may be created"
+        }
+        (true, _, true) => {
+            "the quota leaves no room for a temporary customer gateway, so the right to create one is not proven before the old one is deleted"
+        }
+        (true, _, false) => "the documented order cannot prove the right to create a customer gateway before it deletes",
+    };
+    Gate::passed("rights", format!("{read}; {proof}"))
 }
 
 /// The cloud's own answer decides; a region that is known to be full needs the documented order.
