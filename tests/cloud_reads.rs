@@ -72,7 +72,8 @@ async fn destination_routes_are_read_to_their_end_in_either_form() {
     let (client, script) = client([routes(60, &rows[..50]), bare]);
     let read = client.destination_routes(REGION, "vpn-1").await.unwrap();
     assert_eq!((read.len(), script.sent()), (60, 2));
-    let expected = DestinationRoute { next_hop: "vco-1".into(), destination: "10.0.0.0/24".into(), weight: 100, published: true };
+    let expected =
+        DestinationRoute { next_hop: "vco-1".into(), destination: "10.0.0.0/24".into(), weight: 100, published: true, unknown: vec![] };
     assert!(read.contains(&expected), "{read:?}");
     let query = script.query(1);
     assert_eq!((&*query["VpnGatewayId"], &*query["RouteEntryType"], &*query["PageNumber"]), ("vpn-1", "custom", "2"));
@@ -153,6 +154,7 @@ async fn policy_routes_have_their_source_and_priority() {
         weight: 0,
         priority,
         published,
+        unknown: vec![],
     };
     let expected = [route(None, false), route(Some(7), false), route(Some(20), true)];
     assert_eq!(client.policy_routes(REGION, "vpn-1").await.unwrap(), expected);
@@ -165,7 +167,7 @@ async fn routes_of_a_connection_come_in_a_bare_list() {
                       {"RouteDest": "10.2.0.0/16", "Weight": 100, "RouteEntryType": "bgp"}]);
     let (client, script) = client([ok(json!({"TotalCount": 2, "VcoRouteEntries": rows}))]);
     let read = client.connection_routes(REGION, "vco-1").await.unwrap();
-    assert_eq!(read, [ConnectionRoute { destination: "10.1.0.0/16".into(), weight: 100 }]);
+    assert_eq!(read, [ConnectionRoute { destination: "10.1.0.0/16".into(), weight: 100, unknown: vec![] }]);
     assert_eq!(script.query(0)["VpnConnectionId"], "vco-1");
 }
 

@@ -53,8 +53,7 @@ fn every_write_sends_what_the_official_sdk_sends() {
         &[],
         &["ClientToken"],
     );
-    let small = json!({"CustomerGatewayId": "cgw-new", "IkeConfig": single["IkeConfig"], "Name": "n"});
-    let call = modify_attachment(REGION, "vco-1", &small, false, TOKEN);
+    let call = modify_attachment(REGION, "vco-1", &json!({"CustomerGatewayId": "cgw-new"}), TOKEN);
     same("modify_vpn_attachment_single_tunnel_minimal_repoint", &call, &[], &["ClientToken"]);
     // It does not take a certificate, nor AutoConfigRoute where only dual-tunnel can be made (cloud/api.md 2.4).
     let call = create_vpn_attachment(REGION, &dual, &tags(), Some("rg-1"), false, TOKEN);
@@ -62,7 +61,8 @@ fn every_write_sends_what_the_official_sdk_sends() {
     same("delete_vpn_connection", &delete_vpn_connection(REGION, "vco-1", TOKEN), &[], &[]);
     same("delete_vpn_attachment", &delete_vpn_attachment(REGION, "vco-1", TOKEN), &[], &[]);
 
-    let route = DestinationRoute { next_hop: "vco-0".into(), destination: "192.168.0.0/16".into(), weight: 100, published: true };
+    let route =
+        DestinationRoute { next_hop: "vco-0".into(), destination: "192.168.0.0/16".into(), weight: 100, published: true, unknown: vec![] };
     let unread = ["DryRun", "Description", "OverlayMode"];
     same("create_vpn_route_entry", &create_route(REGION, "vpn-1", &route, "vco-1", TOKEN), &unread, &[]);
     same("delete_vpn_route_entry", &delete_route(REGION, "vpn-1", &route, "vco-1", TOKEN), &unread, &[]);
@@ -71,7 +71,7 @@ fn every_write_sends_what_the_official_sdk_sends() {
     let policy = policy();
     same("create_vpn_pbr_route_entry", &create_policy(REGION, "vpn-1", &policy, "vco-1", TOKEN), &unread, &[]);
     same("delete_vpn_pbr_route_entry", &delete_policy(REGION, "vpn-1", &policy, "vco-1", TOKEN), &unread, &[]);
-    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 100 };
+    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 100, unknown: vec![] };
     same("create_vco_route_entry", &create_connection_route(REGION, "vco-1", &own, TOKEN), &unread, &[]);
 
     let call = create_router_attachment(REGION, &attachment(), "vco-1", TOKEN);
@@ -85,26 +85,47 @@ fn every_write_sends_what_the_official_sdk_sends() {
 #[test]
 fn one_tunnel_of_an_attachment_goes_into_the_body_as_the_first() {
     let dual = described_dual();
-    let call = modify_attachment_tunnel(REGION, "vco-1", &dual["TunnelOptionsSpecification"]["TunnelOptions"][1], TOKEN);
+    let call = modify_attachment_tunnel(REGION, "vco-1", &dual, &dual["TunnelOptionsSpecification"]["TunnelOptions"][1], TOKEN);
     let vector = vector("modify_vpn_attachment_attribute_dual_tunnel");
     let first: Pairs = pairs_of(&vector["form_body"]).into_iter().filter(|(name, _)| name.contains(".1.")).collect();
     assert_eq!(map(&call.body), first);
-    assert_eq!(names(&call.query()), ["ClientToken", "RegionId", "VpnConnectionId"].map(str::to_owned).into());
+    let query = ["ClientToken", "EffectImmediately", "EnableTunnelsBgp", "RegionId", "VpnConnectionId"];
+    assert_eq!(names(&call.query()), query.map(str::to_owned).into());
+    assert_eq!(map(&call.query())["EnableTunnelsBgp"], "true");
     // The second one is the first of the list too, and says which it is.
-    let call = modify_attachment_tunnel(REGION, "vco-1", &dual["TunnelOptionsSpecification"]["TunnelOptions"][0], TOKEN);
+    let call = modify_attachment_tunnel(REGION, "vco-1", &dual, &dual["TunnelOptionsSpecification"]["TunnelOptions"][0], TOKEN);
     let sent = map(&call.body);
     assert_eq!((&*sent["TunnelOptionsSpecification.1.TunnelIndex"], &*sent["TunnelOptionsSpecification.1.TunnelId"]), ("2", "tun-2"));
 }
 
 #[test]
-fn a_single_tunnel_attachment_takes_its_gateway_and_the_whole_of_ike() {
-    let call = modify_attachment(REGION, "vco-1", &described_single(), true, TOKEN);
+fn a_single_tunnel_attachment_is_sent_whole() {
+    let mut single = described_single();
+    single["VcoHealthCheck"]["Policy"] = json!("reserve_route");
+    let call = modify_attachment(REGION, "vco-1", &single, TOKEN);
     let vector = pairs_of(&vector("modify_vpn_attachment_attribute_every_parameter")["query"]);
-    let sent = map(&call.query());
-    assert_eq!(sent["IkeConfig"], vector["IkeConfig"]);
-    assert_eq!(sent["CustomerGatewayId"], "cgw-1");
-    assert_eq!(sent.len(), 5, "{:?}", sent.keys());
+    let mut sent = map(&call.query());
+    let health: Value = serde_json::from_str(&sent.remove("HealthCheckConfig").unwrap()).unwrap();
+    let mut expected: Value = serde_json::from_str(&vector["HealthCheckConfig"]).unwrap();
+    expected["Policy"] = json!("reserve_route");
+    assert_eq!(health, expected);
+    let fields = ["BgpConfig", "IkeConfig", "IpsecConfig", "LocalSubnet", "RemoteSubnet", "EffectImmediately", "EnableDpd"];
+    for field in fields.into_iter().chain(["EnableNatTraversal", "CustomerGatewayId"]) {
+        assert_eq!(sent.get(field), vector.get(field), "{field}");
+    }
+    assert!(sent.contains_key("Name") && !sent.contains_key("RemoteCaCertificate") && !sent.contains_key("EnableTunnelsBgp"));
     assert!(call.body.is_empty());
+}
+
+/// Turned off, it still holds what it would check.
+#[test]
+fn a_health_check_that_is_off_is_made_again_as_it_was() {
+    let mut single = described_single();
+    single["VcoHealthCheck"] =
+        json!({"Enable": "false", "Dip": "192.168.1.1", "Interval": 5, "Policy": "revoke_route", "Status": "failed"});
+    let sent = map(&create_vpn_connection(REGION, &single, true, &tags(), false, TOKEN).query());
+    let health: Value = serde_json::from_str(&sent["HealthCheckConfig"]).unwrap();
+    assert_eq!(health, json!({"enable": "false", "dip": "192.168.1.1", "interval": "5"}));
 }
 
 #[test]
@@ -133,7 +154,7 @@ fn a_creation_is_the_same_from_text_and_from_natives() {
 fn what_is_off_or_empty_is_not_sent() {
     let mut single = described_single();
     single["VpnBgpConfig"]["EnableBgp"] = json!("false");
-    single["VcoHealthCheck"]["Enable"] = json!("false");
+    single["VcoHealthCheck"] = json!({"Dip": "", "Interval": null});
     single["RemoteCaCertificate"] = json!("");
     single["Name"] = Value::Null;
     single["IpsecConfig"] = json!({"IpsecEncAlg": ""});
@@ -235,7 +256,7 @@ fn cen_is_asked_at_its_one_endpoint_and_vpc_in_the_region() {
 /// What undoes a call names the same thing as the call.
 #[test]
 fn what_is_undone_is_what_was_done() {
-    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 0 };
+    let own = ConnectionRoute { destination: "192.168.0.0/16".into(), weight: 0, unknown: vec![] };
     let pairs = [
         (
             create_connection_route(REGION, "vco-1", &own, TOKEN),
@@ -345,7 +366,7 @@ proptest! {
         let first = "TunnelOptionsSpecification.1.";
         let mut wanted = expected(&one, "ModifyVpnAttachmentAttribute", first, has_cidr);
         wanted.insert(format!("{first}TunnelIndex"), "1".into());
-        prop_assert_eq!(map(&modify_attachment_tunnel(REGION, "vco-1", &tunnel, TOKEN).body), wanted);
+        prop_assert_eq!(map(&modify_attachment_tunnel(REGION, "vco-1", &Value::Null, &tunnel, TOKEN).body), wanted);
 
         let body = json!({"EnableTunnelsBgp": bgp, "TunnelOptionsSpecification": {"TunnelOptions": [nested(&two, 2), tunnel]}});
         for (call, own, places) in [
@@ -507,11 +528,11 @@ async fn no_pre_shared_key_comes_back_in_an_error_wherever_it_was_sent() {
         let tunnel = &dual["TunnelOptionsSpecification"]["TunnelOptions"][0];
         let calls = [
             create_vpn_connection(REGION, &single, true, &tags(), false, TOKEN),
-            modify_attachment(REGION, "vco-1", &single, true, TOKEN),
+            modify_attachment(REGION, "vco-1", &single, TOKEN),
             create_vpn_connection(REGION, &dual, true, &tags(), false, TOKEN),
             create_vpn_attachment(REGION, &dual, &tags(), None, false, TOKEN),
             modify_tunnel(REGION, "vco-1", "tun-1", tunnel, TOKEN),
-            modify_attachment_tunnel(REGION, "vco-1", tunnel, TOKEN),
+            modify_attachment_tunnel(REGION, "vco-1", &dual, tunnel, TOKEN),
         ];
         for call in calls {
             let quoted = json!(key).to_string();
@@ -599,6 +620,7 @@ fn policy() -> PolicyRoute {
         weight: 100,
         priority: Some(10),
         published: true,
+        unknown: vec![],
     }
 }
 
@@ -616,6 +638,9 @@ fn attachment() -> RouterAttachment {
         connection_owner: Some("1210123456123456".into()),
         associations: vec!["vtb-1".into()],
         propagations: Vec::new(),
+        under_way: vec![],
+        terms: vec![],
+        unknown: vec![],
     }
 }
 

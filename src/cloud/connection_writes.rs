@@ -27,25 +27,29 @@ pub fn modify_tunnel(region: &str, connection: &str, tunnel_id: &str, tunnel: &V
     WriteCall::vpc("ModifyTunnelAttribute", region, parameters, Some(client_token))
 }
 
-/// ModifyVpnAttachmentAttribute: one tunnel of a dual-tunnel connection on a transit router, or of an unbound one.
-pub fn modify_attachment_tunnel(region: &str, connection: &str, tunnel: &Value, client_token: &str) -> WriteCall {
+/// ModifyVpnAttachmentAttribute: one tunnel of a dual-tunnel connection on a transit router, or of an unbound one. What is set for
+/// the whole connection goes with it as it is: what becomes of it when it is left out is not documented.
+pub fn modify_attachment_tunnel(region: &str, connection: &str, whole: &Value, tunnel: &Value, client_token: &str) -> WriteCall {
+    let bgp = boolean(whole, "EnableTunnelsBgp").map_or_else(|| tunnel_has_bgp(tunnel), |on| on == "true");
     let fields = Parameters::new()
         .with_some("TunnelIndex", index(tunnel))
         .with_some("TunnelId", text(tunnel, "TunnelId"))
-        .and(tunnel_settings(tunnel, tunnel_has_bgp(tunnel)));
-    let parameters = Parameters::new().with("VpnConnectionId", connection);
+        .and(tunnel_settings(tunnel, bgp));
+    let parameters = Parameters::new()
+        .with("VpnConnectionId", connection)
+        .with_some("EffectImmediately", boolean(whole, "EffectImmediately"))
+        .with_some("EnableTunnelsBgp", boolean(whole, "EnableTunnelsBgp"));
     WriteCall::vpc("ModifyVpnAttachmentAttribute", region, parameters, Some(client_token))
         .with_body(Parameters::new().with_objects(TUNNELS, [fields]))
 }
 
-/// ModifyVpnAttachmentAttribute: the customer gateway of a single-tunnel connection on a transit router, and with `ike` its IKE
-/// settings: all of them, because what becomes of those left out is not documented (cloud/api.md 1.1).
-pub fn modify_attachment(region: &str, connection: &str, wanted: &Value, ike: bool, client_token: &str) -> WriteCall {
-    let ike = ike.then(|| json_text(wanted.get("IkeConfig"), &same_names(IKE))).flatten();
+/// ModifyVpnAttachmentAttribute: a single-tunnel connection on a transit router, whole: what becomes of what is left out is not
+/// documented (cloud/api.md 1.1, 2.4).
+pub fn modify_attachment(region: &str, connection: &str, wanted: &Value, client_token: &str) -> WriteCall {
     let parameters = Parameters::new()
         .with("VpnConnectionId", connection)
-        .with_some("CustomerGatewayId", text(wanted, "CustomerGatewayId"))
-        .with_some("IkeConfig", ike);
+        .and(both_modes(wanted))
+        .and(single_tunnel(wanted, &[HEALTH, &[("Policy", "Policy")]].concat()));
     WriteCall::vpc("ModifyVpnAttachmentAttribute", region, parameters, Some(client_token))
 }
 
@@ -65,7 +69,7 @@ pub fn create_vpn_connection(
         .with("AutoConfigRoute", auto_config_route);
     let tunnels = tunnels(wanted);
     let (parameters, body) = if tunnels.is_empty() {
-        (parameters.and(single_tunnel(wanted)), Parameters::new())
+        (parameters.and(single_tunnel(wanted, HEALTH)).and(certificate(wanted)), Parameters::new())
     } else {
         let bgp = is_on(wanted, "EnableTunnelsBgp");
         let options = |tunnel| Parameters::new().with_some("Role", role(tunnel)).and(tunnel_settings(tunnel, bgp)).and(certificate(tunnel));
@@ -137,31 +141,33 @@ fn creation(action: &'static str, region: &str, parameters: Parameters, body: Pa
 
 /// What both creations take in both modes (cloud/api.md 2.3, 2.4).
 fn common(wanted: &Value, tags: &Tags, dry_run: bool) -> Parameters {
+    both_modes(wanted).with_some("DryRun", dry_run.then_some(true)).with_tags("Tags", &user_tags(tags))
+}
+
+/// What is set of single-tunnel and of dual-tunnel connections alike, when they are made and later (cloud/api.md 2.3, 2.4).
+fn both_modes(wanted: &Value) -> Parameters {
     Parameters::new()
         .with_some("Name", text(wanted, "Name"))
         .with_some("LocalSubnet", text(wanted, "LocalSubnet"))
         .with_some("RemoteSubnet", text(wanted, "RemoteSubnet"))
         .with_some("EffectImmediately", boolean(wanted, "EffectImmediately"))
-        .with_some("DryRun", dry_run.then_some(true))
-        .with_tags("Tags", &user_tags(tags))
 }
 
-/// The parameters of a single-tunnel connection alone (cloud/api.md 2.3 and 2.6).
-fn single_tunnel(wanted: &Value) -> Parameters {
+/// The parameters of a single-tunnel connection alone (cloud/api.md 2.3, 2.4 and 2.6). A health check that is off keeps what it
+/// would check.
+fn single_tunnel(wanted: &Value, health: &[(&str, &str)]) -> Parameters {
     let bgp = wanted.get("VpnBgpConfig").filter(|bgp| is_on(bgp, "EnableBgp"));
-    let health = wanted.get("VcoHealthCheck").filter(|health| is_on(health, "Enable"));
     Parameters::new()
         .with_some("CustomerGatewayId", text(wanted, "CustomerGatewayId"))
         .with_some("EnableDpd", boolean(wanted, "EnableDpd"))
         .with_some("EnableNatTraversal", boolean(wanted, "EnableNatTraversal"))
-        .and(certificate(wanted))
         .with_some("IkeConfig", json_text(wanted.get("IkeConfig"), &same_names(IKE)))
         .with_some("IpsecConfig", json_text(wanted.get("IpsecConfig"), &same_names(IPSEC)))
         .with_some("BgpConfig", json_text(bgp, &same_names(&[&["EnableBgp"], TUNNEL_BGP].concat())))
-        .with_some("HealthCheckConfig", json_text(health, HEALTH))
+        .with_some("HealthCheckConfig", json_text(wanted.get("VcoHealthCheck"), health))
 }
 
-/// As the description names them and as a creation does (cloud/api.md 2.6).
+/// As the description names them and as the calls do; an attachment's has a policy too (cloud/api.md 2.6).
 const HEALTH: &[(&str, &str)] = &[("Enable", "enable"), ("Dip", "dip"), ("Sip", "sip"), ("Interval", "interval"), ("Retry", "retry")];
 
 fn same_names(names: &[&'static str]) -> Vec<(&'static str, &'static str)> {

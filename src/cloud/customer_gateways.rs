@@ -7,6 +7,7 @@ use super::wire::{FieldError, Fields, Parameters};
 use super::write_call::{WriteCall, Written};
 use crate::facts::endpoints::Product;
 use crate::facts::errors::CUSTOMER_GATEWAY_NOT_FOUND;
+use crate::facts::object_fields::CUSTOMER_GATEWAY;
 use crate::facts::states::{SYSTEM_TAGS, TAG_TYPE_CUSTOMER_GATEWAY};
 use crate::model::{Asn, CustomerGateway, Secret, Tags};
 use std::net::Ipv4Addr;
@@ -117,6 +118,14 @@ impl Client {
     /// # Errors
     /// Everything else, a 403 included.
     pub async fn customer_gateway(&self, region: &str, id: &str) -> Result<Option<CustomerGateway>, CloudError> {
+        Ok(self.whole_customer_gateway(region, id).await?.map(|(gateway, _)| gateway))
+    }
+
+    /// One customer gateway, with the names of its fields that we don't know and that hold something.
+    ///
+    /// # Errors
+    /// As [`Client::customer_gateway`].
+    pub async fn whole_customer_gateway(&self, region: &str, id: &str) -> Result<Option<(CustomerGateway, Vec<String>)>, CloudError> {
         let action = "DescribeCustomerGateway";
         let query = Parameters::new().with("RegionId", region).with("CustomerGatewayId", id);
         let Some(accepted) = existing(self.read(Product::Vpc, action, region, &query).await, CUSTOMER_GATEWAY_NOT_FOUND)? else {
@@ -125,7 +134,7 @@ impl Client {
         let read = || {
             let root = Fields::root(&accepted.body)?;
             same_id(&root, "CustomerGatewayId", id)?;
-            customer_gateway(&root)
+            Ok((customer_gateway(&root)?, root.unknown(CUSTOMER_GATEWAY)))
         };
         readable(action, &accepted, read()).map(Some)
     }

@@ -2,6 +2,7 @@
 //! (cloud/api.md 2.3), and lists now bare, now wrapped (`Tags{Tag[]}`). What is missing or odd is an error that
 //! names the field; nothing is made up.
 
+use crate::facts::connection_fields::REPORTS;
 use crate::model::{Tags, Timestamp};
 use serde_json::{Map, Value};
 use std::net::Ipv4Addr;
@@ -124,6 +125,20 @@ impl<'a> Fields<'a> {
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| self.error(name, "holds something else than texts")))
             .collect()
+    }
+
+    /// The fields that are not `known`, hold something and are no report of the cloud's.
+    pub fn unknown(&self, known: &[&str]) -> Vec<String> {
+        let is_nothing = |value: &Value| match value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        };
+        let is_report = |name: &str| REPORTS.iter().any(|report| name.ends_with(report));
+        let unknown = self.object.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !is_report(name) && !is_nothing(value));
+        unknown.map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether `name` is there and not null.

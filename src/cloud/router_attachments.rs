@@ -6,6 +6,7 @@ use super::customer_gateways::same_id;
 use super::error::CloudError;
 use super::pages::{List, inconsistent};
 use super::wire::{FieldError, Fields};
+use crate::facts::object_fields::ROUTER_ATTACHMENT;
 use crate::facts::states::IN_FORCE;
 use crate::model::RouterAttachment;
 
@@ -31,8 +32,10 @@ impl Client {
         if own.next().is_some() {
             return Err(inconsistent(action, format!("the list shows {connection} attached twice"), None));
         }
-        found.associations = self.associations(&found.id).await?;
-        found.propagations = self.propagations(transit_router, &found.id).await?;
+        let (associations, propagations) = (self.bound_tables(&found.id).await?, self.learning_tables(transit_router, &found.id).await?);
+        let moving = associations.iter().chain(&propagations).filter(|(_, status)| !is_in_force(status));
+        found.under_way = moving.map(|(table, status)| format!("{table} ({status})")).collect();
+        (found.associations, found.propagations) = (in_force(associations), in_force(propagations));
         Ok(Some(found))
     }
 
@@ -59,6 +62,10 @@ impl Client {
     /// # Errors
     /// Where a call fails, or the list is missing or not whole.
     pub async fn associations(&self, attachment: &str) -> Result<Vec<String>, CloudError> {
+        Ok(in_force(self.bound_tables(attachment).await?))
+    }
+
+    async fn bound_tables(&self, attachment: &str) -> Result<Vec<(String, String)>, CloudError> {
         let list = List::cbn("ListTransitRouterRouteTableAssociations", "TransitRouterAssociations");
         let list = list.with("TransitRouterAttachmentId", attachment);
         self.tables(&list, attachment).await
@@ -70,11 +77,15 @@ impl Client {
     /// # Errors
     /// As [`Client::associations`].
     pub async fn propagations(&self, transit_router: &str, attachment: &str) -> Result<Vec<String>, CloudError> {
+        Ok(in_force(self.learning_tables(transit_router, attachment).await?))
+    }
+
+    async fn learning_tables(&self, transit_router: &str, attachment: &str) -> Result<Vec<(String, String)>, CloudError> {
         let mut found = Vec::new();
         for table in self.route_tables(transit_router).await? {
             let list = List::cbn("ListTransitRouterRouteTablePropagations", "TransitRouterPropagations");
             let list = list.with("TransitRouterRouteTableId", &table).with("TransitRouterAttachmentId", attachment);
-            found.extend(self.tables(&list, attachment).await?.into_iter().filter(|shown| *shown == table));
+            found.extend(self.tables(&list, attachment).await?.into_iter().filter(|(shown, _)| *shown == table));
         }
         Ok(found)
     }
@@ -96,15 +107,23 @@ impl Client {
         self.every_row(&list, row, |table| Some(table.as_str().into())).await
     }
 
-    /// The tables of a list that is about one attachment. One that is only on its way does not count yet, or no longer.
-    async fn tables(&self, list: &List<'_>, attachment: &str) -> Result<Vec<String>, CloudError> {
+    /// The tables of a list that is about one attachment, with their states.
+    async fn tables(&self, list: &List<'_>, attachment: &str) -> Result<Vec<(String, String)>, CloudError> {
         let row = |fields: &Fields<'_>| {
             same_id(fields, "TransitRouterAttachmentId", attachment)?;
             Ok((fields.text("TransitRouterRouteTableId")?, fields.text("Status")?))
         };
-        let rows = self.every_row(list, row, |(table, _)| Some(table.as_str().into())).await?;
-        Ok(rows.into_iter().filter(|(_, status)| status.eq_ignore_ascii_case(IN_FORCE)).map(|(table, _)| table).collect())
+        self.every_row(list, row, |(table, _): &(String, String)| Some(table.as_str().into())).await
     }
+}
+
+/// One that is only on its way does not count yet, or no longer.
+fn in_force(tables: Vec<(String, String)>) -> Vec<String> {
+    tables.into_iter().filter(|(_, status)| is_in_force(status)).map(|(table, _)| table).collect()
+}
+
+fn is_in_force(status: &str) -> bool {
+    status.eq_ignore_ascii_case(IN_FORCE)
 }
 
 fn attachment(fields: &Fields<'_>, transit_router: &str) -> Result<RouterAttachment, FieldError> {
@@ -125,5 +144,8 @@ fn attachment(fields: &Fields<'_>, transit_router: &str) -> Result<RouterAttachm
         connection_owner: fields.optional_text("VpnOwnerId")?,
         associations: Vec::new(),
         propagations: Vec::new(),
+        under_way: Vec::new(),
+        terms: [fields.optional_text("OrderType")?, fields.optional_text("ChargeType")?].into_iter().flatten().collect(),
+        unknown: fields.unknown(ROUTER_ATTACHMENT),
     })
 }

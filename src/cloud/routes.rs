@@ -5,6 +5,7 @@ use super::customer_gateways::same_id;
 use super::error::CloudError;
 use super::pages::List;
 use super::wire::{FieldError, Fields};
+use crate::facts::object_fields::ROUTE;
 use crate::facts::states::{ROUTE_CUSTOM, ROUTE_PUBLISHED};
 use crate::model::{ConnectionRoute, DestinationRoute, PolicyRoute};
 
@@ -80,6 +81,7 @@ fn destination_route(fields: &Fields<'_>) -> Result<DestinationRoute, FieldError
         destination: fields.text("RouteDest")?,
         weight: small(fields, "Weight")?,
         published: published(fields)?,
+        unknown: fields.unknown(ROUTE),
     })
 }
 
@@ -91,11 +93,12 @@ fn policy_route(fields: &Fields<'_>) -> Result<PolicyRoute, FieldError> {
         weight: small(fields, "Weight")?,
         priority: fields.has("Priority").then(|| small(fields, "Priority")).transpose()?,
         published: published(fields)?,
+        unknown: fields.unknown(ROUTE),
     })
 }
 
 fn connection_route(fields: &Fields<'_>) -> Result<ConnectionRoute, FieldError> {
-    Ok(ConnectionRoute { destination: fields.text("RouteDest")?, weight: small(fields, "Weight")? })
+    Ok(ConnectionRoute { destination: fields.text("RouteDest")?, weight: small(fields, "Weight")?, unknown: fields.unknown(ROUTE) })
 }
 
 /// `published` or `normal` (cloud/api.md 2.5).

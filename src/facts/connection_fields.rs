@@ -90,6 +90,7 @@ pub const VOLATILE: &[&str] = &[
     "PeerAsn",
     "PeerBgpIp",
     "RequestId",
+    "Role",
     "Spec",
     "State",
     "Status",
@@ -98,9 +99,32 @@ pub const VOLATILE: &[&str] = &[
     "TransitRouterId",
     "TransitRouterName",
     "TunnelId",
+    "TunnelIndex",
     "VpnConnectionId",
     "ZoneNo",
 ];
+
+/// What the cloud takes where a field is left out: the connection's and each tunnel's parameters (cloud/api.md 2.3, 2.4 and 2.7),
+/// the JSON texts of single-tunnel connections (cloud/api.md 2.6). A description may spell it out or not.
+pub const DEFAULTS: &[(&str, &str)] = &[
+    ("EffectImmediately", "false"),
+    ("EnableDpd", "true"),
+    ("EnableNatTraversal", "true"),
+    ("EnableTunnelsBgp", "false"),
+    ("VcoHealthCheck.Enable", "false"),
+    ("VcoHealthCheck.Interval", "3"),
+    ("VcoHealthCheck.Policy", "revoke_route"),
+    ("VcoHealthCheck.Retry", "3"),
+    ("VpnBgpConfig.EnableBgp", "false"),
+];
+
+/// Settings that are another object's: BGP is turned on for the whole connection, and its key is the customer gateway's
+/// (cloud/api.md 1.3, 2.3).
+pub const UNSENT: &[&str] = &["TunnelBgpConfig.EnableBgp", "VpnBgpConfig.AuthKey"];
+
+/// What a dual-tunnel connection does not take for itself, but for each tunnel or not at all (cloud/api.md 2.3, 2.4).
+pub const DUAL_UNUSED: &[&str] =
+    &["EnableDpd", "EnableNatTraversal", "IkeConfig", "IpsecConfig", "RemoteCaCertificate", "VcoHealthCheck", "VpnBgpConfig"];
 
 /// What a connection on a VPN gateway takes from the gateway: CreateVpnConnection has no parameter for it (cloud/api.md 1.2, 2.3).
 pub const INHERITED: &[&str] = &["NetworkType", "ResourceGroupId", "TunnelBandwidth"];

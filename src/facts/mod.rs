@@ -6,5 +6,6 @@ pub mod endpoints;
 pub mod errors;
 pub mod findings;
 pub mod names;
+pub mod object_fields;
 pub mod ranges;
 pub mod states;

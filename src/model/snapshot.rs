@@ -33,6 +33,9 @@ pub struct GatewaySnapshot {
     pub auth_key: Option<Secret>,
     pub resource_group: String,
     pub tags: Tags,
+    /// Names of fields that we don't know and that hold something; so with the other `unknown` here.
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +72,9 @@ pub struct DestinationRoute {
     pub weight: u32,
     /// Whether it is in the VPC's system route table too.
     pub published: bool,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// A policy route of a VPN gateway.
@@ -81,6 +87,9 @@ pub struct PolicyRoute {
     /// 1-100, smaller wins.
     pub priority: Option<u32>,
     pub published: bool,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// A route of a connection on a transit router.
@@ -88,6 +97,9 @@ pub struct PolicyRoute {
 pub struct ConnectionRoute {
     pub destination: String,
     pub weight: u32,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 /// How a connection is bound to a transit router (cloud/api.md 4.1).
@@ -109,6 +121,15 @@ pub struct RouterAttachment {
     /// Route tables: the one that it is associated with, and those that learn its routes.
     pub associations: Vec<String>,
     pub propagations: Vec<String>,
+    /// Route tables whose association or propagation is being made or ended, with its state: `vtb-1 (Associating)`.
+    #[serde(default)]
+    pub under_way: Vec<String>,
+    /// Who pays, and how (`OrderType`, `ChargeType`): not to be given where it is made.
+    #[serde(default)]
+    pub terms: Vec<String>,
+    /// As of [`GatewaySnapshot`].
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +151,7 @@ impl From<&CustomerGateway> for GatewaySnapshot {
             auth_key: gateway.auth_key.clone(),
             resource_group: gateway.resource_group.clone(),
             tags: gateway.tags.clone(),
+            unknown: Vec::new(),
         }
     }
 }

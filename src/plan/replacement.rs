@@ -132,7 +132,7 @@ pub fn draft(
         stages: Vec::new(),
         words: BTreeMap::new(),
     };
-    let waits = stages::needs_a_place_to_wait(&plan, snapshot, subjects, manner);
+    let waits = stages::needs_a_place_to_wait(&plan, snapshot, subjects, manner, inventory.customer_gateways.len());
     if let Some(temporary) = &subjects.temporary {
         plan.temporary = Some(Target { ip: temporary.ip, asn: temporary.asn, id: Some(temporary.id.clone()) });
     } else if waits {

@@ -2,8 +2,9 @@
 
 use super::Replacer;
 use crate::cloud::customer_gateways::NewCustomerGateway;
-use crate::model::{GatewaySnapshot, ReplacementPlan, Slot, Snapshot, Tags};
-use crate::plan::replacement::{MARK_PLAN, TEMPORARY};
+use crate::model::{ReplacementPlan, Slot, Snapshot};
+use crate::plan::replacement::TEMPORARY;
+use crate::plan::replacement::gates::{carried_description, carried_name, gateway_tags};
 
 /// The cloud takes so many characters (cloud/api.md 2.1).
 const LONGEST_NAME: usize = 100;
@@ -12,9 +13,8 @@ impl Replacer {
     pub(super) fn new_gateway(&self, plan: &ReplacementPlan, snapshot: &Snapshot, slot: &Slot) -> NewCustomerGateway {
         let old = snapshot.gateways.first();
         let desired = &self.desired;
-        let old_name = old.map(|old| old.name.clone()).filter(|name| !name.is_empty());
-        let name = desired.name.clone().or(old_name).unwrap_or_else(|| desired.owner.device.clone());
-        let old_description = old.map(|old| old.description.clone()).filter(|text| !text.is_empty());
+        let name = desired.name.clone().or_else(|| old.and_then(carried_name)).unwrap_or_else(|| desired.owner.device.clone());
+        let old_description = old.and_then(carried_description);
         let old_group = old.map(|old| old.resource_group.clone()).filter(|group| !group.is_empty());
         let (target, name, description) = match slot {
             Slot::Temporary => (
@@ -32,23 +32,9 @@ impl Replacer {
             description: description.unwrap_or_default(),
             auth_key: self.executor.auth_key.clone().or_else(|| old.and_then(|old| old.auth_key.clone())),
             resource_group: desired.resource_group.clone().or(old_group),
-            tags: self.tags(plan, old),
+            tags: gateway_tags(desired, old, &plan.id),
         }
     }
-
-    /// The user's tags carry over; ours are written anew.
-    fn tags(&self, plan: &ReplacementPlan, old: Option<&GatewaySnapshot>) -> Tags {
-        let own = |key: &str| key.starts_with("cgwd-");
-        let mut tags: Tags = old.into_iter().flat_map(|old| old.tags.clone()).filter(|(key, _)| !own(key) && !is_reserved(key)).collect();
-        tags.extend(self.desired.marked_tags());
-        tags.insert(MARK_PLAN.to_owned(), plan.id.clone());
-        tags
-    }
-}
-
-/// Set by the cloud itself, and refused from anybody else (cloud/api.md 2.1).
-fn is_reserved(key: &str) -> bool {
-    key.starts_with("aliyun") || key.starts_with("acs:")
 }
 
 fn temporary_name(name: &str) -> String {

@@ -7,6 +7,7 @@ use crate::cloud::route_writes as routes;
 use crate::cloud::router_writes as routers;
 use crate::cloud::write_call::WriteCall;
 use crate::model::{Attachment, ConnectionSnapshot, Op, PlannedStep, Slot, Tags};
+use crate::plan::replacement::gates::connection_tags;
 use crate::plan::replacement::next::{Reads, View, made_gateways};
 use crate::plan::replacement::{MARK_PLAN, auto_config_route};
 
@@ -36,12 +37,12 @@ impl Course<'_> {
                         connections::modify_tunnel(region, &id, &tunnel_id, &tunnel, token)
                     }
                     Attachment::TransitRouter(_) | Attachment::Unbound => {
-                        connections::modify_attachment_tunnel(region, &id, &tunnel, token)
+                        connections::modify_attachment_tunnel(region, &id, &known?.body.0, &tunnel, token)
                     }
                 }
             }
             Op::RebindConnection { connection, to } => {
-                connections::modify_attachment(region, &id, &view.connection_bound(connection, to)?, true, token)
+                connections::modify_attachment(region, &id, &view.connection_bound(connection, to)?, token)
             }
             Op::DeleteRoute { route, .. } => {
                 let (gateway, route) = (gateway_of(known?)?, known?.routes.get(*route)?);
@@ -58,7 +59,7 @@ impl Course<'_> {
             },
             Op::CreateConnection { connection } => {
                 let body = view.connection_made_again(connection)?;
-                self.creation(known?, &body, &self.tags(known?, &view.mark_of(step)), false, token)
+                self.creation(known?, &body, &connection_tags(known?, &view.mark_of(step)), false, token)
             }
             Op::Attach { .. } => routers::create_router_attachment(region, known?.attachment.as_ref()?, &id, token),
             Op::Associate { table, .. } => routers::associate(&view.attachment_id(original?)?, table, token),
@@ -86,13 +87,6 @@ impl Course<'_> {
     ) -> WriteCall {
         let region = self.plan.region.as_str();
         creation(region, known, body, tags, dry_run, token)
-    }
-
-    /// Exactly the tags that it had, and the plan's mark until it is found.
-    fn tags(&self, known: &ConnectionSnapshot, mark: &str) -> Tags {
-        let mut tags = known.shape.tags.clone();
-        tags.insert(MARK_PLAN.to_owned(), mark.to_owned());
-        tags
     }
 
     /// The system may have made the route itself, otherwise than it was: then that one is corrected, or goes first.

@@ -4,10 +4,11 @@ use super::call::creation;
 use crate::cloud::error::CloudError;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
-    Attachment, ConnectionSnapshot, DestinationRoute, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan, SNAPSHOT_FORMAT,
-    Secret, Snapshot,
+    Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan,
+    SNAPSHOT_FORMAT, Secret, Snapshot,
 };
 use crate::plan::replacement::body::supply_key;
+use crate::plan::replacement::gates::{connection_tags, is_masked};
 use crate::plan::replacement::{self, Evidence, Manner, Subjects};
 use crate::plan::{Decision, DecisionKind, Gate, Next};
 use jiff::SignedDuration;
@@ -80,8 +81,8 @@ impl Executor {
             let journal = executor.journal.borrow();
             evidence.free_bytes = journal.free_bytes();
             let replacements = &journal.progress().replacements;
-            let (plan, desired) = (&plan, &asked.want.desired);
-            let case = replacement::Case { plan, desired, subjects: &subjects, snapshot: &snapshot, inventory: &inventory };
+            let (plan, desired, may_adopt) = (&plan, &asked.want.desired, asked.want.policy.adopt);
+            let case = replacement::Case { plan, desired, subjects: &subjects, snapshot: &snapshot, inventory: &inventory, may_adopt };
             replacement::gates(case, replacements, &evidence, executor.now())
         };
         // The owner's gate of the decision and of the plan are one.
@@ -133,9 +134,25 @@ impl Executor {
             format: SNAPSHOT_FORMAT,
             region: region.to_owned(),
             taken_at: inventory.read_at,
-            gateways: subjects.moved().map(Into::into).collect(),
+            gateways: self.gateways(region, subjects).await?,
             connections,
         })
+    }
+
+    /// Each described by itself. A BGP key that the cloud masks is the configured one's business.
+    async fn gateways(&self, region: &str, subjects: &Subjects) -> Result<Vec<GatewaySnapshot>, CloudError> {
+        let mut gateways = Vec::new();
+        for listed in subjects.moved() {
+            // What the list still shows and the description does not is gone; the plan's steps find that out for themselves.
+            let described = self.client.whole_customer_gateway(region, &listed.id).await?;
+            let mut gateway: GatewaySnapshot = described.as_ref().map_or(listed, |(gateway, _)| gateway).into();
+            gateway.unknown = described.map(|(_, unknown)| unknown).unwrap_or_default();
+            if gateway.auth_key.as_ref().is_some_and(is_masked) && self.auth_key.is_some() {
+                gateway.auth_key.clone_from(&self.auth_key);
+            }
+            gateways.push(gateway);
+        }
+        Ok(gateways)
     }
 
     /// Only what is bound to a transit router has a description, and it can be read there alone (cloud/api.md 1.2).
@@ -180,9 +197,12 @@ impl Executor {
     /// Whether the cloud would make again what is to be deleted. That the old one is still there is no objection.
     async fn try_creations(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<String, String> {
         let mut tried = 0;
-        for connection in made_again(plan, snapshot) {
+        for (step, connection) in made_again(plan, snapshot) {
             let body = &connection.body.0;
-            let call = creation(&plan.region, connection, body, &connection.shape.tags, true, &format!("{}-try", plan.id));
+            // As it will be sent, the plan's mark included: the cloud limits how many tags there are.
+            let tags = connection_tags(connection, &format!("{}.{step}", plan.id));
+            // Each has a token of its own: one that comes back with other parameters is refused (cloud/api.md 1.4).
+            let call = creation(&plan.region, connection, body, &tags, true, &format!("{}-try-{}", plan.id, tried + 1));
             match self.client.dry_run(&call).await {
                 Ok(()) => {}
                 Err(error) if error.is_already_exist() || error.is_quota() => {}
@@ -192,14 +212,16 @@ impl Executor {
         }
         Ok(match tried {
             0 => "nothing is made again, and pointing elsewhere has no dry run".to_owned(),
-            tried => format!("the cloud would make {tried} connections again"),
+            tried => format!(
+                "the cloud would make {tried} connections again; their routes and bindings name a connection that does not exist yet, so those cannot be tried"
+            ),
         })
     }
 }
 
-fn made_again<'a>(plan: &'a ReplacementPlan, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a ConnectionSnapshot> {
+fn made_again<'a>(plan: &'a ReplacementPlan, snapshot: &'a Snapshot) -> impl Iterator<Item = (&'a str, &'a ConnectionSnapshot)> {
     plan.steps().filter_map(|step| match &step.op {
-        Op::CreateConnection { connection } => snapshot.connection(connection),
+        Op::CreateConnection { connection } => Some((step.id.as_str(), snapshot.connection(connection)?)),
         _ => None,
     })
 }
@@ -208,7 +230,7 @@ fn made_again<'a>(plan: &'a ReplacementPlan, snapshot: &'a Snapshot) -> impl Ite
 #[derive(Default)]
 struct RoutesOfGateways(BTreeMap<String, (Vec<DestinationRoute>, Vec<PolicyRoute>)>);
 
-/// Puts the keys that were supplied where the cloud masks them.
+/// Puts the keys that were supplied where the cloud masks them or shows none.
 fn supply(snapshot: &mut Snapshot, keys: &[SuppliedKey]) {
     for key in keys {
         let Some(connection) = snapshot.connections.iter_mut().find(|connection| connection.id == key.connection) else { continue };

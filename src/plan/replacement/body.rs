@@ -1,9 +1,14 @@
 //! The cloud's description of a connection, as a value: what in it is ours to send back, what is rewritten, what is equal.
 
-use crate::facts::connection_fields::{KNOWN, REPORTS, UNLISTED, VOLATILE};
+mod compare;
+
+pub use compare::{differences, unlike, with_keys_of};
+
+use crate::facts::connection_fields::{KNOWN, REPORTS, UNLISTED};
+use crate::facts::states::{ROLE_ACTIVE, ROLE_STANDBY};
 use crate::model::{ConnectionSnapshot, Verbatim};
+use compare::settings;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 const TUNNELS: &str = "TunnelOptionsSpecification";
@@ -63,7 +68,21 @@ pub fn recreated(connection: &ConnectionSnapshot, old_ids: &[String], gateway: &
         }
         forget_default_identity(tunnel, "TunnelIkeConfig");
     }
+    // Paths of fields count tunnels by their index, whatever order the cloud listed them in.
+    if let Some(tunnels) = tunnel_list_mut(&mut body) {
+        tunnels.sort_by_key(index_of);
+    }
     body
+}
+
+/// The index of a tunnel. Tunnel 1 is the active one and tunnel 2 the standby (cloud/api.md 2.7), so either field tells it.
+fn index_of(tunnel: &Value) -> Option<u64> {
+    let index = tunnel.get("TunnelIndex");
+    let index = index.and_then(|index| index.as_u64().or_else(|| index.as_str()?.parse().ok()));
+    index.or_else(|| {
+        let role = tunnel.get("Role")?.as_str()?;
+        [(ROLE_ACTIVE, 1), (ROLE_STANDBY, 2)].into_iter().find(|(name, _)| role.eq_ignore_ascii_case(name)).map(|(_, index)| index)
+    })
 }
 
 /// The cloud's own address as the cloud's identity is a default, and follows where the address does (cloud/api.md 2.7).
@@ -78,12 +97,14 @@ fn forget_default_identity(tunnel: &mut Value, ike: &str) {
 }
 
 fn tunnels_mut(body: &mut Value) -> Vec<&mut Value> {
-    match body.get_mut(TUNNELS) {
-        Some(Value::Array(items)) => items.iter_mut().collect(),
-        Some(Value::Object(wrapper)) => {
-            wrapper.get_mut(TUNNEL).and_then(Value::as_array_mut).map(|items| items.iter_mut().collect()).unwrap_or_default()
-        }
-        _ => Vec::new(),
+    tunnel_list_mut(body).map(|items| items.iter_mut().collect()).unwrap_or_default()
+}
+
+fn tunnel_list_mut(body: &mut Value) -> Option<&mut Vec<Value>> {
+    match body.get_mut(TUNNELS)? {
+        Value::Array(items) => Some(items),
+        Value::Object(wrapper) => wrapper.get_mut(TUNNEL)?.as_array_mut(),
+        _ => None,
     }
 }
 
@@ -154,75 +175,6 @@ pub fn rewrites(connection: &str, place: &str, before: &Value, after: &Value) ->
     changed.collect()
 }
 
-/// The fields in which two descriptions of one thing differ, what is volatile left out. Names alone: a value can be a secret.
-pub fn differences(expected: &Value, found: &Value) -> Vec<String> {
-    let (expected, found) = (settings(expected), settings(found));
-    let names = expected.keys().chain(found.keys().filter(|name| !expected.contains_key(*name)));
-    names.filter(|name| expected.get(*name) != found.get(*name)).cloned().collect()
-}
-
-/// In what a tunnel or a connection is other than wanted. A key that the cloud masks counts as the one that we know; and its own
-/// address as its identity, where none was given, is the default that any change can bring into view (cloud/api.md 2.7).
-pub fn unlike(wanted: &Value, found: &Value) -> Vec<String> {
-    let mut differing = differences(wanted, &with_keys_of(found, wanted));
-    differing.retain(|field| !is_default_identity(field, wanted, found));
-    differing
-}
-
-fn is_default_identity(field: &str, wanted: &Value, found: &Value) -> bool {
-    let Some(ike) = field.strip_suffix(".LocalId").filter(|ike| ["IkeConfig", "TunnelIkeConfig"].contains(ike)) else { return false };
-    let identity = |body: &Value| body.get(ike).and_then(|ike| ike.get("LocalId")).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let own = found.get("InternetIp").and_then(Value::as_str).unwrap_or_default();
-    identity(wanted).is_empty() && !own.is_empty() && identity(found) == own
-}
-
-/// Every setting by its path. The cloud writes one value now as text, now natively, and leaves out what is empty.
-fn settings(value: &Value) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    collect(value, &mut String::new(), &mut all);
-    all
-}
-
-fn collect(value: &Value, path: &mut String, all: &mut BTreeMap<String, String>) {
-    let length = path.len();
-    match value {
-        Value::Null => {}
-        Value::Object(fields) => {
-            for (name, value) in fields.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str())) {
-                // `{TunnelOptions: [..]}` and a bare list are the same.
-                if name != TUNNEL {
-                    step_into(path, name);
-                }
-                collect(value, path, all);
-                path.truncate(length);
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                step_into(path, &(index + 1).to_string());
-                collect(item, path, all);
-                path.truncate(length);
-            }
-        }
-        Value::String(text) if text.is_empty() => {}
-        Value::String(text) => {
-            let text =
-                if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") { text.to_lowercase() } else { text.clone() };
-            all.insert(path.clone(), text);
-        }
-        scalar => {
-            all.insert(path.clone(), scalar.to_string());
-        }
-    }
-}
-
-fn step_into(path: &mut String, name: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(name);
-}
-
 /// Fields that we don't know, hold something and look like settings: nobody can promise to restore them.
 pub fn unknown_fields(body: &Verbatim) -> Vec<String> {
     let mut unknown = Vec::new();
@@ -288,40 +240,17 @@ pub fn masked_keys(connection: &ConnectionSnapshot, is_ours: impl Fn(&str) -> bo
         .collect()
 }
 
-/// Puts a pre-shared key where the cloud shows none. `index` 0: of a single-tunnel connection.
+/// Puts a pre-shared key where the cloud shows none: one that it shows is what the device uses. `index` 0: of a single-tunnel connection.
 pub fn supply_key(connection: &mut ConnectionSnapshot, index: u8, psk: &str) {
     let place = connection.shape.tunnels.iter().position(|tunnel| tunnel.index == index);
     let ike = match place {
         Some(place) => tunnels_mut(&mut connection.body.0).into_iter().nth(place).and_then(|tunnel| tunnel.get_mut("TunnelIkeConfig")),
         None => connection.body.0.get_mut("IkeConfig"),
     };
-    if let Some(Value::Object(ike)) = ike {
+    let shown = |ike: &Map<String, Value>| ike.get("Psk").and_then(Value::as_str).is_some_and(is_readable);
+    if let Some(Value::Object(ike)) = ike
+        && !shown(ike)
+    {
         ike.insert("Psk".to_owned(), Value::from(psk));
-    }
-}
-
-/// The same description with the keys that were supplied: for comparing with what the cloud shows, where it masks them.
-pub fn with_keys_of(found: &Value, known: &Value) -> Value {
-    let mut found = found.clone();
-    fill_masked(&mut found, known);
-    found
-}
-
-fn fill_masked(found: &mut Value, known: &Value) {
-    match (found, known) {
-        (Value::Object(found), Value::Object(known)) => {
-            for (name, value) in found.iter_mut() {
-                let Some(known) = known.get(name) else { continue };
-                match value {
-                    Value::String(psk) if name == "Psk" && !is_readable(psk) => *value = known.clone(),
-                    _ => fill_masked(value, known),
-                }
-            }
-            if let Some(psk) = known.get("Psk").filter(|_| !found.contains_key("Psk")) {
-                found.insert("Psk".to_owned(), psk.clone());
-            }
-        }
-        (Value::Array(found), Value::Array(known)) => found.iter_mut().zip(known).for_each(|(found, known)| fill_masked(found, known)),
-        _ => {}
     }
 }

@@ -1,10 +1,16 @@
 //! What must hold before the first write that can hurt, each with its evidence.
 
+mod carried;
+mod rest;
+
+pub use carried::{carried_description, carried_name, connection_tags, gateway_tags, is_masked};
+
 use super::body::{masked_keys, unknown_fields};
 use super::next::is_in_use;
 use super::{Subjects, is_foreign, strategy};
+use crate::facts::names::TAGS_MAX;
 use crate::journal::replay::Replacements;
-use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Snapshot};
+use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Slot, Snapshot};
 use crate::plan::registration::{LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, USUAL_QUOTA};
 use crate::plan::{Desired, Gate, Now, Strategy};
 use jiff::SignedDuration;
@@ -40,19 +46,21 @@ pub struct Case<'a> {
     pub subjects: &'a Subjects,
     pub snapshot: &'a Snapshot,
     pub inventory: &'a Inventory,
+    /// `[registration] adopt`.
+    pub may_adopt: bool,
 }
 
 /// All of them; the plan may begin where each passed.
 pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, now: Now) -> Vec<Gate> {
-    let Case { plan, desired, subjects, snapshot, inventory } = case;
+    let Case { plan, subjects, snapshot, inventory, .. } = case;
     let mut gates = vec![
         told("settled", &evidence.settled),
         told("attested", &evidence.attested),
-        owner(desired, subjects, inventory),
+        owner(case),
         working_tunnel(plan, subjects, snapshot),
     ];
     gates.extend(needs_a_person(plan, subjects));
-    gates.extend([complete(snapshot, subjects), known_fields(snapshot), makeable(plan, snapshot, subjects)]);
+    gates.extend([complete(case), known_fields(snapshot), makeable(plan, snapshot, subjects)]);
     gates.extend([
         asked("dry_run", &evidence.dry_run, "the cloud is asked to try it when the replacement begins"),
         asked("snapshot_readable", &evidence.sealed, "the snapshot is sealed, read back from disk and opened when the replacement begins"),
@@ -61,8 +69,8 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
             .window
             .as_ref()
             .map_or_else(|| Gate::passed("window", "no window is configured: at any time"), |window| told("window", window)),
-        rights(plan, inventory),
-        quota(plan, subjects, inventory),
+        rights(plan, subjects, inventory),
+        quota(case),
         clock(evidence.clock_offset),
         disk(evidence.free_bytes),
     ]);
@@ -72,6 +80,7 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
 /// Whether time or a person's word opens it: what is wanted is a replacement all the same.
 pub fn opens_by_itself(gate: &Gate) -> bool {
     ["settled", "attested", "working_tunnel", "planned", "daily_limit", "window"].contains(&gate.name)
+        || gate.name == "snapshot" && gate.detail.starts_with(rest::WAIT)
 }
 
 fn told(name: &'static str, evidence: &Result<String, String>) -> Gate {
@@ -85,7 +94,8 @@ fn asked(name: &'static str, evidence: &Option<Result<String, String>>, not_yet:
     evidence.as_ref().map_or_else(|| Gate::passed(name, not_yet), |evidence| told(name, evidence))
 }
 
-fn owner(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Gate {
+fn owner(case: Case<'_>) -> Gate {
+    let Case { desired, subjects, inventory, .. } = case;
     let in_the_way = inventory.customer_gateways.iter().find(|gateway| {
         let ours = subjects.old.iter().chain(&subjects.new).chain(&subjects.adoptable).any(|own| own.id == gateway.id);
         gateway.ip == desired.ip && !ours
@@ -103,6 +113,9 @@ fn owner(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Gate 
             format!("customer gateway {} already holds {} with another ASN; delete it where no connection uses it", gateway.id, gateway.ip),
         ),
         None => {
+            if let Some(why) = carried::unfit(case) {
+                return Gate::refused("owner", why);
+            }
             let ids: Vec<&str> = subjects.moved().map(|gateway| gateway.id.as_str()).collect();
             Gate::passed("owner", format!("{} bears this device's mark", ids.join(", ")))
         }
@@ -149,9 +162,19 @@ fn needs_a_person(plan: &ReplacementPlan, subjects: &Subjects) -> Option<Gate> {
 }
 
 /// Everything that is needed to send it back or to make it again was shown.
-fn complete(snapshot: &Snapshot, subjects: &Subjects) -> Gate {
+fn complete(case: Case<'_>) -> Gate {
+    let Case { subjects, snapshot, .. } = case;
     let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
     let masked: Vec<String> = snapshot.connections.iter().flat_map(|connection| masked_keys(connection, is_moved)).collect();
+    let busy = rest::what_is_under_way(snapshot);
+    if !busy.is_empty() {
+        return Gate::refused("snapshot", format!("{}{}: what is read meanwhile may be half changed", rest::WAIT, busy.join(", ")));
+    }
+    let bgp_keys = carried::masked_bgp_keys(case);
+    if !bgp_keys.is_empty() {
+        let detail = format!("the cloud masks the BGP key of {}; give it in `[gateway] bgp_auth_key_file`", bgp_keys.join(", "));
+        return Gate::refused("snapshot", detail);
+    }
     if masked.is_empty() {
         return Gate::passed("snapshot", format!("{} connections read whole, pre-shared keys included", snapshot.connections.len()));
     }
@@ -162,11 +185,19 @@ fn complete(snapshot: &Snapshot, subjects: &Subjects) -> Gate {
 }
 
 fn known_fields(snapshot: &Snapshot) -> Gate {
-    let unknown: Vec<String> = snapshot
-        .connections
-        .iter()
-        .flat_map(|connection| unknown_fields(&connection.body).into_iter().map(|field| format!("{} {field}", connection.id)))
-        .collect();
+    let of = |what: &str, fields: &[String]| -> Vec<String> { fields.iter().map(|field| format!("{what} {field}")).collect() };
+    let gateways = snapshot.gateways.iter().flat_map(|gateway| of(&gateway.id, &gateway.unknown));
+    let connections = snapshot.connections.iter().flat_map(|connection| {
+        let id = &connection.id;
+        let routes = connection.routes.iter().map(|route| (&route.destination, &route.unknown));
+        let policies = connection.policies.iter().map(|policy| (&policy.destination, &policy.unknown));
+        let own = connection.connection_routes.iter().map(|route| (&route.destination, &route.unknown));
+        let routes = routes.chain(policies).chain(own);
+        let dependants = routes.flat_map(|(destination, fields)| of(&format!("{id}, route to {destination}:"), fields));
+        let attachment = connection.attachment.iter().flat_map(|attachment| of(&attachment.id, &attachment.unknown));
+        of(id, &unknown_fields(&connection.body)).into_iter().chain(dependants).chain(attachment).collect::<Vec<String>>()
+    });
+    let unknown: Vec<String> = gateways.chain(connections).collect();
     if unknown.is_empty() {
         return Gate::passed("unknown_fields", "every field that the cloud shows is known");
     }
@@ -185,6 +216,12 @@ fn makeable(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects) ->
         let (strategy, why) = strategy(&connection.shape, true, is_moved);
         if strategy != Strategy::Recreate {
             problems.push(format!("{}: {why}", connection.id));
+        }
+        if carried::leaves_no_room(connection) {
+            problems.push(format!(
+                "{} has {TAGS_MAX} tags, and the mark by which it is found when it is made again needs room: take one tag off it",
+                connection.id
+            ));
         }
         let bound_elsewhere = connection.attachment.is_none() && matches!(connection.shape.attachment, Attachment::TransitRouter(_));
         if bound_elsewhere || !connection.authorizations.is_empty() {
@@ -212,7 +249,7 @@ fn daily_limit(replacements: &Replacements, most: u32, by_person: bool, now: Now
     }
 }
 
-fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
+fn rights(plan: &ReplacementPlan, subjects: &Subjects, inventory: &Inventory) -> Gate {
     let read = format!(
         "these credentials read {} customer gateways and {} connections from this address",
         inventory.customer_gateways.len(),
@@ -220,17 +257,27 @@ fn rights(plan: &ReplacementPlan, inventory: &Inventory) -> Gate {
     );
     let deletes_first =
         plan.stages.first().is_some_and(|lanes| lanes.iter().flat_map(|lane| &lane.steps).any(|step| step.op.is_destructive()));
-    match deletes_first {
-        false => Gate::passed("rights", format!("{read}; the customer gateway is made first and proves the right to write")),
-        true => Gate::passed(
-            "rights",
-            format!("{read}; the documented order cannot prove the right to create a customer gateway before it deletes"),
-        ),
-    }
+    let makes_temporary = plan.steps().any(|step| matches!(step.op, Op::CreateGateway { slot: Slot::Temporary }));
+    let proof = match (deletes_first, makes_temporary, subjects.holds_address(plan.new.ip)) {
+        (false, true, _) => "a temporary customer gateway is made first and proves the right to create one",
+        (false, false, _) => "the customer gateway is made first and proves the right to write",
+        (true, _, true) if subjects.temporary.is_some() => {
+            "the temporary customer gateway that an earlier replacement made shows that one may be created"
+        }
+        (true, _, true) => {
+            "the quota leaves no room for a temporary customer gateway, so the right to create one is not proven before the old one is deleted"
+        }
+        (true, _, false) => "the documented order cannot prove the right to create a customer gateway before it deletes",
+    };
+    Gate::passed("rights", format!("{read}; {proof}"))
 }
 
 /// The cloud's own answer decides; a region that is known to be full needs the documented order.
-fn quota(plan: &ReplacementPlan, subjects: &Subjects, inventory: &Inventory) -> Gate {
+fn quota(case: Case<'_>) -> Gate {
+    if let Some(tags) = carried::too_many_tags(case) {
+        return Gate::refused("quota", tags);
+    }
+    let Case { plan, subjects, inventory, .. } = case;
     let count = inventory.customer_gateways.len();
     let makes = plan.steps().filter(|step| matches!(step.op, Op::CreateGateway { .. })).count();
     let deletes_first =

@@ -3,7 +3,7 @@
 use super::body::{self, Addresses, Rewrite};
 use super::{Subjects, is_shown, strategy};
 use crate::model::{
-    Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords, Timestamp, TunnelRole,
+    Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, RouterAttachment, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords, Timestamp, TunnelRole,
 };
 use crate::plan::{Step, StepAction, Strategy};
 use std::collections::BTreeMap;
@@ -254,6 +254,9 @@ pub fn losses(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) 
         if connection.attachment.is_some() {
             lines.push(format!("{}: GETS NEW CLOUD-SIDE ADDRESSES; THE DEVICE NEEDS A NEW PEER ADDRESS", connection.id));
         }
+        if let Some(attachment) = &connection.attachment {
+            lines.extend(losses_of(attachment));
+        }
         if connection.description.as_ref().is_some_and(|text| !text.is_empty()) {
             lines.push(format!("{}: its description cannot be given when it is made", connection.id));
         }
@@ -262,6 +265,23 @@ pub fn losses(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) 
         lines.push(
             "several customer gateways of this device are replaced by one: an earlier replacement did not come to its end".to_owned(),
         );
+    }
+    lines
+}
+
+/// What refers to a binding to a transit router by its id, or cannot be given when it is made (cloud/api.md 1.2, 4.1). It is taken
+/// off by force, with its association and propagations, which are made again.
+fn losses_of(attachment: &RouterAttachment) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}: static routes, route maps, flow logs and QoS of {} that name it are not looked at; they have to be pointed at the new one",
+        attachment.id, attachment.transit_router
+    )];
+    if !attachment.terms.is_empty() {
+        lines.push(format!(
+            "{}: how it is paid for ({}) cannot be given when it is made; the new one has the cloud's default",
+            attachment.id,
+            attachment.terms.join(", ")
+        ));
     }
     lines
 }

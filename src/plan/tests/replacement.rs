@@ -95,6 +95,15 @@ fn a_change_of_the_asn_alone_goes_through_a_temporary_gateway() {
         (DeleteCustomerGateway, "temporary"),
     ];
     assert_eq!(short(&steps), expected);
-    let without = outline(false, vec![], vec![connection("single", on_vpn_gateway(), &["old"])]);
-    assert!(short(&without).iter().all(|(_, target)| *target != "temporary"), "nothing could wait on it");
+    let alone = outline(false, vec![], vec![connection("single", on_vpn_gateway(), &["old"])]);
+    let proof = short(&alone);
+    assert_eq!(
+        (proof[0], proof[1]),
+        ((CreateCustomerGateway, "temporary"), (DeleteVpnConnection, "single")),
+        "it proves the right to create"
+    );
+    assert_eq!(proof.last(), Some(&(DeleteCustomerGateway, "temporary")));
+    let others = (0..99).map(|number| unmarked(&format!("cgw-{number}"), Ipv4Addr::new(198, 51, 100, number))).collect();
+    let full = outline(false, others, vec![connection("single", on_vpn_gateway(), &["old"])]);
+    assert!(short(&full).iter().all(|(_, target)| *target != "temporary"), "nothing could wait on it, and it has no room");
 }

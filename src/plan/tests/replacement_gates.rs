@@ -13,6 +13,7 @@ pub(super) struct Setting {
     pub manner: Manner,
     pub evidence: Evidence,
     pub replacements: Replacements,
+    pub may_adopt: bool,
 }
 
 pub(super) fn tunnel_body(id: &str, index: u8, gateway: &str, remote_id: &str) -> Value {
@@ -83,6 +84,7 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
             sealed: Some(Ok("opened".into())),
         },
         replacements: Replacements::default(),
+        may_adopt: true,
     }
 }
 
@@ -97,7 +99,14 @@ impl Setting {
 
     fn refused(&self) -> Vec<(&'static str, String)> {
         let (plan, subjects) = (self.plan(), self.subjects());
-        let case = Case { plan: &plan, desired: &self.desired, subjects: &subjects, snapshot: &self.snapshot, inventory: &self.inventory };
+        let case = Case {
+            plan: &plan,
+            desired: &self.desired,
+            subjects: &subjects,
+            snapshot: &self.snapshot,
+            inventory: &self.inventory,
+            may_adopt: self.may_adopt,
+        };
         let all = gates(case, &self.replacements, &self.evidence, clocks());
         all.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
     }
@@ -253,4 +262,133 @@ fn window_clock_disk_and_quota_refuse_with_their_numbers() {
     setting.manner.order = Order::NewFirst;
     setting.inventory.customer_gateways.pop();
     assert_eq!(setting.refused(), []);
+}
+
+fn tags(count: usize) -> Tags {
+    (0..count).map(|number| (format!("tag-{number:02}"), String::new())).collect()
+}
+
+#[test]
+fn twenty_tags_leave_no_room_for_the_marks() {
+    let with = |count| {
+        let mut connection = single("vco");
+        connection.shape.tags = tags(count);
+        setting(vec![connection])
+    };
+    assert_eq!(with(19).refused(), []);
+    with(20).refuses("recreatable", "take one tag off");
+    let mut rebound = dual("vco", ["old", "old"]);
+    rebound.shape.tags = tags(20);
+    assert_eq!(setting(vec![rebound]).refused(), [], "it is not made again");
+
+    let carrying = |count| {
+        let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+        setting.snapshot.gateways = vec![(&gateway("old", OTHER_IP, tags(count))).into()];
+        setting
+    };
+    assert_eq!(carrying(17).refused(), []);
+    carrying(18).refuses("quota", "take 1 off old");
+    let mut adopting = setting(vec![dual("vco", ["old", "old"])]);
+    adopting.inventory.customer_gateways.push(gateway("hand", IP, tags(19)));
+    adopting.refuses("quota", "take 1 off");
+}
+
+#[test]
+fn what_is_adopted_is_allowed_to_be_and_speaks_bgp_as_the_old_one() {
+    let adopting = |asn, old_key: Option<&str>, key: Option<&str>| {
+        let secret = |key: Option<&str>| key.map(crate::model::Secret::new);
+        let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+        let old = CustomerGateway { auth_key: secret(old_key), ..ours("old", OTHER_IP) };
+        setting.snapshot.gateways = vec![(&old).into()];
+        let hand = CustomerGateway { auth_key: secret(key), ..with_asn(Some(asn), unmarked("hand", IP)) };
+        setting.inventory.customer_gateways.push(hand);
+        setting
+    };
+    assert_eq!(adopting(65_001, Some("k"), Some("k")).refused(), []);
+    assert_eq!(adopting(65_001, None, Some("k")).refused(), []);
+    adopting(65_001, Some("k"), None).refuses("owner", "BGP authentication would break");
+    adopting(65_001, Some("k"), Some("other")).refuses("owner", "BGP authentication would break");
+    let mut forbidden = adopting(65_001, None, None);
+    forbidden.may_adopt = false;
+    forbidden.refuses("owner", "adopt = true");
+    let mut unmanaged = adopting(65_002, None, None);
+    unmanaged.desired.asn = None;
+    unmanaged.refuses("owner", "ASN 65001 carries over");
+}
+
+#[test]
+fn a_bgp_key_that_is_masked_is_asked_for() {
+    for (key, masked) in [("****", true), ("ab***", true), ("*", true), ("key", false)] {
+        let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+        let old = CustomerGateway { auth_key: Some(crate::model::Secret::new(key)), ..ours("old", OTHER_IP) };
+        setting.snapshot.gateways = vec![(&old).into()];
+        match masked {
+            true => setting.refuses("snapshot", "bgp_auth_key_file"),
+            false => assert_eq!(setting.refused(), []),
+        }
+    }
+}
+
+#[test]
+fn a_change_that_is_under_way_is_waited_for() {
+    for state in ["updating", "attaching", "detaching", "provisioning", "upgrading", "financialLocked", "deleted"] {
+        let mut connection = single("vco");
+        connection.shape.state = state.into();
+        setting(vec![connection]).refuses("snapshot", "wait until");
+    }
+    let mut tunnel = dual("vco", ["old", "old"]);
+    tunnel.shape.tunnels[1].state = "updating".into();
+    let busy = setting(vec![tunnel]);
+    busy.refuses("snapshot", "vco-2 (updating)");
+    let gate = Gate::refused("snapshot", busy.refused()[0].1.clone());
+    assert!(crate::plan::replacement::opens_by_itself(&gate));
+}
+
+#[test]
+fn unknown_fields_of_what_is_made_again_with_a_connection_stop_the_plan_too() {
+    let mut connection = single("vco");
+    let route = |unknown| crate::model::DestinationRoute {
+        next_hop: "vco".into(),
+        destination: "10.9.0.0/16".into(),
+        weight: 100,
+        published: true,
+        unknown,
+    };
+    connection.routes = vec![route(vec![])];
+    assert_eq!(setting(vec![connection.clone()]).refused(), []);
+    connection.routes = vec![route(vec!["Metric".into()])];
+    setting(vec![connection]).refuses("unknown_fields", "route to 10.9.0.0/16: Metric");
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    setting.snapshot.gateways = vec![(&ours("old", OTHER_IP)).into()];
+    setting.snapshot.gateways[0].unknown = vec!["Bandwidth".into()];
+    setting.refuses("unknown_fields", "old Bandwidth");
+}
+
+/// What the cloud spells out or not, in whatever order, and what no call can set, is no difference.
+#[test]
+fn descriptions_differ_only_in_what_can_be_set() {
+    use crate::plan::replacement::body::differences;
+    let both = |fields: Value, other: Value| {
+        let with = |fields: Value| {
+            let mut body = single("vco").body.0;
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            body
+        };
+        differences(&with(fields), &with(other))
+    };
+    let off = json!({"VcoHealthCheck": {"Enable": "false", "Dip": "", "Interval": 3, "Retry": "3", "Policy": "revoke_route"}});
+    let spelt = json!({"EnableDpd": true, "EnableNatTraversal": "true", "EffectImmediately": false, "VpnBgpConfig": {"EnableBgp": "false", "LocalAsn": 45104}});
+    for (one, other) in [(off, json!({})), (spelt, json!({}))] {
+        assert_eq!((both(one.clone(), other.clone()), both(other, one)), (vec![], vec![]));
+    }
+    assert_eq!(both(json!({"VcoHealthCheck": {"Enable": "false", "Dip": "10.0.0.1"}}), json!({})), ["VcoHealthCheck.Dip"]);
+    assert_eq!(both(json!({"EnableDpd": "false"}), json!({})), ["EnableDpd"]);
+    assert_eq!(both(json!({"VcoHealthCheck": {"Policy": "reserve_route"}}), json!({})), [""; 0], "not to be set on a VPN gateway");
+    let dual = dual("vco", ["old", "old"]).body.0;
+    let mut swapped = dual.clone();
+    swapped["TunnelOptionsSpecification"]["TunnelOptions"].as_array_mut().unwrap().swap(0, 1);
+    swapped["IkeConfig"] = json!({"IkeVersion": "ikev1"});
+    assert_eq!(differences(&dual, &swapped), [""; 0]);
+    swapped["TunnelOptionsSpecification"]["TunnelOptions"][0]["TunnelIkeConfig"]["Psk"] = json!("other");
+    assert_eq!(differences(&dual, &swapped), ["TunnelOptionsSpecification.2.TunnelIkeConfig.Psk"]);
 }

@@ -230,7 +230,13 @@ fn deleting_looks_at_everything_that_would_be_lost() {
     let mut tagged = known.shape.clone();
     tagged.tags.insert("team".into(), "net".into());
     assert!(matches!(scene.act(&step, &reads(tagged, known.body.0.clone())), Act::Stop(_)));
-    let route = crate::model::DestinationRoute { next_hop: "vco".into(), destination: "10.9.0.0/16".into(), weight: 100, published: true };
+    let route = crate::model::DestinationRoute {
+        next_hop: "vco".into(),
+        destination: "10.9.0.0/16".into(),
+        weight: 100,
+        published: true,
+        unknown: vec![],
+    };
     let with_route = Reads { routes: Some(vec![route]), ..reads(known.shape.clone(), known.body.0.clone()) };
     assert!(matches!(scene.act(&step, &with_route), Act::Stop(stopped) if stopped.message.contains("routes")));
     assert_eq!(
