@@ -101,16 +101,7 @@ fn another_change_ends_a_plan_where_that_is_safe() {
 }
 
 fn needed(policy: ReplacementPolicy) -> Needed {
-    Needed {
-        policy,
-        held: Ok(()),
-        only_asn: false,
-        decided: None,
-        write_is_open: false,
-        closed: None,
-        tried: false,
-        refused: None,
-    }
+    Needed { policy, held: Ok(()), only_asn: false, decided: None, write_is_open: false, closed: None, tried: false, refused: None }
 }
 
 fn gate(course: &Course) -> &str {
