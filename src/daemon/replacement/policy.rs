@@ -136,7 +136,11 @@ fn by_itself(needed: &Needed, now: Duration) -> Course {
         );
     }
     if let Some(decided) = needed.decided {
-        return refuses("planned", &format!("{decided}, and this device has not changed since: `sudo cgwd replace` does it all the same"), None);
+        return refuses(
+            "planned",
+            &format!("{decided}, and this device has not changed since: `sudo cgwd replace` does it all the same"),
+            None,
+        );
     }
     if let Err(at) = needed.held {
         return Course::Wait(Wait { until: "the new address to hold for `[replacement] settle`".to_owned(), gate: None, at });
