@@ -268,6 +268,8 @@ fn a_second_change_ends_the_first_replacement_and_is_planned_anew() {
     let ends: Vec<Value> = device.history().into_iter().filter(|entry| entry["phase"] == "ended").collect();
     let outcomes: Vec<&str> = ends.iter().map(|end| end["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["abandoned", "done"]);
+    let single = connections(&sim).into_iter().find(|connection| connection["VpnGatewayId"] == "vpn-single").unwrap();
+    assert_eq!(single["Tag"]["Tag"], json!([{"Key": "team", "Value": "network"}]), "exactly the tags that it had");
     daemon.stop();
 }
 
