@@ -68,7 +68,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
             }
             match &report.result {
                 // What is there belongs to the replacement until it is over.
-                Ok(_) if known.replacement.plan.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
+                Ok(_) if known.replacement.changes_the_cloud => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 // Only where we are was asked.
                 Ok(None) if report.located.region.is_some() => not_evaluated.extend(OF_THE_CLOUD.iter().copied()),
                 Ok(registration) => alerts.extend(of_visit(registration.as_ref(), report, known)),
@@ -132,10 +132,9 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     let id = decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone());
     let fields = Fields { customer_gateway_id: id, ..known.fields.clone() };
     let mut alerts = of_decision(decision, report, known.replacement.policy, &fields);
-    // What a replacement left behind has an alert of its own.
-    let is_leftover = |finding: &Finding| known.replacement.leftover.iter().any(|(id, _)| finding.message.contains(id.as_str()));
     alerts.extend(decision.findings.iter().filter_map(|finding| match finding.code {
-        codes::GATEWAY_DUPLICATE if !finding.is_error() && is_leftover(finding) => None,
+        // What a replacement left behind has an alert of its own.
+        codes::GATEWAY_DUPLICATE if !finding.is_error() && known.replacement.is_about_leftover(&finding.message) => None,
         codes::GATEWAY_DRIFT => Some(alert("gateway.drift", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields)),
         codes::GATEWAY_DUPLICATE => {
             let duplicate = alert("gateway.duplicate", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields);

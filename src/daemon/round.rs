@@ -223,7 +223,7 @@ impl Daemon {
         if self.is_refused(examined) {
             return Some((DecisionKind::Blocked, first(&examined.findings).unwrap_or_default()));
         }
-        let report = self.cloud.report.as_ref()?;
+        let report = self.cloud.report.as_ref().filter(|report| self.replacing.counts(report))?;
         match &report.result {
             Ok(Some(registration)) if report.wanted.as_ref().is_some_and(|wanted| is_for(self.cloud.looked_for.as_ref(), wanted)) => {
                 Some((registration.decision.kind, first(&registration.decision.findings).unwrap_or_default()))

@@ -122,6 +122,16 @@ impl Memory {
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.borrow().clone()
     }
+
+    /// How many records there are.
+    pub fn count(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    /// The records beyond the first so many.
+    pub fn after(&self, count: usize) -> Vec<Entry> {
+        self.entries.borrow().get(count..).unwrap_or_default().to_vec()
+    }
 }
 
 impl Journal {

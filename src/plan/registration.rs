@@ -50,8 +50,6 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decisio
 
 /// While a replacement is open, it alone writes. What is left of it is what would be done.
 fn under_way(situation: &Situation<'_>, open: &ReplacementProgress) -> Decision {
-    let subjects = Subjects { old: Vec::new(), new: None, adoptable: None, temporary: None };
-    let nothing_read = replacement::listed(&subjects, situation.inventory);
     let left = open.plan.steps().filter(|step| replacement::is_shown(&step.op) && !open.is_proven(&step.id));
     let (done, all) = open.count();
     let mut gates = situation.gates.to_vec();
@@ -60,7 +58,7 @@ fn under_way(situation: &Situation<'_>, open: &ReplacementProgress) -> Decision 
     Decision {
         kind: DecisionKind::Replace,
         customer_gateway: situation.inventory.customer_gateways.iter().find(is_old).cloned(),
-        steps: left.map(|step| replacement::describe(&open.plan, &nothing_read, step)).collect(),
+        steps: left.map(|step| replacement::as_planned(&open.plan, step)).collect(),
         gates,
         findings: situation.findings.to_vec(),
         next: Next::Nothing,
@@ -105,7 +103,7 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
         ([_], _) if inventory.connections.iter().any(|connection| subjects.moves(connection)) => case.replace(&subjects, findings, gates),
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
         ([], [_]) => case.replace(&subjects, findings, gates),
-        ([], all) if is_left_by_a_replacement(all) => case.replace(&subjects, findings, gates),
+        ([], all) if is_left_by_a_replacement(all, progress) => case.replace(&subjects, findings, gates),
         (_, all) => {
             let ids: Vec<&str> = all.iter().map(|gateway| gateway.id.as_str()).collect();
             findings.push(Finding::error(
@@ -122,9 +120,10 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     }
 }
 
-/// Of several none is as wanted, and all but one were made by replacements that were given up.
-fn is_left_by_a_replacement(all: &[&CustomerGateway]) -> bool {
-    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN)).count() <= 1
+/// Of several none is as wanted, and all but one were made by replacements that were given up, or could not be deleted at the end of one.
+fn is_left_by_a_replacement(all: &[&CustomerGateway], progress: &Progress) -> bool {
+    let leftover = |id: &String| progress.replacements.last.as_ref().is_some_and(|last| last.leftover.contains(id));
+    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN) && !leftover(&gateway.id)).count() <= 1
 }
 
 struct Case<'a> {

@@ -202,15 +202,16 @@ impl Founder<'_> {
             Carrier::Unbound => ("init", None),
         };
         let single = tunnels.is_empty();
+        let own_address = match &carrier {
+            Carrier::VpnGateway(_) => addresses[0].clone(),
+            Carrier::TransitRouter(_) => text(&seeded.internet_ip, &addresses[0]),
+            Carrier::Unbound => String::new(),
+        };
         let connection = Connection {
             id: self.id(&seeded.vpn_connection_id, "vco"),
             name: seeded.name.clone(),
             description: seeded.description.clone(),
-            ike: if single {
-                self.ike(&seeded.ike_config, if on_gateway { &addresses[0] } else { "" }, &customer.1)
-            } else {
-                Ike::default()
-            },
+            ike: if single { self.ike(&seeded.ike_config, &own_address, &customer.1) } else { Ike::default() },
             customer_gateway: customer.0,
             tunnels,
             local_subnet: text(&seeded.local_subnet, "0.0.0.0/0"),
@@ -226,7 +227,7 @@ impl Founder<'_> {
             health: seeded.vco_health_check.clone(),
             remote_ca: seeded.remote_ca_certificate.clone(),
             network_type: text(&seeded.network_type, "public"),
-            tunnel_bandwidth: text(&seeded.tunnel_bandwidth, "Standard"),
+            tunnel_bandwidth: text(&seeded.tunnel_bandwidth, if on_gateway { "" } else { "Standard" }),
             internet_ip: if on_gateway || !single { String::new() } else { text(&seeded.internet_ip, &addresses[0]) },
             zone: seeded.zone_no.clone(),
             cross_account_authorized: seeded.cross_account_authorized,

@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod device;
 pub mod in_memory;
 pub mod journal;
+pub mod replaced;
 pub mod simulated;
 
 use std::io::Write;

@@ -9,7 +9,7 @@ use super::words::{filled, in_short, word};
 use super::world::{Change, Running, World};
 use crate::cli::exit::Failure;
 use crate::cli::output::Tone;
-use crate::cli::plan::decide;
+use crate::cli::plan::{Decided, decide};
 use crate::journal::Journal;
 use crate::model::Timestamp;
 use crate::plan::{Decision, DecisionKind};
@@ -22,7 +22,7 @@ pub async fn planned(world: &World<'_>, stage: &mut Stage<'_>) -> Result<(), Fai
     stage.scene("What replacing it takes: `cgwd plan`").await?;
     let context = &world.context;
     let survey = context.survey(context.load()?.settings).await?;
-    let (decision, region) = decide(context, &survey).await?;
+    let Decided { decision, region, .. } = decide(context, &survey).await?;
     if let Some(gate) = decision.gates.iter().find(|gate| !gate.passed) {
         return Err(Failure::failed(format!("gate {} refuses: {}", gate.name, gate.detail)));
     }

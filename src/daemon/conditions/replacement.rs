@@ -15,6 +15,8 @@ const DOWN_LONG: SignedDuration = SignedDuration::from_secs(120);
 pub struct Replaced {
     /// The one that has not ended.
     pub plan: Option<String>,
+    /// One is open, or has been until after the last visit to the cloud: what that found says nothing.
+    pub changes_the_cloud: bool,
     pub policy: ReplacementPolicy,
     pub stopped: Option<Stopped>,
     /// What keeps one that is needed from beginning by itself.
@@ -22,6 +24,15 @@ pub struct Replaced {
     pub down: Vec<Down>,
     /// Old customer gateways that the cloud would not delete, and why they stay.
     pub leftover: Vec<(String, Option<String>)>,
+    /// Those that are gone by now, which an earlier reading of the cloud still has.
+    pub gone: Vec<String>,
+}
+
+impl Replaced {
+    /// Whether a text is about what a replacement has left behind.
+    pub fn is_about_leftover(&self, text: &str) -> bool {
+        self.leftover.iter().map(|(id, _)| id).chain(&self.gone).any(|id| text.contains(id.as_str()))
+    }
 }
 
 /// A connection that is deleted and not made again.
@@ -111,3 +122,7 @@ fn left(id: &str, why: Option<&str>, fields: &Fields) -> Alert {
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     alert("gateway.leftover", id, format!("the replaced customer gateway {id} is still there{why}"), None, &fields)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -11,7 +11,16 @@ fn examined() -> Examined {
 }
 
 fn nothing_replaced() -> Replaced {
-    Replaced { plan: None, policy: ReplacementPolicy::Guided, stopped: None, refused: None, down: Vec::new(), leftover: Vec::new() }
+    Replaced {
+        plan: None,
+        changes_the_cloud: false,
+        policy: ReplacementPolicy::Guided,
+        stopped: None,
+        refused: None,
+        down: Vec::new(),
+        leftover: Vec::new(),
+        gone: Vec::new(),
+    }
 }
 
 fn report(result: Result<Option<Registration>, ExecuteError>, offset: SignedDuration) -> CloudReport {

@@ -100,7 +100,7 @@ impl Daemon {
             }
         };
         let located = self.cloud.report.as_ref().map(|report| report.located.clone()).filter(|located| located.region.is_some());
-        let evidence = self.evidence(examined, wish, self.settled_for(wanted.ip, wish));
+        let evidence = self.evidence(examined, wish, self.settled_for(wanted.ip, wish), true);
         let planned = Box::new(Planned { wanted, wish, located, evidence });
         self.replacing.watchers.push(asker);
         self.start(match agreed {

@@ -5,17 +5,17 @@ use super::policy::{Course, Fit, Refused, fit};
 use super::task::{Ending, Job, JobKind, Planned, Tools};
 use crate::alert::raise::Fields;
 use crate::cloud::error::Retry;
-use crate::daemon::replacing::{Wish, evidence};
+use crate::daemon::replacing::{Wish, evidence, findings_with};
 use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
 use crate::execute::locate::Located;
 use crate::execute::replacement::{Abandoned, Ended, Leftover};
-use crate::model::{Agreement, Finding, ReplacementPlan, Stopped};
-use crate::plan::replacement::Evidence;
+use crate::model::{Agreement, Finding, ReplacementPlan, ReplacementPolicy, Stopped};
+use crate::plan::Now;
+use crate::plan::replacement::{Evidence, what_is_unsafe};
 use crate::system::wake::since_boot;
 use crate::system::zone::Zone;
-use crate::validate;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -52,13 +52,14 @@ impl Daemon {
         self.replacing.tried = report.number;
         let wish = Wish::default();
         let held = format!("{} has held for {} s and longer", wanted.ip, self.settings.replacement.settle.as_secs());
-        let evidence = self.evidence(examined, wish, Ok(held));
+        let evidence = self.evidence(examined, wish, Ok(held), false);
         let planned = Planned { wanted, wish, located: Some(report.located.clone()), evidence };
         self.start(Job::Begin { planned: Box::new(planned), agreed: None });
     }
 
     fn retire_leftover(&mut self) {
-        if self.watch_only().is_some() || !self.replacing.leftover.is_due(since_boot()) {
+        let may = self.settings.replacement.policy != ReplacementPolicy::Alert && self.watch_only().is_none();
+        if !may || !self.replacing.leftover.is_due(since_boot()) {
             return;
         }
         let left = self.state.progress(|progress| {
@@ -86,24 +87,26 @@ impl Daemon {
         self.background.begin_job(tools, job);
     }
 
-    /// The device has settled on something else: what runs is let go, to be given up at a safe point. On the way to that point
-    /// it is not let go again.
+    /// The device has settled on something else: what runs is let go as soon as it can be given up without losing anything. Until
+    /// then it goes on, and interrupts nothing new.
     fn let_go_where_changed(&mut self) {
         let (settled, current) = (self.settled(), self.replacing.seen.get());
-        let changed = self.state.progress(|progress| {
+        let now = Now { wall: self.clock.now(), uptime: self.clock.uptime() };
+        let can_go = self.state.progress(|progress| {
             let open = progress.replacements.open.as_ref();
-            open.is_some_and(|open| fit(&open.plan, settled, current) == Fit::Another)
+            open.is_some_and(|open| fit(&open.plan, settled, current) == Fit::Another && what_is_unsafe(open, now).is_none())
         });
-        if changed && self.replacing.not_safe.is_none() {
-            tracing::info!("the device has changed again: the replacement is given up where that is safe");
+        if can_go {
+            tracing::info!("the device has changed again: the replacement is given up where it is safe");
             self.background.let_go();
         }
     }
 
     /// What a job's beginning is judged by.
-    pub(super) fn evidence(&self, examined: &Examined, wish: Wish, settled: Result<String, String>) -> Evidence {
+    pub(super) fn evidence(&self, examined: &Examined, wish: Wish, settled: Result<String, String>, by_person: bool) -> Evidence {
         let local = Zone::of_this_device().map(|zone| zone.local(self.clock.now()));
-        let mut evidence = evidence(&self.settings, settled, self.attested(examined, wish), local.as_ref().copied().unwrap_or_default());
+        let mut evidence =
+            evidence(&self.settings, settled, self.attested(examined, wish), local.as_ref().copied().unwrap_or_default(), by_person);
         if let (Err(error), true) = (&local, self.settings.replacement.window.is_some()) {
             evidence.window = Some(Err(with_causes(error)));
         }
@@ -136,23 +139,12 @@ impl Daemon {
     /// A person's word takes the place of what was observed; else what has settled counts.
     pub(super) fn wanted_by(&self, examined: &Examined, wish: Wish) -> Result<Wanted, Vec<Finding>> {
         let asn = self.asn.settled().copied().flatten();
-        let mut findings: Vec<Finding> = Vec::new();
+        let findings = findings_with(wish, &self.settings, &examined.findings);
+        let read = examined.address.as_ref();
         let (ip, source) = match wish.to {
-            Some(to) => {
-                findings.extend(validate::address(to.into(), self.settings.address.network));
-                findings.extend(examined.findings.iter().filter(|finding| !finding.code.starts_with("address.")).cloned());
-                (Some(IpAddr::V4(to)), "--to".to_owned())
-            }
-            None => {
-                findings.extend(examined.findings.iter().cloned());
-                let read = examined.address.as_ref();
-                (read.map(|read| read.value), read.map(|read| read.source.clone()).unwrap_or_default())
-            }
+            Some(to) => (Some(IpAddr::V4(to)), "--to".to_owned()),
+            None => (read.map(|read| read.value), read.map(|read| read.source.clone()).unwrap_or_default()),
         };
-        if let Some(asn) = wish.asn {
-            findings.retain(|finding| !finding.code.starts_with("asn."));
-            findings.extend(validate::asn(asn));
-        }
         wanted(ip, &source, asn, &findings).map(|wanted| wish.apply(&wanted)).ok_or(findings)
     }
 
@@ -192,6 +184,7 @@ impl Daemon {
     fn take_end(&mut self, ended: &Ended, millis: u64) {
         let line = self.state.progress(|progress| ended_json(ended, &progress.replacements, millis));
         self.answer(&line);
+        self.look_afresh();
         self.replacing.not_safe = None;
         match ended {
             Ended::Done { leftover } => {
@@ -208,6 +201,11 @@ impl Daemon {
             }
             Ended::Stopped(_) => self.replacing.retry.failed(since_boot()),
         }
+    }
+
+    /// What a visit found before says nothing any more.
+    fn look_afresh(&mut self) {
+        self.replacing.counts_from = self.background.next_visit();
         self.look_again();
     }
 
@@ -219,7 +217,7 @@ impl Daemon {
                 tracing::info!(stays = stays.join("; "), "the replacement was given up at a safe point");
                 self.replacing.not_safe = None;
                 self.replacing.retry.helped();
-                self.look_again();
+                self.look_afresh();
             }
             Abandoned::NotSafe(why) => {
                 tracing::info!(why, "the replacement cannot be given up here; it goes on to where it can");
@@ -229,7 +227,9 @@ impl Daemon {
     }
 
     fn take_retired(&mut self, retired: Vec<(String, Leftover)>) {
-        let ended = retired.iter().any(|(_, became)| !matches!(became, Leftover::Kept(_)));
+        let gone = retired.iter().filter(|(_, became)| !matches!(became, Leftover::Kept(_))).map(|(id, _)| id.clone());
+        let before = self.replacing.gone.len();
+        self.replacing.gone.extend(gone);
         for (id, became) in retired {
             match became {
                 Leftover::Gone => tracing::info!(customer_gateway = id, "the replaced customer gateway is gone"),
@@ -243,7 +243,7 @@ impl Daemon {
             true => self.replacing.leftover.failed(since_boot()),
             false => self.replacing.leftover.helped(),
         }
-        if ended {
+        if self.replacing.gone.len() > before {
             self.look_again();
         }
     }

@@ -20,7 +20,8 @@ use self::policy::{Course, Needed, Open, Refused, Retry, Seen, fit, of_needed, o
 use self::task::JobKind;
 use super::conditions::replacement::{Replaced, down, leftover};
 use super::control::Replace;
-use super::{Daemon, Examined, SOON};
+use super::want::Wanted;
+use super::{CloudReport, Daemon, Examined, SOON};
 use crate::journal::Progress;
 use crate::journal::record::Record;
 use crate::model::{Asn, ReplacementOutcome, Settings, Stopped, Timestamp};
@@ -63,10 +64,13 @@ pub struct Replacing {
     refused: Option<Refused>,
     /// The visit to the cloud on whose word something was tried last.
     tried: u64,
+    /// The first visit that saw the cloud as the last replacement has left it.
+    counts_from: u64,
     /// As it was told: what differs each time in the words is no news.
     stopped: Option<Stopped>,
     leftover: Retry,
     why_left: BTreeMap<String, String>,
+    gone: Vec<String>,
     /// What broke off, where no record says so.
     failed: Option<Stopped>,
     job: Option<JobKind>,
@@ -96,9 +100,11 @@ impl Replacing {
             not_safe: None,
             refused: None,
             tried: 0,
+            counts_from: 0,
             stopped: None,
             leftover: Retry::growing(RETRY_FIRST, LEFTOVER_MOST),
             why_left: BTreeMap::new(),
+            gone: Vec::new(),
             failed: None,
             job: None,
             began: None,
@@ -112,6 +118,11 @@ impl Replacing {
 
     pub fn wake(&self) -> Option<Duration> {
         self.wake
+    }
+
+    /// Whether a visit saw the cloud as the last replacement has left it.
+    pub fn counts(&self, report: &CloudReport) -> bool {
+        report.number >= self.counts_from
     }
 
     /// What was read before counts for nothing: the time does not run on.
@@ -134,6 +145,7 @@ impl Daemon {
         self.hold(examined);
         self.note_found();
         self.replacing.course = self.course(current);
+        self.look_when_held(examined.address.is_none());
         self.replacing.refused = match &self.replacing.course {
             Course::Wait(wait) => self.told_before(wait.gate.clone()),
             Course::Rest | Course::CarryOn { .. } | Course::GiveUp | Course::Begin => None,
@@ -179,6 +191,14 @@ impl Daemon {
         };
     }
 
+    /// A candidate holds only where it is read again when its time is over.
+    fn look_when_held(&mut self, silent: bool) {
+        let Course::Wait(wait) = &self.replacing.course else { return };
+        let Some(at) = wait.at.filter(|at| Some(*at) == self.replacing.held_until) else { return };
+        let at = if silent { self.after_silence(at) } else { at };
+        self.settles_at = Some(self.settles_at.map_or(at, |settles| settles.min(at)));
+    }
+
     fn course(&self, current: Seen) -> Course {
         if self.watch_only().is_some() {
             return Course::Rest;
@@ -199,7 +219,7 @@ impl Daemon {
 
     /// `None` while the last word of the cloud is not that something is to be replaced.
     fn needed(&self, current: Seen) -> Option<Needed> {
-        let report = self.cloud.report.as_ref()?;
+        let report = self.cloud.report.as_ref().filter(|report| self.replacing.counts(report))?;
         let registration = report.result.as_ref().ok()?.as_ref()?;
         let wanted = report.wanted.as_ref()?;
         let is_current = self.cloud.looked_for.as_ref().is_some_and(|looked| (looked.ip, looked.asn) == (wanted.ip, wanted.asn));
@@ -213,7 +233,7 @@ impl Daemon {
             policy: self.settings.replacement.policy,
             held: if is_read && has_held { Ok(()) } else { Err(self.replacing.held_until) },
             only_asn: old.is_some_and(|old| old.ip == wanted.ip),
-            moved_by_a_person: self.state.progress(|progress| moved_by_a_person(progress, wanted.ip)),
+            decided: self.state.progress(|progress| decided_by_a_person(progress, wanted)),
             write_is_open: self.state.progress(|progress| progress.pending.is_some()),
             closed: self.closed_window(),
             tried: self.replacing.tried == report.number,
@@ -284,13 +304,16 @@ impl Daemon {
             let open = progress.replacements.open.as_ref();
             (open.map(|open| open.plan.id.clone()), open.map(down).unwrap_or_default(), leftover(&progress.replacements))
         });
+        let is_late = self.cloud.report.as_ref().is_some_and(|report| !self.replacing.counts(report));
         Replaced {
+            changes_the_cloud: plan.is_some() || is_late,
             plan,
             policy: self.settings.replacement.policy,
             stopped: self.replacing.stopped.clone(),
             refused: self.replacing.refused.clone(),
             down,
             leftover: left.into_iter().map(|id| (id.clone(), self.replacing.why_left.get(&id).cloned())).collect(),
+            gone: self.replacing.gone.clone(),
         }
     }
 
@@ -335,12 +358,24 @@ fn is_progress(record: &Record) -> bool {
     )
 }
 
-/// The device has had this address since before a person moved the customer gateway elsewhere.
-fn moved_by_a_person(progress: &Progress, ip: std::net::Ipv4Addr) -> bool {
-    let Some(last) = progress.replacements.last.as_ref() else { return false };
+/// What a person decided about what the device is now, where it has been that since before. The daemon itself gives a plan up
+/// only for another address or ASN.
+fn decided_by_a_person(progress: &Progress, wanted: &Wanted) -> Option<&'static str> {
+    let last = progress.replacements.last.as_ref()?;
+    let address_since = progress.address.as_ref().map(|settled| settled.at);
+    let asn_since = progress.asn.as_ref().map(|settled| settled.at);
+    if address_since.max(asn_since).is_none_or(|since| since > last.ended) {
+        return None;
+    }
     let plan = &last.progress.plan;
-    let was_moved = last.outcome == ReplacementOutcome::Done && plan.planned && plan.old.iter().any(|old| old.ip == ip);
-    was_moved && progress.address.as_ref().is_some_and(|settled| settled.at <= last.ended)
+    let is_same = plan.new.ip == wanted.ip && wanted.asn.is_none_or(|asn| plan.new.asn == Some(asn));
+    match last.outcome {
+        ReplacementOutcome::Done if plan.planned && plan.old.iter().any(|old| old.ip == wanted.ip) => {
+            Some("a person moved the customer gateway elsewhere")
+        }
+        ReplacementOutcome::Abandoned if is_same => Some("this replacement was given up before"),
+        ReplacementOutcome::Done | ReplacementOutcome::RolledBack | ReplacementOutcome::Abandoned => None,
+    }
 }
 
 fn ipv4(address: IpAddr) -> Option<std::net::Ipv4Addr> {

@@ -42,7 +42,7 @@ pub struct Draft {
     pub plan: Option<ReplacementPlan>,
     pub snapshot: Snapshot,
     pub subjects: Subjects,
-    /// When everything was read, in time since boot.
+    /// When everything had been read, in time since boot: what a deletion relies on is read again that long after.
     pub read_at: SignedDuration,
 }
 
@@ -60,15 +60,15 @@ impl Executor {
     /// Where anything that hangs on the customer gateway cannot be read: nothing is planned on a part of it.
     pub async fn draft(&self, asked: &Asked) -> Result<Draft, ExecuteError> {
         let executor = self;
-        let read_at = executor.clock.uptime();
         let inventory = executor.look(&asked.want.desired.region, true).await?;
         let mut decision = executor.decide(&asked.want, &inventory);
         let subjects = Subjects::find(&asked.want.desired, &inventory);
         if decision.kind != DecisionKind::Replace {
             let snapshot = replacement::listed(&subjects, &inventory);
-            return Ok(Draft { decision, plan: None, snapshot, subjects, read_at });
+            return Ok(Draft { decision, plan: None, snapshot, subjects, read_at: executor.clock.uptime() });
         }
         let mut snapshot = self.snapshot(&subjects, &inventory, asked.manner).await?;
+        let read_at = executor.clock.uptime();
         supply(&mut snapshot, &asked.keys);
         let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner);
         let mut evidence = asked.evidence.clone();
@@ -80,7 +80,9 @@ impl Executor {
             let journal = executor.journal.borrow();
             evidence.free_bytes = journal.free_bytes();
             let replacements = &journal.progress().replacements;
-            replacement::gates(&plan, &asked.want.desired, &subjects, &snapshot, &inventory, replacements, &evidence, executor.now())
+            let (plan, desired) = (&plan, &asked.want.desired);
+            let case = replacement::Case { plan, desired, subjects: &subjects, snapshot: &snapshot, inventory: &inventory };
+            replacement::gates(case, replacements, &evidence, executor.now())
         };
         // The owner's gate of the decision and of the plan are one.
         decision.gates.retain(|gate| gates.iter().all(|own| own.name != gate.name));

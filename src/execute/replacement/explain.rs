@@ -53,7 +53,7 @@ impl Course<'_> {
 fn told(text: &mut String, diagnosis: &Diagnosis) {
     let reason = if diagnosis.reason.is_empty() { &diagnosis.code } else { &diagnosis.reason };
     if !reason.is_empty() {
-        let _ = write!(text, ": {reason}");
+        let _ = write!(text, ": {}", reason.trim_end_matches('.'));
     }
     if !diagnosis.local.is_empty() || !diagnosis.remote.is_empty() {
         let _ = write!(text, " (cloud: {}, device: {})", diagnosis.local, diagnosis.remote);
@@ -67,6 +67,7 @@ fn told(text: &mut String, diagnosis: &Diagnosis) {
 fn remedy(code: &str) -> Option<&'static str> {
     let code = code.to_ascii_lowercase();
     let families = [
+        ("localid", "the device expects another identity of the cloud's side: give it the cloud's present address as peer and identity"),
         ("psk", "compare the pre-shared key on the device with the cloud's"),
         ("id", "the device calls itself otherwise than the cloud's RemoteId says: set its local identity"),
         ("response", "the cloud reaches nobody at the new address: check UDP 500 and 4500 and that the device listens there"),

@@ -55,7 +55,7 @@ impl Course<'_> {
         };
         match self.stage(&lanes).await? {
             StageEnd::Done => {}
-            StageEnd::NotVerified { why } => return self.stop(super::not_verified(why)),
+            StageEnd::NotVerified { why, .. } => return self.stop(super::not_verified(why)),
             StageEnd::Stopped(stopped) => return self.stop(stopped),
         }
         let kept = match unused {

@@ -161,6 +161,21 @@ pub fn differences(expected: &Value, found: &Value) -> Vec<String> {
     names.filter(|name| expected.get(*name) != found.get(*name)).cloned().collect()
 }
 
+/// In what a tunnel or a connection is other than wanted. A key that the cloud masks counts as the one that we know; and its own
+/// address as its identity, where none was given, is the default that any change can bring into view (cloud/api.md 2.7).
+pub fn unlike(wanted: &Value, found: &Value) -> Vec<String> {
+    let mut differing = differences(wanted, &with_keys_of(found, wanted));
+    differing.retain(|field| !is_default_identity(field, wanted, found));
+    differing
+}
+
+fn is_default_identity(field: &str, wanted: &Value, found: &Value) -> bool {
+    let Some(ike) = field.strip_suffix(".LocalId").filter(|ike| ["IkeConfig", "TunnelIkeConfig"].contains(ike)) else { return false };
+    let identity = |body: &Value| body.get(ike).and_then(|ike| ike.get("LocalId")).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let own = found.get("InternetIp").and_then(Value::as_str).unwrap_or_default();
+    identity(wanted).is_empty() && !own.is_empty() && identity(found) == own
+}
+
 /// Every setting by its path. The cloud writes one value now as text, now natively, and leaves out what is empty.
 fn settings(value: &Value) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();

@@ -21,6 +21,8 @@ pub struct Evidence {
     pub attested: Result<String, String>,
     /// Begun replacements of a day.
     pub max_per_day: u32,
+    /// A person asked for it: what was rolled back today is no reason against trying again.
+    pub by_person: bool,
     /// Whether the configured window is open; `None`: there is none.
     pub window: Option<Result<String, String>>,
     pub clock_offset: SignedDuration,
@@ -30,17 +32,19 @@ pub struct Evidence {
     pub sealed: Option<Result<String, String>>,
 }
 
+/// A plan and what it was made from.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    pub plan: &'a ReplacementPlan,
+    pub desired: &'a Desired,
+    pub subjects: &'a Subjects,
+    pub snapshot: &'a Snapshot,
+    pub inventory: &'a Inventory,
+}
+
 /// All of them; the plan may begin where each passed.
-pub fn gates(
-    plan: &ReplacementPlan,
-    desired: &Desired,
-    subjects: &Subjects,
-    snapshot: &Snapshot,
-    inventory: &Inventory,
-    replacements: &Replacements,
-    evidence: &Evidence,
-    now: Now,
-) -> Vec<Gate> {
+pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, now: Now) -> Vec<Gate> {
+    let Case { plan, desired, subjects, snapshot, inventory } = case;
     let mut gates = vec![
         told("settled", &evidence.settled),
         told("attested", &evidence.attested),
@@ -52,7 +56,7 @@ pub fn gates(
     gates.extend([
         asked("dry_run", &evidence.dry_run, "the cloud is asked to try it when the replacement begins"),
         asked("snapshot_readable", &evidence.sealed, "the snapshot is sealed, read back from disk and opened when the replacement begins"),
-        daily_limit(replacements, evidence.max_per_day, now),
+        daily_limit(replacements, evidence.max_per_day, evidence.by_person, now),
         evidence
             .window
             .as_ref()
@@ -108,7 +112,7 @@ fn owner(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Gate 
 /// The cloud says that a tunnel on the old customer gateway works: then the device is still where it was, whatever a source says.
 fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) -> Gate {
     let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
-    let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, &is_moved)).collect();
+    let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, is_moved)).collect();
     match (working.is_empty(), plan.planned) {
         (true, _) => Gate::passed("working_tunnel", "no tunnel on the old customer gateway works"),
         (false, true) => {
@@ -193,11 +197,13 @@ fn makeable(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects) ->
     }
 }
 
-fn daily_limit(replacements: &Replacements, most: u32, now: Now) -> Gate {
-    let given_up = |plan: &str| {
-        replacements.last.as_ref().is_some_and(|last| last.progress.plan.id == plan && last.outcome == ReplacementOutcome::Abandoned)
+fn daily_limit(replacements: &Replacements, most: u32, by_person: bool, now: Now) -> Gate {
+    let counts = |outcome: Option<ReplacementOutcome>| match outcome {
+        None | Some(ReplacementOutcome::Done) => true,
+        Some(ReplacementOutcome::RolledBack) => !by_person,
+        Some(ReplacementOutcome::Abandoned) => false,
     };
-    let of_today = replacements.begun.iter().filter(|begun| now.wall.duration_since(begun.at) < DAY && !given_up(&begun.plan));
+    let of_today = replacements.begun.iter().filter(|begun| now.wall.duration_since(begun.at) < DAY && counts(begun.outcome));
     let count = of_today.count();
     let detail = format!("{count} in the last 24 hours, at most {most}");
     match count < usize::try_from(most).unwrap_or(usize::MAX) {

@@ -1,11 +1,10 @@
 //! Each gate of a replacement, passing and refusing.
 
 use super::*;
-use crate::journal::replay::{PastReplacement, ReplacementProgress, Replacements};
+use crate::journal::replay::Replacements;
 use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim};
-use crate::plan::replacement::{Evidence, Manner, Subjects, draft, gates};
+use crate::plan::replacement::{Case, Evidence, Manner, Subjects, draft, gates};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 pub(super) struct Setting {
     pub desired: Desired,
@@ -76,6 +75,7 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
             settled: Ok("held".into()),
             attested: Ok("one source".into()),
             max_per_day: 1,
+            by_person: false,
             window: None,
             clock_offset: SignedDuration::ZERO,
             free_bytes: Some(1 << 30),
@@ -96,16 +96,9 @@ impl Setting {
     }
 
     fn refused(&self) -> Vec<(&'static str, String)> {
-        let all = gates(
-            &self.plan(),
-            &self.desired,
-            &self.subjects(),
-            &self.snapshot,
-            &self.inventory,
-            &self.replacements,
-            &self.evidence,
-            clocks(),
-        );
+        let (plan, subjects) = (self.plan(), self.subjects());
+        let case = Case { plan: &plan, desired: &self.desired, subjects: &subjects, snapshot: &self.snapshot, inventory: &self.inventory };
+        let all = gates(case, &self.replacements, &self.evidence, clocks());
         all.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
     }
 
@@ -226,22 +219,18 @@ fn what_the_cloud_would_not_make_and_what_cannot_be_opened_refuse() {
 #[test]
 fn the_daily_limit_counts_what_was_begun_and_not_given_up() {
     let mut setting = setting(vec![dual("vco", ["old", "old"])]);
-    let begun = |hours| Begun { plan: "p".into(), at: now() - SignedDuration::from_hours(hours) };
-    setting.replacements.begun = vec![begun(25)];
+    let begun = |hours, outcome| Begun { plan: "p".into(), at: now() - SignedDuration::from_hours(hours), outcome };
+    let done = Some(ReplacementOutcome::Done);
+    setting.replacements.begun = vec![begun(25, done)];
     assert_eq!(setting.refused(), []);
-    setting.replacements.begun = vec![begun(25), begun(23)];
+    setting.replacements.begun = vec![begun(25, done), begun(23, done)];
     setting.refuses("daily_limit", "1 in the last 24 hours");
-    let plan = ReplacementPlan { id: "p".into(), ..setting.plan() };
-    let progress =
-        ReplacementProgress { seq: 1, plan, sealed: String::new(), began: now(), steps: BTreeMap::new(), turned: None, stopped: None };
-    setting.replacements.last = Some(PastReplacement {
-        progress: Box::new(progress),
-        ended: now(),
-        outcome: ReplacementOutcome::Abandoned,
-        new_gateway: None,
-        leftover: vec![],
-    });
+    setting.replacements.begun = vec![begun(1, Some(ReplacementOutcome::Abandoned))];
     assert_eq!(setting.refused(), []);
+    setting.replacements.begun = vec![begun(1, Some(ReplacementOutcome::RolledBack))];
+    setting.refuses("daily_limit", "1 in the last 24 hours");
+    setting.evidence.by_person = true;
+    assert_eq!(setting.refused(), [], "a person corrected the device and tries again");
 }
 
 #[test]

@@ -20,9 +20,14 @@ fn scene(setting: Setting) -> Scene {
     let made = StepProgress { id: Some("new".into()), answered: true, proven: Some(now()), ..StepProgress::default() };
     let creates = plan.steps().find(|step| matches!(step.op, Op::CreateGateway { slot: Slot::New })).unwrap().id.clone();
     let steps = BTreeMap::from([(creates, made)]);
-    let progress = ReplacementProgress { seq: 1, plan, sealed: String::new(), began: now(), steps, turned: None, stopped: None };
+    let progress =
+        ReplacementProgress { seq: 1, plan, sealed: String::new(), began: now(), steps, turned: None, stopped: None, resumed_from: None };
     let read_before = Some(uptime() - SignedDuration::from_secs(61));
-    Scene { setting, progress, standing: Standing { agreed_since: read_before, looking_since: uptime(), changed: None } }
+    Scene {
+        setting,
+        progress,
+        standing: Standing { agreed_since: read_before, looking_since: uptime(), shown_since: None, missing_since: None, changed: None },
+    }
 }
 
 impl Scene {
@@ -94,7 +99,7 @@ fn what_is_as_it_was_read_twice_is_sent() {
     scene.standing.agreed_since = None;
     assert_eq!(scene.act(&step, &before()), Act::Agreed(uptime() + seconds(60)), "the first reading");
     scene.standing.agreed_since = Some(uptime() - seconds(59));
-    assert_eq!(scene.act(&step, &before()), Act::LookAgain(uptime() + seconds(1)), "too near to the first");
+    assert_eq!(scene.act(&step, &before()), Act::Wait(uptime() + seconds(1)), "too near to the first");
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! The replacement under every fault: whatever the network, the cloud, the disk, another person or the device itself does, no
+//! connection's settings, pre-shared key or route is lost, nothing is there twice, and nothing of a stranger's is touched.
+//!
+//! A schedule that fails prints one line that runs it again:
+//! `CGWD_REPLAY='single/plain: 12=lost-answer r9=cut-after' cargo test --test replacement_faults one_line`.
+//! `CGWD_SEARCH_SCHEDULES=2000000` is how many are run (`tests/run`), `CGWD_SEARCH_HOURS=8` goes on with new seeds for so long
+//! (`just search`), `CGWD_SEARCH_THREADS` says on how many threads. What was found is kept in `replacement_search/found.txt`.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test program")]
+
+mod replacement_search;
+
+use replacement_search::clouds::CloudKind;
+use replacement_search::course::Runner;
+use replacement_search::generate::{Base, Block, bases, pairs_of};
+use replacement_search::pool::{self, Outcome};
+use replacement_search::schedule::Schedule;
+use replacement_search::topology;
+
+const FOUND: &str = include_str!("replacement_search/found.txt");
+
+/// How many of a plain `cargo test`.
+const USUALLY: u64 = 3_000;
+
+/// Without `CGWD_REPLAY` there is nothing to repeat.
+#[test]
+fn one_line() {
+    let Ok(line) = std::env::var("CGWD_REPLAY") else { return };
+    let schedule: Schedule = line.parse().unwrap();
+    if std::env::var_os("CGWD_LOG").is_some() {
+        replacement_search::course::log();
+    }
+    let report = Runner::new(None).run(&schedule);
+    assert!(report.is_ok(), "{schedule}: {}", report.unwrap_err());
+    pool::say(&format!("{schedule} holds: {report:?}"));
+}
+
+#[test]
+fn what_was_found_stays_fixed() {
+    let lines = FOUND.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let schedules: Vec<Schedule> = lines.map(|line| line.parse().unwrap_or_else(|why| panic!("{line}: {why}"))).collect();
+    all_hold("found earlier", &[Block::listed("found earlier", schedules)]);
+}
+
+/// Every single fault in a plain and in a hostile cloud, pairs of them, and random handfuls in any kind of cloud.
+#[test]
+fn the_search() {
+    let wanted = pool::number("CGWD_SEARCH_SCHEDULES", USUALLY);
+    let blocks = blocks(&mut Runner::new(None), wanted);
+    all_hold("search", &blocks);
+}
+
+/// Two runs of one schedule are the same run: nothing depends on chance.
+#[test]
+fn a_schedule_runs_the_same_twice() {
+    let mut runner = Runner::new(None);
+    let bases = bases(&mut runner, CloudKind::PLAIN, true);
+    for seed in 0..40 {
+        let schedule = replacement_search::generate::random(&bases, 1_000_000 + seed);
+        assert_eq!(runner.run(&schedule), runner.run(&schedule), "{schedule}");
+    }
+}
+
+fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
+    let (plain, hostile) = (bases(runner, CloudKind::PLAIN, true), bases(runner, CloudKind::hostile(), true));
+    let singles: Vec<Block> = plain.iter().chain(&hostile).cloned().map(Block::singles).collect();
+    let count: u64 = singles.iter().map(Block::count).sum();
+    if count > wanted {
+        // A share of them, spread over all.
+        return vec![Block::random(0, wanted / 2, plain.clone()), Block::listed("one fault", every(&singles, count / (wanted / 2).max(1)))];
+    }
+    let telling: Vec<Base> = topology::ALL.iter().map(|topology| Base::of(runner, topology, CloudKind::hostile(), false)).collect();
+    let all: u64 = telling.iter().map(pairs_of).sum();
+    let room = (wanted - count) * 3 / 4;
+    let part = all.div_ceil(room.max(1)).max(1);
+    let pairs: Vec<Block> = telling.into_iter().map(|base| Block::pairs(base, part)).collect();
+    let so_far = count + pairs.iter().map(Block::count).sum::<u64>();
+    let random = Block::random(0, wanted.saturating_sub(so_far), plain);
+    singles.into_iter().chain(pairs).chain([random]).collect()
+}
+
+fn every(blocks: &[Block], part: u64) -> Vec<Schedule> {
+    let all = blocks.iter().flat_map(|block| (0..block.count()).map(move |number| (block, number)));
+    all.step_by(part.max(1) as usize).filter_map(|(block, number)| block.schedule(number)).collect()
+}
+
+/// Runs them all and says how to repeat those that fail.
+fn all_hold(name: &str, blocks: &[Block]) {
+    let limits = pool::limits();
+    let mut total = Outcome::default();
+    for block in blocks {
+        let Outcome { schedules, calls, failures, seconds } = pool::run(std::slice::from_ref(block), &limits, None);
+        let one = Outcome { schedules, calls, failures, seconds };
+        if blocks.len() > 1 {
+            pool::say(&one.told(&block.name));
+        }
+        let Outcome { schedules, calls, failures, seconds } = one;
+        total.schedules += schedules;
+        total.calls += calls;
+        total.seconds += seconds;
+        total.failures.extend(failures);
+    }
+    pool::say(&total.told(name));
+    assert!(total.failures.is_empty(), "{} of {} schedules fail:\n{}", total.failures.len(), total.schedules, total.shown());
+}

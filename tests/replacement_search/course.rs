@@ -1,0 +1,465 @@
+//! Runs one schedule to its end, as the daemon, the command and the person before it would: again and again, over every crash.
+
+use super::audit;
+use super::mutants::Mutant;
+use super::schedule::{Schedule, Site};
+use super::topology::{self, Besides, End, REGION, Topology};
+use super::truth::Expected;
+use super::world::{World, seed_of};
+use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey};
+use cgwd::execute::{ExecuteError, Want};
+use cgwd::journal::Record;
+use cgwd::model::{RegistrationPolicy, Secret, Stopped};
+use cgwd::plan::replacement::Evidence;
+use cgwd::plan::{DecisionKind, Gate};
+use cgwd::simulator::Seed;
+use cgwd::system::seal::SealKey;
+use jiff::SignedDuration;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The pauses of a daemon: after trouble, and before it goes on with what passes.
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+const BEFORE_GOING_ON: Duration = Duration::from_secs(300);
+/// Longer than any request can still take effect.
+const LONG: Duration = Duration::from_secs(20 * 60);
+/// How long it may take for each fault and once more.
+const LONGEST: Duration = Duration::from_secs(4 * 3600);
+/// How long the daemon lets one registration wait for the cloud.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub calls: u32,
+    /// Which of the calls were writes.
+    pub writes: Vec<u32>,
+    pub records: u32,
+    pub bytes: usize,
+    /// Of the journal that was left, for comparing two runs.
+    pub journal: u64,
+}
+
+/// What runs schedules one after the other: one for each thread.
+pub struct Runner {
+    runtime: tokio::runtime::Runtime,
+    seal: Rc<SealKey>,
+    seeds: BTreeMap<(&'static str, super::clouds::CloudKind), Seed>,
+    pub mutant: Option<Mutant>,
+}
+
+impl Runner {
+    pub fn new(mutant: Option<Mutant>) -> Runner {
+        Runner { runtime: runtime(), seal: seal_key(), seeds: BTreeMap::new(), mutant }
+    }
+
+    /// `Err` says which invariant was broken.
+    pub fn run(&mut self, schedule: &Schedule) -> Result<Report, String> {
+        let seed = self.seeds.entry((schedule.topology.name, schedule.cloud)).or_insert_with(|| seed_of(schedule));
+        let (runtime, seal, mutant) = (&self.runtime, &self.seal, self.mutant);
+        let course =
+            std::panic::AssertUnwindSafe(|| runtime.block_on(async { Course::of(World::new(schedule, seed, seal, mutant)).run().await }));
+        let result = std::panic::catch_unwind(course);
+        result.unwrap_or_else(|_| {
+            self.runtime = self::runtime();
+            Err("panicked".to_owned())
+        })
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+fn seal_key() -> Rc<SealKey> {
+    let directory = std::env::temp_dir().join(format!("cgwd-search-{}-{:?}", std::process::id(), std::thread::current().id()));
+    std::fs::create_dir_all(&directory).expect("a directory for the key");
+    let environment = cgwd::system::environment::Environment::default();
+    let key = SealKey::load_or_make(&directory, &environment).expect("a key");
+    let _gone = std::fs::remove_dir_all(&directory);
+    Rc::new(key)
+}
+
+struct Course {
+    world: World,
+    attempts: u32,
+    /// How often a person has been asked about the same stop.
+    asked: u32,
+    drafts: u64,
+    /// What the last trouble was.
+    last: RefCell<String>,
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Died,
+    /// The disk refused a record.
+    Broken,
+    /// To be tried again after a while.
+    Again(Duration),
+    /// As the topology wants it.
+    Reached,
+}
+
+impl Course {
+    fn of(world: World) -> Course {
+        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default() }
+    }
+
+    fn topology(&self) -> &'static Topology {
+        self.world.schedule.topology
+    }
+
+    async fn run(mut self) -> Result<Report, String> {
+        self.until_reached().await?;
+        let (calls, writes, records) = (self.world.state.calls(), self.world.state.writes.take(), self.world.state.records());
+        self.world.state.disarm();
+        self.stays_so().await?;
+        let (bytes, journal) = audit::journal(&self.world)?;
+        Ok(Report { calls, writes, records: u32::try_from(records).unwrap_or(u32::MAX), bytes, journal })
+    }
+
+    async fn until_reached(&mut self) -> Result<(), String> {
+        let faults = u32::try_from(self.world.schedule.faults.len()).unwrap_or(u32::MAX);
+        let connections = u32::try_from(self.topology().parts.len()).unwrap_or(1).max(1);
+        let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 200 * connections * (1 + faults));
+        let begun = tokio::time::Instant::now();
+        let mut dead = Duration::ZERO;
+        loop {
+            self.attempts += 1;
+            let calls = self.world.state.calls();
+            if self.attempts > most_attempts || calls > most_calls {
+                return Err(format!("I8: no end after {} attempts and {calls} calls; {}", self.attempts, self.last.borrow()));
+            }
+            if begun.elapsed() > LONGEST * (faults + 1) + dead {
+                return Err(format!("I8: no end after {:?}", begun.elapsed()));
+            }
+            let attempt = self.attempt().await;
+            self.world.check();
+            if let Some(violation) = self.world.state.first_violation() {
+                return Err(violation);
+            }
+            match attempt? {
+                Attempt::Reached => return Ok(()),
+                Attempt::Again(pause) => tokio::time::sleep(pause).await,
+                Attempt::Died => {
+                    let pause = self.world.state.time_dead();
+                    dead += pause;
+                    tokio::time::sleep(pause).await;
+                }
+                Attempt::Broken => {
+                    self.world.state.free_disk();
+                    tokio::time::sleep(AFTER_TROUBLE).await;
+                }
+            }
+        }
+    }
+
+    /// One process, from its start to its end.
+    async fn attempt(&mut self) -> Result<Attempt, String> {
+        let replacer = self.world.process()?;
+        let state = Rc::clone(&self.world.state);
+        let result = tokio::select! {
+            biased;
+            () = state.died.notified() => return Ok(Attempt::Died),
+            result = self.work(&replacer) => result,
+        };
+        if state.is_cut() {
+            return Ok(Attempt::Died);
+        }
+        result
+    }
+
+    async fn work(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+        let open = replacer.executor.journal.borrow().progress().replacements.open.as_ref().map(|open| open.stopped.clone());
+        match open {
+            None => self.from_the_start(replacer).await,
+            Some(None) => self.ended(replacer.carry_on(None).await),
+            Some(Some(stopped)) => self.after_a_stop(replacer, &stopped).await,
+        }
+    }
+
+    async fn from_the_start(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+        let executor = &replacer.executor;
+        if executor.journal.borrow().progress().pending.is_some() {
+            return Ok(match executor.resolve_open_write(&replacer.owner).await {
+                Ok(true) => Attempt::Again(Duration::ZERO),
+                Ok(false) => Attempt::Again(BEFORE_GOING_ON),
+                Err(error) => self.trouble(&error)?,
+            });
+        }
+        let draft = match executor.draft(&self.asked_for()).await {
+            Ok(draft) => draft,
+            Err(error) => return self.trouble(&error),
+        };
+        match draft.decision.kind {
+            DecisionKind::InSync => match self.leftover(replacer) {
+                Some(id) => self.retire(replacer, &id).await,
+                None => self.in_sync(),
+            },
+            DecisionKind::Create | DecisionKind::Adopt => Ok(match executor.register(&self.want(), PATIENCE).await {
+                Ok(registration) if registration.held.is_some() => Attempt::Again(BEFORE_GOING_ON),
+                Ok(_) => Attempt::Again(AFTER_TROUBLE),
+                Err(error) => self.trouble(&error)?,
+            }),
+            DecisionKind::Replace if draft.refused().is_none() && draft.plan.is_some() => self.begin(replacer, &draft).await,
+            _ => self.not_begun(&draft),
+        }
+    }
+
+    async fn begin(&mut self, replacer: &Replacer, draft: &Draft) -> Result<Attempt, String> {
+        self.asked = 0;
+        self.ended(replacer.begin(draft).await)
+    }
+
+    /// An old customer gateway that the cloud would not delete.
+    fn leftover(&self, replacer: &Replacer) -> Option<String> {
+        let journal = replacer.executor.journal.borrow();
+        journal.progress().replacements.last.as_ref().and_then(|last| last.leftover.first().cloned())
+    }
+
+    async fn retire(&self, replacer: &Replacer, id: &str) -> Result<Attempt, String> {
+        self.world.undo();
+        match replacer.retire_leftover(REGION, id, Duration::from_secs(60)).await {
+            Ok(Leftover::Gone | Leftover::LetGo(_)) => Ok(Attempt::Again(Duration::ZERO)),
+            Ok(Leftover::Kept(why)) => {
+                self.last.replace(why);
+                Ok(Attempt::Again(BEFORE_GOING_ON))
+            }
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    fn in_sync(&self) -> Result<Attempt, String> {
+        match self.topology().end {
+            End::Done => Ok(Attempt::Reached),
+            _ if self.world.state.excused.get() => Ok(Attempt::Reached),
+            End::RolledBack => Err("I9: in sync, and nothing came up".to_owned()),
+            End::Refused(gate) => Err(format!("I10: in sync, and {gate} refuses")),
+        }
+    }
+
+    fn not_begun(&self, draft: &Draft) -> Result<Attempt, String> {
+        let refused: Vec<&Gate> = draft.decision.gates.iter().filter(|gate| !gate.passed).collect();
+        let words = || refused.iter().map(|gate| format!("{}: {}", gate.name, gate.detail)).collect::<Vec<_>>().join("; ");
+        if let End::Refused(name) = self.topology().end {
+            let is_it = refused.iter().any(|gate| gate.name == name);
+            return if is_it { Ok(Attempt::Reached) } else { Err(format!("I10: {name} does not refuse, but: {}", words())) };
+        }
+        if self.world.undo() {
+            return Ok(Attempt::Again(BEFORE_GOING_ON));
+        }
+        let passes =
+            refused.iter().all(|gate| ["clock", "daily_limit", "settled", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
+        if passes || self.world.state.excused.get() {
+            self.world.set_clock();
+            return Ok(Attempt::Again(BEFORE_GOING_ON));
+        }
+        let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
+        Err(format!("I8: it does not begin: {}; {}", words(), findings.join("; ")))
+    }
+
+    fn ended(&mut self, ended: Result<Ended, ExecuteError>) -> Result<Attempt, String> {
+        let state = &self.world.state;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => return self.trouble(&error),
+        };
+        audit::tells_no_secret(&format!("{ended:?}"))?;
+        match ended {
+            Ended::Done { leftover } => {
+                if self.topology().end != End::Done && !state.excused.get() {
+                    return Err("I9: done, and it cannot be".to_owned());
+                }
+                if !leftover.is_empty() && !state.excused.get() && !state.paused.get() {
+                    return Err(format!("I8: done, and {} is left over", leftover.join(", ")));
+                }
+                if state.is_cut() {
+                    return Ok(Attempt::Died);
+                }
+                self.is_as_wanted(false, leftover.is_empty())?;
+                self.world.undo();
+                Ok(Attempt::Again(Duration::ZERO))
+            }
+            Ended::RolledBack { why } => match self.topology().end {
+                End::RolledBack => {
+                    self.is_as_wanted(true, true)?;
+                    Ok(Attempt::Reached)
+                }
+                _ if state.excused.get() => Ok(Attempt::Again(BEFORE_GOING_ON)),
+                _ => Err(format!("I8: gone back: {why}")),
+            },
+            Ended::Stopped(stopped) => self.stopped(&stopped),
+        }
+    }
+
+    fn stopped(&self, stopped: &Stopped) -> Result<Attempt, String> {
+        let state = &self.world.state;
+        let excused = state.excused.get() || stopped.passes && state.paused.get();
+        if !excused && self.topology().end != End::RolledBack {
+            return Err(format!("I8: stopped ({}): {}", stopped.reason, stopped.message));
+        }
+        Ok(Attempt::Again(if stopped.passes { BEFORE_GOING_ON } else { AFTER_TROUBLE }))
+    }
+
+    /// What passes is gone on with; for the rest a person looks after it, who has read the remedy.
+    async fn after_a_stop(&mut self, replacer: &Replacer, stopped: &Stopped) -> Result<Attempt, String> {
+        if stopped.passes {
+            self.undo_what_is_in_the_way();
+            return self.go_on(replacer).await;
+        }
+        self.asked += 1;
+        if self.asked > 1 {
+            self.undo_what_is_in_the_way();
+        }
+        if self.asked > 6 {
+            return Err(format!("I8: no way on from ({}): {}", stopped.reason, stopped.message));
+        }
+        match replacer.abandon().await {
+            Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
+            Ok(Abandoned::NotSafe(_)) => self.go_on(replacer).await,
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    async fn go_on(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+        match replacer.resume() {
+            Ok(()) => self.ended(replacer.carry_on(None).await),
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    fn undo_what_is_in_the_way(&self) {
+        let _any = self.world.undo();
+    }
+
+    fn trouble(&self, error: &ExecuteError) -> Result<Attempt, String> {
+        audit::tells_no_secret(&format!("{error:?} {error}"))?;
+        *self.last.borrow_mut() = error.to_string();
+        match error {
+            ExecuteError::Journal(_) => Ok(Attempt::Broken),
+            ExecuteError::Cloud(_) | ExecuteError::Unconfirmed { .. } | ExecuteError::Hidden { .. } => Ok(Attempt::Again(AFTER_TROUBLE)),
+            _ if self.world.state.is_cut() => Ok(Attempt::Died),
+            other => Err(format!("I8: {other:?}")),
+        }
+    }
+
+    fn want(&self) -> Want {
+        let gates = vec![Gate::passed("observation", "by the test")];
+        Want {
+            desired: topology::desired(self.world.state.wanted.get()),
+            findings: Vec::new(),
+            gates,
+            policy: RegistrationPolicy { create: true, adopt: true },
+        }
+    }
+
+    fn asked_for(&mut self) -> Asked {
+        self.drafts += 1;
+        let evidence = Evidence {
+            settled: Ok("by the test".to_owned()),
+            attested: Ok("by the test".to_owned()),
+            max_per_day: 10,
+            by_person: false,
+            window: None,
+            clock_offset: SignedDuration::ZERO,
+            free_bytes: None,
+            dry_run: None,
+            sealed: None,
+        };
+        let keys = if self.topology().besides == Besides::Masked { Vec::new() } else { self.keys() };
+        Asked { want: self.want(), manner: self.topology().manner(), evidence, keys, id: format!("{:016x}", self.drafts), dry_run: true }
+    }
+
+    /// Where the cloud masks its keys, the person knows them.
+    fn keys(&self) -> Vec<SuppliedKey> {
+        let cloud = self.world.schedule.cloud;
+        if !cloud.has("stars") && !cloud.has("masked") {
+            return Vec::new();
+        }
+        let region = self.world.cloud.borrow();
+        let connections = region.region(REGION).expect("seeded").objects().connections.clone();
+        let keys = connections.iter().flat_map(|connection| {
+            let of_tunnels = connection.tunnels.iter().map(|tunnel| SuppliedKey {
+                connection: connection.id.clone(),
+                tunnel: Some(tunnel.id.clone()),
+                psk: Secret::new(tunnel.ike.psk.clone()),
+            });
+            let own = SuppliedKey { connection: connection.id.clone(), tunnel: None, psk: Secret::new(connection.ike.psk.clone()) };
+            of_tunnels.chain((!connection.is_dual()).then_some(own)).collect::<Vec<_>>()
+        });
+        keys.collect()
+    }
+
+    /// I3, I5 and I9: everything is as it has to be, now.
+    fn is_as_wanted(&self, back: bool, retired: bool) -> Result<(), String> {
+        let cloud = self.world.cloud.borrow();
+        let objects = cloud.region(REGION).expect("seeded").objects();
+        let truth = self.world.state.truth.borrow();
+        let ip = self.world.state.wanted.get().0;
+        let open = self.world.state.memory().entries();
+        let planned = open.iter().rev().find_map(|entry| match &entry.record {
+            Record::ReplacementPlanned { plan, .. } => Some(plan.new.ip),
+            _ => None,
+        });
+        let ip = planned.unwrap_or(ip);
+        let new = objects.customer_gateways.iter().find(|gateway| gateway.ip == ip.to_string()).map(|gateway| gateway.id.clone());
+        let new = new.filter(|id| !back || truth.replaced.contains(id)).unwrap_or_default();
+        let expected = Expected { truth: &truth, now: objects, new: &new, ip, back };
+        let mut differences = expected.differences();
+        if !retired {
+            differences.retain(|difference| !difference.contains("is still there"));
+        }
+        if differences.is_empty() { Ok(()) } else { Err(format!("I3: {}", differences.join("; "))) }
+    }
+
+    /// Long after everything late has landed, and without faults, a new process finds the same and writes nothing.
+    async fn stays_so(&mut self) -> Result<(), String> {
+        tokio::time::sleep(LONG).await;
+        self.world.settle();
+        self.world.set_clock();
+        self.world.check();
+        let back = self.topology().end == End::RolledBack;
+        if let End::Refused(_) = self.topology().end {
+            return self.untouched();
+        }
+        if back && !self.world.state.excused.get() {
+            return self.is_as_wanted(true, true);
+        }
+        self.is_as_wanted(false, false)?;
+        let records = self.world.state.records();
+        let replacer = self.world.process()?;
+        let draft = replacer.executor.draft(&self.asked_for()).await.map_err(|error| format!("in the end: {error:?}"))?;
+        if draft.decision.kind != DecisionKind::InSync {
+            return Err(format!("I9: in the end it is {:?}", draft.decision.kind));
+        }
+        if self.world.state.records() != records {
+            return Err("something was journaled while nothing changed".to_owned());
+        }
+        self.world.state.first_violation().map_or(Ok(()), Err)
+    }
+
+    /// I5 and I10: where a gate refuses nothing is written at all.
+    fn untouched(&self) -> Result<(), String> {
+        match self.world.state.first_violation() {
+            Some(violation) => Err(violation),
+            None if self.world.state.writes.borrow().is_empty() => Ok(()),
+            None => Err("I10: something was written".to_owned()),
+        }
+    }
+}
+
+/// The calls and records of the course without faults.
+pub fn sites(runner: &mut Runner, schedule: &Schedule) -> Vec<(Site, bool)> {
+    let schedule = schedule.with(&[]);
+    let report = runner.run(&schedule).unwrap_or_else(|why| panic!("{schedule} fails without any fault: {why}"));
+    let calls = (1..=report.calls + 1).map(|call| (Site::Call(call), report.writes.contains(&call)));
+    let records = (1..=report.records).map(|record| (Site::Record(record), true));
+    calls.chain(records).collect()
+}
+
+/// Everything that the product logs, to stderr.
+pub fn log() {
+    let _set = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::stderr).try_init();
+}

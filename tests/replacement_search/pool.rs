@@ -1,0 +1,114 @@
+//! Runs schedules on several threads, and says how to repeat those that fail.
+
+use super::course::Runner;
+use super::generate::Block;
+use super::mutants::Mutant;
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// So many schedules a thread takes at a time.
+const HANDFUL: u64 = 64;
+
+pub struct Limits {
+    pub threads: usize,
+    pub until: Option<Instant>,
+    pub stop_at_first: bool,
+}
+
+#[derive(Default)]
+pub struct Outcome {
+    pub schedules: u64,
+    pub calls: u64,
+    pub failures: Vec<Failure>,
+    pub seconds: f64,
+}
+
+pub struct Failure {
+    pub line: String,
+    pub why: String,
+}
+
+/// What was run, and what of it failed, shortest line first.
+pub fn run(blocks: &[Block], limits: &Limits, mutant: Option<Mutant>) -> Outcome {
+    let started = Instant::now();
+    let (schedules, calls, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let failures = Mutex::new(Vec::new());
+    for block in blocks {
+        let (next, count) = (AtomicU64::new(0), block.count());
+        std::thread::scope(|scope| {
+            for _ in 0..limits.threads {
+                scope.spawn(|| {
+                    let mut runner = Runner::new(mutant);
+                    loop {
+                        let from = next.fetch_add(HANDFUL, Relaxed);
+                        if from >= count || stop.load(Relaxed) || limits.until.is_some_and(|until| Instant::now() >= until) {
+                            break;
+                        }
+                        for schedule in (from..(from + HANDFUL).min(count)).filter_map(|number| block.schedule(number)) {
+                            schedules.fetch_add(1, Relaxed);
+                            match runner.run(&schedule) {
+                                Ok(report) => {
+                                    calls.fetch_add(u64::from(report.calls), Relaxed);
+                                }
+                                Err(why) => {
+                                    failures.lock().expect("no panic inside").push(Failure { line: schedule.to_string(), why });
+                                    if limits.stop_at_first {
+                                        stop.store(true, Relaxed);
+                                    }
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+    }
+    let mut failures = failures.into_inner().expect("no panic inside");
+    failures.sort_by_key(|failure: &Failure| (failure.line.len(), failure.line.clone()));
+    Outcome { schedules: schedules.into_inner(), calls: calls.into_inner(), failures, seconds: started.elapsed().as_secs_f64() }
+}
+
+impl Outcome {
+    pub fn told(&self, name: &str) -> String {
+        let Outcome { schedules, calls, seconds, .. } = self;
+        let failures = if self.failures.is_empty() { String::new() } else { format!(", {} FAIL", self.failures.len()) };
+        format!(
+            "{name}: {schedules} schedules, {calls} calls, {seconds:.1} s, {:.0} schedules/s{failures}",
+            *schedules as f64 / seconds.max(0.001)
+        )
+    }
+
+    /// Of each reason a few.
+    pub fn shown(&self) -> String {
+        let mut kinds: std::collections::BTreeMap<String, (usize, &Failure)> = std::collections::BTreeMap::new();
+        for failure in &self.failures {
+            let kind: String = failure.why.chars().filter(|letter| !letter.is_ascii_digit()).take(100).collect();
+            kinds.entry(kind).or_insert((0, failure)).0 += 1;
+        }
+        let lines = kinds.values().map(|(count, Failure { line, why })| {
+            format!("{count} x {why}\n    CGWD_REPLAY='{line}' cargo test --test replacement_faults one_line")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Straight to stderr: the harness keeps back what a passing test prints.
+pub fn say(line: &str) {
+    let _written = writeln!(std::io::stderr(), "{line}");
+}
+
+/// From the environment, or else this.
+pub fn number(name: &str, usually: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usually)
+}
+
+pub fn limits() -> Limits {
+    let until = std::env::var("CGWD_SEARCH_HOURS").ok().and_then(|text| text.trim().parse::<f64>().ok());
+    Limits {
+        threads: number("CGWD_SEARCH_THREADS", 2) as usize,
+        until: until.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0)),
+        stop_at_first: std::env::var_os("CGWD_STOP_AT_FIRST").is_some(),
+    }
+}
