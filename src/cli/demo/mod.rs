@@ -2,8 +2,13 @@
 //! process; everything that is written goes to one directory of its own.
 
 mod machine;
+mod replacing;
 mod scenes;
+mod sky;
 mod stage;
+mod surviving;
+mod talk;
+mod timeline;
 mod words;
 mod world;
 

@@ -1,17 +1,19 @@
 //! The scenes, in order.
 
 use super::machine::{Bgp, Identity, Machine, Verdict};
+use super::replacing::{carried_out, planned};
+use super::sky::{DUAL_TUNNEL, REGION, SINGLE_TUNNEL, Sky, TRANSIT_ROUTER};
 use super::stage::Stage;
+use super::surviving::survived;
 use super::words::{
     after, alert_json, counted, filled, hint, machine_json, program, role_name, shortened, signature, tables, unread, word,
 };
-use super::world::{DUAL_TUNNEL, Place, REGION, Running, SETTLE, SINGLE_TUNNEL, Sky, TRANSIT_ROUTER, context};
+use super::world::{Change, Place, Running, SETTLE, World, context};
 use crate::alert::journald;
 use crate::cli::Context;
 use crate::cli::exit::Failure;
 use crate::cli::history::{history, line};
 use crate::cli::output::Tone;
-use crate::cli::plan::{Decided, decide};
 use crate::journal::Journal;
 use crate::model::{Finding, Observation};
 use crate::observe::interface::Role;
@@ -19,7 +21,12 @@ use crate::simulator::CallRecord;
 use crate::validate;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
-use tokio::time::Instant;
+
+/// Where the network team leads through the single-tunnel connection.
+const ROUTES: &[&str] = &["192.168.10.0/24", "192.168.20.0/24"];
+
+/// Of the history; `cgwd history` shows it whole.
+const LINES: usize = 12;
 
 /// Plays them all. The daemon is put into `running` as soon as it runs, so that it can be ended whatever happens.
 pub async fn play(outer: &Context, place: &Place, stage: &mut Stage<'_>, running: &mut Option<Running>) -> Result<(), Failure> {
@@ -29,15 +36,17 @@ pub async fn play(outer: &Context, place: &Place, stage: &mut Stage<'_>, running
     let identity = this_machine(&machine, stage).await?;
     let moved = identity.next_address();
 
-    let sky = Sky::open(&outer.clock, [identity.address, moved]).await?;
+    let sky = Sky::open(&outer.clock, identity.address, moved).await?;
     place.write_address(identity.address)?;
     let config = place.write_config(&identity, &outer.host_name, &sky.endpoint)?;
-    let context = context(outer, place, &sky)?;
-    let daemon = running.insert(Running::start(&context)?);
-    let gateway = register(&config, place, &sky, daemon, stage).await?;
-    in_use(&gateway, &sky, stage).await?;
-    address_changes(identity.address, moved, place, daemon, stage).await?;
-    plan(&context, stage).await?;
+    let world = World { place, context: context(outer, place, &sky)?, sky };
+    let daemon = running.insert(Running::start(&world.context)?);
+    let gateway = register(&config, &world, daemon, stage).await?;
+    in_use(&gateway, &world.sky, stage).await?;
+    let change = address_changes(moved, &world, daemon, stage).await?;
+    planned(&world, stage).await?;
+    carried_out(&world, daemon, &change, stage).await?;
+    survived(&world, running, identity.address, stage).await?;
 
     if let Some(daemon) = running.take() {
         daemon.end().await?;
@@ -110,8 +119,9 @@ fn show_verdict(verdict: &Verdict, stage: &Stage<'_>) {
     on("private", &verdict.private);
 }
 
-async fn register(config: &str, place: &Place, sky: &Sky, daemon: &mut Running, stage: &mut Stage<'_>) -> Result<String, Failure> {
+async fn register(config: &str, world: &World<'_>, daemon: &mut Running, stage: &mut Stage<'_>) -> Result<String, Failure> {
     stage.scene("The daemon starts, and registers the device").await?;
+    let (place, sky) = (world.place, &world.sky);
     stage.line("configured", &format!("{}\n{}", place.config.display(), tables(config)));
     let created = daemon.told("registration.created").await?;
     let gateway = created.notice.alert.fields.customer_gateway_id.clone().unwrap_or_default();
@@ -157,7 +167,7 @@ fn request_text(create: &CallRecord, sky: &Sky) -> String {
 
 async fn in_use(gateway: &str, sky: &Sky, stage: &mut Stage<'_>) -> Result<(), Failure> {
     stage.scene("The network team builds three connections on it").await?;
-    let subnets = [("RegionId", REGION), ("LocalSubnet", "10.0.0.0/8"), ("RemoteSubnet", "192.168.0.0/16")];
+    let subnets = [("RegionId", REGION), ("LocalSubnet", "0.0.0.0/0"), ("RemoteSubnet", "0.0.0.0/0")];
     let tunnels = [
         ("TunnelOptionsSpecification.1.CustomerGatewayId", gateway),
         ("TunnelOptionsSpecification.1.TunnelIkeConfig.Psk", "demo-psk-of-tunnel-1"),
@@ -169,56 +179,54 @@ async fn in_use(gateway: &str, sky: &Sky, stage: &mut Stage<'_>) -> Result<(), F
     let single = [&subnets[..], &single].concat();
     let attachment = [&subnets[..], &tunnels, &[("NetworkType", "public")]].concat();
     let made = [
-        (sky.call("CreateVpnConnection", &dual)?, "dual-tunnel", "VPN gateway", DUAL_TUNNEL),
-        (sky.call("CreateVpnConnection", &single)?, "single-tunnel", "VPN gateway", SINGLE_TUNNEL),
-        (sky.call("CreateVpnAttachment", &attachment)?, "dual-tunnel", "transit router", TRANSIT_ROUTER),
+        (sky.call("CreateVpnConnection", &dual).await?, "dual-tunnel", "VPN gateway", DUAL_TUNNEL),
+        (sky.call("CreateVpnConnection", &single).await?, "single-tunnel", "VPN gateway", SINGLE_TUNNEL),
+        (sky.call("CreateVpnAttachment", &attachment).await?, "dual-tunnel", "transit router", TRANSIT_ROUTER),
     ];
-    let attached = word(&made[2].0["VpnConnectionId"]);
-    sky.call("CreateTransitRouterVpnAttachment", &[("RegionId", REGION), ("VpnId", &attached), ("TransitRouterId", TRANSIT_ROUTER)])?;
+    let id = |at: usize| word(&made[at].0["VpnConnectionId"]);
+    let bind = [("RegionId", REGION), ("VpnId", &id(2)), ("TransitRouterId", TRANSIT_ROUTER)];
+    sky.call("CreateTransitRouterVpnAttachment", &bind).await?;
+    for destination in ROUTES {
+        let next_hop = id(1);
+        let route = [("RouteDest", *destination), ("NextHop", &next_hop), ("Weight", "100"), ("PublishVpc", "true")];
+        sky.call("CreateVpnRouteEntry", &[&[("RegionId", REGION), ("VpnGatewayId", SINGLE_TUNNEL)], &route[..]].concat()).await?;
+    }
+    sky.configure_device();
+    let up = sky.until_all_are_established().await?;
     let mut connections = Vec::new();
     for (reply, kind, carrier, id) in made {
         let connection = word(&reply["VpnConnectionId"]);
-        stage.line(kind, &format!("{connection} on {carrier} {id}"));
+        let routes = if id == SINGLE_TUNNEL { format!(", with routes to {}", ROUTES.join(" and ")) } else { String::new() };
+        stage.line(kind, &format!("{connection} on {carrier} {id}{routes}"));
         connections.push(json!({"id": connection, "kind": kind, "carrier": id, "customer_gateway_id": gateway}));
     }
+    stage.line("established", &format!("{up} tunnels"));
     stage.note("connections", Value::from(connections));
     Ok(())
 }
 
-async fn address_changes(from: Ipv4Addr, to: Ipv4Addr, place: &Place, daemon: &mut Running, stage: &mut Stage<'_>) -> Result<(), Failure> {
+async fn address_changes(to: Ipv4Addr, world: &World<'_>, daemon: &mut Running, stage: &mut Stage<'_>) -> Result<Change, Failure> {
     stage.scene("The address changes").await?;
-    let changed = Instant::now();
-    place.write_address(to)?;
-    let noticed = daemon.told("address.changed").await?;
-    stage.line("changed", &format!("{} now says {to} (was {from})", place.address.display()));
+    let change = world.move_device(to, daemon).await?;
+    let Change { from, began, noticed, settled, needed, .. } = &change;
+    let (up, all) = world.sky.established();
+    let file = world.place.address.display();
+    stage.line("changed", &format!("{file} now says {to} (was {from}); {} of {all} tunnels are down", all - up));
     stage.line(
         "alerted",
         &format!(
             "{} later; a device's journal gets (the demo leaves this machine's alone):",
-            stage.output.paint(Tone::Strong, &after(changed, &noticed))
+            stage.output.paint(Tone::Strong, &after(*began, noticed))
         ),
     );
     stage.quote(&journald::export_form(&noticed.notice));
-    let settled = daemon.told("address.settled").await?;
-    stage.line("settled", &format!("{} after the change: it has held for {} s", after(changed, &settled), SETTLE.as_secs()));
-    let needed = daemon.told("replacement.needed").await?;
+    stage.line("settled", &format!("{} after the change: it has held for {} s", after(*began, settled), SETTLE.as_secs()));
     let alert = &needed.notice.alert;
     let code = stage.output.paint(Tone::Bad, alert.event.code);
-    stage.line("compared", &format!("{} after the change, alert {code}:\n{}", after(changed, &needed), alert.message));
-    let alerts = [&noticed, &settled, &needed].map(|told| alert_json(changed, told));
+    stage.line("compared", &format!("{} after the change, alert {code}:\n{}", after(*began, needed), alert.message));
+    let alerts = [noticed, settled, needed].map(|told| alert_json(*began, told));
     stage.note("change", json!({"from": from, "to": to, "alerts": alerts}));
-    Ok(())
-}
-
-async fn plan(context: &Context, stage: &mut Stage<'_>) -> Result<(), Failure> {
-    stage.scene("What replacing it takes: `cgwd plan`").await?;
-    let survey = context.survey(context.load()?.settings).await?;
-    let Decided { decision, region, .. } = decide(context, &survey).await?;
-    stage.quote(&survey.plan_text(stage.output, &decision, region.as_deref()));
-    stage.print("\n");
-    stage.line("the demo", "ends here: this version alerts and plans, and a person carries out the steps.");
-    stage.note("plan", survey.plan_document(&decision, region.as_deref()));
-    Ok(())
+    Ok(change)
 }
 
 async fn what_was_written(place: &Place, stage: &mut Stage<'_>) -> Result<(), Failure> {
@@ -230,8 +238,9 @@ async fn what_was_written(place: &Place, stage: &mut Stage<'_>) -> Result<(), Fa
         stage.line("file", &format!("{} ({bytes} bytes)", path.display()));
     }
     stage.line("on a device", "/etc/cgwd/config.toml, /var/lib/cgwd/journal.db; the alerts in the system's journal");
-    let shown: Vec<String> = entries.iter().filter(|entry| entry["kind"] == "write" || entry["kind"] == "alert").map(line).collect();
-    stage.line("history", &format!("the cloud write and the alerts, {} of {} entries:", shown.len(), entries.len()));
+    let told: Vec<String> = entries.iter().filter(|entry| entry["kind"] == "write" || entry["kind"] == "alert").map(line).collect();
+    let shown = &told[told.len().saturating_sub(LINES)..];
+    stage.line("history", &format!("{} cloud writes and alerts among {} entries; the last {}:", told.len(), entries.len(), shown.len()));
     stage.quote(&shown.iter().map(|line| shortened(line)).collect::<String>());
     stage.line("look again", &format!("{} --config {} history", program(), place.config.display()));
     stage.line("remove", &format!("rm -r {}", place.directory.display()));

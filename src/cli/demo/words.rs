@@ -5,6 +5,7 @@ use super::world::Told;
 use crate::alert::journald;
 use crate::model::{Network, Observation};
 use crate::observe::interface::Role;
+use crate::plan::Step;
 use crate::simulator::CallRecord;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -57,6 +58,16 @@ pub fn tables(config: &str) -> String {
         }
         () => format!("{text}, {line}"),
     })
+}
+
+/// One line for each step of a plan.
+pub fn in_short(steps: &[Step]) -> String {
+    let line = |step: &Step| {
+        let mark = if step.destructive { " !" } else { "" };
+        format!("{:>2}. {} {}{mark}  {}", step.id, step.action.name(), step.target, step.reason)
+    };
+    let lines: String = steps.iter().map(|step| shortened(&line(step))).collect();
+    format!("`!` interrupts or removes\n{lines}")
 }
 
 /// Words on lines that fit a terminal.

@@ -1,46 +1,47 @@
-//! What the demo plays in: a directory of its own, the simulated cloud with its HTTP door, and the real daemon.
+//! What the demo plays in: a directory of its own, and the real daemon.
 
 use super::machine::{Bgp, Identity};
-use crate::alert::raise::Notice;
+use super::sky::{DUAL_TUNNEL, PATIENCE, Sky};
+use crate::alert::raise::{Notice, Phase};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cloud::entropy::Entropy;
-use crate::cloud::transport::Transport;
-use crate::daemon::control::Places;
+use crate::daemon::control::{Places, SOCKET};
 use crate::daemon::{Daemon, DaemonError, Start, with_causes};
 use crate::facts::names;
 use crate::journal::Journal;
 use crate::model::{Severity, Timestamp};
-use crate::simulator::seed::Seed;
-use crate::simulator::{Cloud, InMemory, Request, server};
 use crate::system::atomic_file;
-use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::lock::Lock;
 use crate::system::machine::device_id;
 use crate::system::notify::Notify;
-use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::net::{Ipv4Addr, SocketAddr};
+use serde_json::json;
+use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::Instant;
 
-const SEED: &str = include_str!("seed.json");
-pub const REGION: &str = "cn-hangzhou";
-pub const DUAL_TUNNEL: &str = "vpn-demo-dual";
-pub const SINGLE_TUNNEL: &str = "vpn-demo-single";
-pub const TRANSIT_ROUTER: &str = "tr-demo";
 /// Long enough to be seen, short enough for a demo; product.md 3 has 30 s as the default.
 pub const SETTLE: Duration = Duration::from_secs(1);
-/// Everything that the demo waits for takes a second or two; longer means that it does not come.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Between the two readings that a destructive call relies on; product.md 4 has 60 s as the default.
+const RECHECK: Duration = Duration::from_millis(200);
+/// The kernel takes shorter paths than this for a socket.
+const LONGEST_SOCKET: usize = 108;
+
+/// Everything that a scene plays with.
+pub struct World<'a> {
+    pub place: &'a Place,
+    pub sky: Sky,
+    /// The commands' own context, on the demo's files and its key.
+    pub context: Context,
+}
 
 /// Where everything is written.
 pub struct Place {
@@ -51,14 +52,16 @@ pub struct Place {
     pub state: PathBuf,
 }
 
-/// The simulated cloud and the way to it.
-pub struct Sky {
-    pub cloud: Rc<RefCell<Cloud>>,
-    pub endpoint: String,
-    /// Calls go through memory where this machine's loopback interface is down.
-    pub memory: Option<Rc<dyn Transport>>,
-    clock: Clock,
-    server: JoinHandle<std::io::Result<()>>,
+/// A change of the address that was told.
+pub struct Change {
+    pub from: Ipv4Addr,
+    pub to: Ipv4Addr,
+    /// When the file was written.
+    pub began: Instant,
+    pub at: Timestamp,
+    pub noticed: Told,
+    pub settled: Told,
+    pub needed: Told,
 }
 
 /// An alert, with the moment it was told.
@@ -75,6 +78,20 @@ pub struct Running {
     _lock: Lock,
 }
 
+impl World<'_> {
+    /// The device has another address from now on, here and for whoever calls it; gives what the daemon told of it.
+    pub async fn move_device(&self, to: Ipv4Addr, daemon: &mut Running) -> Result<Change, Failure> {
+        let from = self.place.read_address()?;
+        let (began, at) = (Instant::now(), self.context.clock.now());
+        self.sky.move_device(to);
+        self.place.write_address(to)?;
+        let noticed = daemon.told("address.changed").await?;
+        let settled = daemon.told("address.settled").await?;
+        let needed = daemon.told("replacement.needed").await?;
+        Ok(Change { from, to, began, at, noticed, settled, needed })
+    }
+}
+
 impl Place {
     /// A fresh private directory under the system's directory for temporary files.
     pub fn make(environment: &Environment) -> Result<Place, Failure> {
@@ -82,6 +99,10 @@ impl Place {
         let entropy = Entropy::system().map_err(Failure::system)?;
         let directory = parent.join(format!("cgwd-demo-{}", &entropy.hex128()[..8]));
         let state = directory.join("state");
+        if state.join(SOCKET).as_os_str().as_bytes().len() >= LONGEST_SOCKET {
+            let message = format!("{} is too long a path for the daemon's control socket below it", parent.display());
+            return Err(Failure::new(Exit::Failed, message, "name another directory for temporary files: `TMPDIR=/tmp cgwd demo`"));
+        }
         let make = |path: &Path| std::fs::DirBuilder::new().mode(0o700).create(path);
         make(&directory).and_then(|()| make(&state)).map_err(|error| {
             let message = format!("the demo cannot write in {}: {error}", parent.display());
@@ -94,7 +115,13 @@ impl Place {
         write(&self.address, &format!("{address}\n"))
     }
 
-    /// What a person would write on a real device, but for the source, the endpoint and the short settle time.
+    pub fn read_address(&self) -> Result<Ipv4Addr, Failure> {
+        let text = std::fs::read_to_string(&self.address).map_err(Failure::system)?;
+        text.trim().parse().map_err(Failure::system)
+    }
+
+    /// What a person would write on a real device, but for the source, the endpoint, the short times and a second replacement on
+    /// one day.
     pub fn write_config(&self, identity: &Identity, host_name: &str, endpoint: &str) -> Result<String, Failure> {
         let device = if names::device_name(host_name).is_ok() { host_name } else { "demo" };
         let bgp = match &identity.bgp {
@@ -106,10 +133,12 @@ impl Place {
              [address]\nnetwork = \"{network}\"\nsources = [{source}]\nsettle = \"{settle}s\"\n\
              [bgp]\n{bgp}\n\
              [cloud]\nvpn_gateway = \"{DUAL_TUNNEL}\"\nendpoint = \"{endpoint}\"\n\
+             [replacement]\nmax_per_day = 2\nrecheck = \"{recheck}ms\"\n\
              [state]\ndirectory = {state}\n",
             network = identity.network.name(),
             source = quoted(&format!("file:{}", self.address.display())),
             settle = SETTLE.as_secs(),
+            recheck = RECHECK.as_millis(),
             state = quoted(&self.state.display().to_string()),
         );
         write(&self.config, &text)?;
@@ -130,57 +159,6 @@ impl Place {
         }
         files.sort();
         Ok(files)
-    }
-}
-
-impl Sky {
-    /// Other people's customer gateways give way where the device happens to have their address.
-    pub async fn open(clock: &Clock, own: [Ipv4Addr; 2]) -> Result<Sky, Failure> {
-        let unusable = |error| Failure::failed(format!("the demo's seed: {error}"));
-        let mut seed = Seed::parse(SEED).map_err(unusable)?;
-        for region in seed.regions.values_mut() {
-            region.customer_gateways.retain(|gateway| own.iter().all(|own| gateway.ip_address != own.to_string()));
-        }
-        let cloud = Rc::new(RefCell::new(Cloud::new(&seed, clock.now()).map_err(unusable)?));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::system)?;
-        let address = listener.local_addr().map_err(Failure::system)?;
-        let now: Rc<dyn Fn() -> Timestamp> = {
-            let clock = clock.clone();
-            Rc::new(move || clock.now())
-        };
-        let memory = match is_reached(address).await {
-            true => None,
-            false => Some(Rc::new(InMemory::new(Rc::clone(&cloud), Rc::clone(&now))) as Rc<dyn Transport>),
-        };
-        let server = spawn_local(server::serve(listener, Rc::clone(&cloud), now));
-        Ok(Sky { cloud, endpoint: format!("http://{address}"), memory, clock: clock.clone(), server })
-    }
-
-    /// The key that the device calls with; it opens nothing but this simulated cloud.
-    pub fn environment(&self) -> Result<Environment, Failure> {
-        let seed: Value = serde_json::from_str(SEED).map_err(Failure::system)?;
-        let key = |name: &str| seed["Credentials"][0][name].as_str().unwrap_or_default().to_owned();
-        Ok(Environment::from_iter([
-            ("ALIBABA_CLOUD_ACCESS_KEY_ID", key("AccessKeyId")),
-            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key("AccessKeySecret")),
-        ]))
-    }
-
-    /// A call of somebody else, here the network team: past the door, with the cloud's own rules.
-    pub fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Failure> {
-        let response = self.cloud.borrow_mut().handle(&Request::of(action, parameters), self.clock.now());
-        match response.is_success() {
-            true => Ok(response.body),
-            false => {
-                Err(Failure::failed(format!("the simulated cloud refused {action}: {} {}", response.code(), response.body["Message"])))
-            }
-        }
-    }
-}
-
-impl Drop for Sky {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 
@@ -212,19 +190,24 @@ impl Running {
         };
         let daemon = daemon.map_err(Failure::system)?.heard_by(Box::new(listener));
         let (stop, stopped) = oneshot::channel();
-        let task = spawn_local(daemon.run_until(Places::below(&state), async move {
-            // A demo that is dropped wants its daemon to end as well.
-            let _said = stopped.await;
-        }));
+        let places = Places::below(&state);
+        // Its tasks are its own, as those of a process are: they end with it.
+        let task = spawn_local(async move {
+            let life = daemon.run_until(places, async move {
+                // A demo that is dropped wants its daemon to end as well.
+                let _said = stopped.await;
+            });
+            LocalSet::new().run_until(life).await
+        });
         Ok(Running { told, stop, task, _lock: lock })
     }
 
-    /// The next alert of this code. Another of severity error in its place is a failure.
+    /// The next alert of this code. Another of severity error that begins in its place is a failure.
     pub async fn told(&mut self, code: &str) -> Result<Told, Failure> {
         let waited = tokio::time::timeout(PATIENCE, async {
             while let Some(told) = self.told.recv().await {
-                let event = told.notice.alert.event;
-                if event.code == code || event.severity == Severity::Error {
+                let (alert, begins) = (&told.notice.alert, matches!(told.notice.phase, Phase::Raised | Phase::Occurred));
+                if begins && (alert.event.code == code || alert.severity == Severity::Error) {
                     return Some(told);
                 }
             }
@@ -240,6 +223,12 @@ impl Running {
             Ok(None) => Err(Failure::new(Exit::Failed, format!("the daemon ended before it told `{code}`"), again)),
             Err(_) => Err(Failure::new(Exit::Failed, format!("the daemon did not tell `{code}` within {} s", PATIENCE.as_secs()), again)),
         }
+    }
+
+    /// As `kill -9` does: wherever it is, it goes no further and says nothing.
+    pub async fn kill(self) {
+        self.task.abort();
+        let _killed = self.task.await;
     }
 
     /// Ends the daemon in good order.
@@ -264,10 +253,6 @@ pub fn context(outer: &Context, place: &Place, sky: &Sky) -> Result<Context, Fai
         output: Output::clone(&outer.output),
         transport: sky.memory.clone(),
     })
-}
-
-async fn is_reached(address: SocketAddr) -> bool {
-    matches!(tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await, Ok(Ok(_)))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
