@@ -3,7 +3,8 @@
 use super::body::{self, Addresses, Rewrite};
 use super::{Subjects, is_shown, strategy};
 use crate::model::{
-    Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, RouterAttachment, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords, Timestamp, TunnelRole,
+    Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, RouterAttachment, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords,
+    Timestamp, TunnelRole,
 };
 use crate::plan::{Step, StepAction, Strategy};
 use std::collections::BTreeMap;
