@@ -30,9 +30,9 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Whether a person names anything at all.
-    pub fn is_any(&self) -> bool {
-        *self != Wish::default()
+    /// Whether a person names the address or the ASN.
+    pub fn is_named(&self) -> bool {
+        self.to.is_some() || self.asn.is_some()
     }
 
     /// What is wanted, with the person's word in the place of what was observed.

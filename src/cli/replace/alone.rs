@@ -6,6 +6,7 @@ use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plan::exit_of;
 use crate::cli::survey::Survey;
+use crate::daemon::replacement::policy::{Seen, contradicts};
 use crate::daemon::replacing::{self, Wish};
 use crate::daemon::want::{self, Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
@@ -35,6 +36,8 @@ struct Parts<'a> {
     evidence: String,
     replacer: Replacer,
     present: Rc<Cell<Present>>,
+    /// Whether this device's address could be read.
+    is_observed: bool,
 }
 
 pub async fn run(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Result<Exit, Failure> {
@@ -73,7 +76,7 @@ fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Result<Wanted, Vec<Findin
             want::wanted(Some(address.value), &format!("{}, {settled}", address.source), asn, &findings)
         }),
     };
-    let open = || survey.progress.as_ref().and_then(|progress| progress.replacements.open.as_ref()).filter(|_| !wish.is_any());
+    let open = || survey.progress.as_ref().and_then(|progress| progress.replacements.open.as_ref()).filter(|_| !wish.is_named());
     let planned = || open().map(|open| Wanted { ip: open.plan.new.ip, asn: open.plan.new.asn, findings: Vec::new(), gates: Vec::new() });
     wanted.or_else(planned).ok_or(findings)
 }
@@ -95,8 +98,8 @@ async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: Rep
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
     executor.note_regions(&located)?;
     let want = wanted.in_region(settings, &owner, &region, &located.evidence);
-    let is_known = arguments.to.is_some() || survey.wanted().is_some();
-    let present = Rc::new(Cell::new(if is_known { Present::Is(wanted.ip, wanted.asn) } else { Present::Unknown }));
+    let is_observed = survey.wanted().is_some();
+    let present = Rc::new(Cell::new(Present::Unknown));
     let told = Rc::clone(&present);
     let replacer = replacing::replacer(
         &executor,
@@ -106,7 +109,7 @@ async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: Rep
         Rc::new(move || told.get()),
         progress::watcher(&context.output),
     );
-    Ok(Ok(Parts { context, arguments, survey, wanted, region, evidence: located.evidence, replacer, present }))
+    Ok(Ok(Parts { context, arguments, survey, wanted, region, evidence: located.evidence, replacer, present, is_observed }))
 }
 
 impl Parts<'_> {
@@ -167,7 +170,8 @@ impl Parts<'_> {
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
             confirm::by_name(self.context, &self.survey.settings.device, &what)?;
         }
-        self.work(Some(draft)).await
+        let report = self.work(Some(draft)).await?;
+        Ok(self.tell(&report).await)
     }
 
     /// Nothing to replace, or not now: said, with the exit code of the reason.
@@ -214,27 +218,49 @@ impl Parts<'_> {
 
     /// The open plan to its end; or, where the device has changed again, away from it at a safe point and anew.
     async fn go_on(&self) -> Result<Exit, Failure> {
-        let is_for_now =
-            self.open_plan().is_some_and(|(ip, asn)| ip == self.wanted.ip && self.wanted.asn.is_none_or(|wanted| asn == Some(wanted)));
-        if !is_for_now && matches!(self.replacer.abandon().await?, Abandoned::Yes { .. }) {
+        let is_for_now = self.is_for_now();
+        if !is_for_now && self.is_given_up().await? {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
             return self.anew(self.arguments.wish()).await;
         }
         self.context.output.progress("going on with the replacement that is open");
         self.replacer.resume()?;
-        let exit = self.work(None).await?;
-        if is_for_now || exit != Exit::Done && self.open_plan().is_some() {
-            return Ok(exit);
+        let report = self.work(None).await?;
+        let goes_on = !is_for_now && !report.broke_off && (self.open_plan().is_none() || self.is_given_up().await?);
+        if !goes_on {
+            return Ok(self.tell(&report).await);
         }
         self.context.output.progress("the device has changed since: planning anew");
         self.anew(self.arguments.wish()).await
     }
 
+    /// Whether the open plan is for what the person says, or for what the device is.
+    fn is_for_now(&self) -> bool {
+        let journal = self.executor().journal.borrow();
+        let Some(open) = &journal.progress().replacements.open else { return false };
+        let new = &open.plan.new;
+        match self.arguments.wish().is_named() {
+            true => new.ip == self.wanted.ip && self.wanted.asn.is_none_or(|asn| new.asn == Some(asn)),
+            false => !self.is_observed || !contradicts(&open.plan, seen(&self.wanted)),
+        }
+    }
+
+    async fn is_given_up(&self) -> Result<bool, Failure> {
+        Ok(match self.replacer.abandon().await? {
+            Abandoned::Yes { .. } => true,
+            Abandoned::NotSafe(why) => {
+                self.context.output.progress(&format!("not given up yet: {why}"));
+                false
+            }
+        })
+    }
+
     /// The work itself, with an eye on the device and on signals.
-    async fn work(&self, draft: Option<Draft>) -> Result<Exit, Failure> {
+    async fn work(&self, draft: Option<Draft>) -> Result<Report, Failure> {
         let mut signals = Signals::listen().map_err(Failure::system)?;
         let began = self.context.clock.uptime();
         let decision = draft.as_ref().map(|draft| draft.decision.clone());
+        self.note_present(Some(&self.wanted));
         let work = async {
             match &draft {
                 Some(draft) => self.replacer.begin(draft).await,
@@ -247,13 +273,26 @@ impl Parts<'_> {
             () = told_to_end(&mut signals) => None,
         };
         let millis = (self.context.clock.uptime() - began).as_millis();
-        let report = Report::of(&self.executor().journal.borrow(), ended, decision, millis)?;
+        Report::of(&self.executor().journal.borrow(), ended, decision, millis)
+    }
+
+    async fn tell(&self, report: &Report) -> Exit {
         let new_ids: Vec<String> = report.connections.iter().map(|moved| moved.new_id.clone()).collect();
         let snippets = match (&report.plan, report.is_done() && !self.context.output.json) {
             (Some(plan), true) => device::snippets(&self.executor().client, plan, &new_ids).await,
             _ => String::new(),
         };
-        Ok(show_report(self.context, &self.survey, &report, &self.region, &snippets))
+        show_report(self.context, &self.survey, report, &self.region, &snippets)
+    }
+
+    /// What the device is, as far as it speaks against the plan that is open.
+    fn note_present(&self, now: Option<&Wanted>) {
+        let journal = self.executor().journal.borrow();
+        let open = journal.progress().replacements.open.as_ref();
+        self.present.set(match (now, open) {
+            (Some(now), Some(open)) if self.is_observed && contradicts(&open.plan, seen(now)) => Present::Is(now.ip, now.asn),
+            _ => Present::Unknown,
+        });
     }
 
     /// Never ends: keeps up to date what the device is, so that a second change is noticed before the next step that can hurt.
@@ -264,13 +303,14 @@ impl Parts<'_> {
         loop {
             tokio::time::sleep(LOOK).await;
             if let Ok(survey) = self.context.survey(self.survey.settings.clone()).await {
-                self.present.set(match survey.wanted() {
-                    Some(wanted) => Present::Is(wanted.ip, wanted.asn),
-                    None => Present::Unknown,
-                });
+                self.note_present(survey.wanted().as_ref());
             }
         }
     }
+}
+
+fn seen(wanted: &Wanted) -> Seen {
+    Seen { ip: Some(wanted.ip), asn: wanted.asn }
 }
 
 /// A hang-up is a session that broke off: the work goes on.

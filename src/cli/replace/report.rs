@@ -28,6 +28,8 @@ pub struct Report {
     pub why: Option<(String, String)>,
     pub timeline: Vec<String>,
     pub millis: i128,
+    /// The command was told to end.
+    pub broke_off: bool,
 }
 
 impl Report {
@@ -67,6 +69,7 @@ impl Report {
             why,
             timeline: progress.map(timeline).unwrap_or_default(),
             millis,
+            broke_off: ended.is_none(),
         })
     }
 }
