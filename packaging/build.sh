@@ -16,7 +16,7 @@ python=$tools/python
 stage=target/packaging/stage
 out=target/packages
 # rpm and Debian's checkers are not needed to build, but to look at what was built (tests/packages.rs).
-debian=(build-essential musl-tools ca-certificates python3-venv dpkg-dev binutils qemu-user-static lintian rpm rpmlint mandoc)
+debian=(build-essential musl-tools ca-certificates python3-venv dpkg-dev binutils qemu-user-static lintian rpm rpmlint dnf mandoc)
 cargo_tools=(cargo-deb@3.8.0 cargo-generate-rpm@0.21.1 cargo-auditable@0.7.7 auditable2cdx@0.1.0)
 # zig is the C compiler for arm64, where Debian has none with musl, and cargo-zigbuild builds against an old glibc instead.
 python_tools=(ziglang==0.17.1 cargo-zigbuild==0.24.0)

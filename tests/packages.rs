@@ -23,6 +23,7 @@ const FILES: &[(&str, u32)] = &[
     ("/usr/lib/systemd/system/cgwd-failed@.service", 0o644),
     ("/usr/lib/systemd/system/cgwd.service", 0o644),
     ("/usr/lib/sysusers.d/cgwd.conf", 0o644),
+    ("/usr/lib/tmpfiles.d/cgwd.conf", 0o644),
     ("/usr/share/bash-completion/completions/cgwd", 0o644),
     ("/usr/share/doc/cgwd/CHANGELOG.md.gz", 0o644),
     ("/usr/share/doc/cgwd/NOTICES.gz", 0o644),
@@ -256,29 +257,6 @@ fn a_second_build_elsewhere_gives_the_same_bytes() {
 fn the_changelog_of_the_packages_begins_with_this_version() {
     let changelog = std::fs::read_to_string(root().join("packaging/changelog")).expect("it can be read");
     assert!(changelog.starts_with(&format!("cgwd ({VERSION}) ")), "{changelog}");
-}
-
-#[test]
-fn the_policy_files_are_the_readme_s_and_its_reading_part() {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("it can be read");
-    let policies: Vec<Value> = readme
-        .split("```json\n")
-        .skip(1)
-        .filter_map(|rest| serde_json::from_str(rest.split("```").next()?).ok())
-        .filter(|document: &Value| document.get("Statement").is_some())
-        .collect();
-    let policy = |name: &str| -> Value {
-        let path = root().join("packaging/ram").join(name);
-        serde_json::from_str(&std::fs::read_to_string(path).expect("it can be read")).expect("a policy is JSON")
-    };
-    assert_eq!(policies, [policy("register.json"), policy("replace.json")]);
-    let reading = policy("plan.json");
-    assert_eq!(reading["Statement"].as_array().map(Vec::len), Some(1));
-    assert_eq!(reading["Statement"][0], policy("register.json")["Statement"][0]);
-    for action in reading["Statement"][0]["Action"].as_array().expect("it has actions") {
-        let verb = action.as_str().and_then(|action| action.split_once(':')).map(|(_, verb)| verb).unwrap_or_default();
-        assert!(["Describe", "List", "AssumeRole"].iter().any(|reads| verb.starts_with(reads)), "{action} writes");
-    }
 }
 
 struct Packages {

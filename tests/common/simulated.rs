@@ -83,8 +83,7 @@ impl Sim {
     }
 
     pub fn gateways_in(&self, region: &str) -> Vec<Value> {
-        let answer = self.call("DescribeCustomerGateways", &[("RegionId", region), ("PageSize", "50")]);
-        answer["CustomerGateways"]["CustomerGateway"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+        gateways_in(self, region)
     }
 
     pub fn only_gateway(&self) -> Value {
@@ -121,6 +120,41 @@ impl Sim {
 
 /// What [`Sim::call`] is, for somebody who holds no `Sim`.
 pub fn call(cloud: SocketAddr, action: &str, parameters: &[(&str, &str)]) -> Value {
+    read(action, &http_get(cloud, &signed(action, parameters)))
+}
+
+/// A simulated cloud, wherever it runs.
+pub trait Cloud {
+    fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Value;
+
+    /// Every customer gateway of cn-hangzhou.
+    fn gateways(&self) -> Vec<Value> {
+        gateways_in(self, REGION)
+    }
+}
+
+fn gateways_in(cloud: &(impl Cloud + ?Sized), region: &str) -> Vec<Value> {
+    let answer = cloud.call("DescribeCustomerGateways", &[("RegionId", region), ("PageSize", "50")]);
+    answer["CustomerGateways"]["CustomerGateway"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+impl Cloud for Sim {
+    fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
+        Sim::call(self, action, parameters)
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+static NONCE: AtomicU64 = AtomicU64::new(0);
+
+/// The path and query of a GET request for this call.
+pub fn signed(action: &str, parameters: &[(&str, &str)]) -> String {
     let mut pairs: Vec<(String, String)> = parameters.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
     let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
     for (key, value) in [
@@ -140,18 +174,15 @@ pub fn call(cloud: SocketAddr, action: &str, parameters: &[(&str, &str)]) -> Val
     let query = pairs.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect::<Vec<_>>().join("&");
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, format!("{SECRET}&").as_bytes());
     let signature = base64(hmac::sign(&key, format!("GET&%2F&{}", encode(&query)).as_bytes()).as_ref());
-    let body = http_get(cloud, &format!("/?{query}&Signature={}", encode(&signature)));
-    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{action}: {error}: {body}"))
+    format!("/?{query}&Signature={}", encode(&signature))
 }
 
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
+/// The document in an answer as it came over the wire.
+pub fn read(action: &str, answer: &str) -> Value {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{action}: no HTTP answer: {answer:?}"));
+    assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{action}: {error}: {body}"))
 }
-
-static NONCE: AtomicU64 = AtomicU64::new(0);
 
 /// The tags of a customer gateway as the cloud shows them.
 pub fn tag<'a>(gateway: &'a Value, key: &str) -> Option<&'a str> {
@@ -165,10 +196,7 @@ fn http_get(address: SocketAddr, target: &str) -> String {
     write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {answer:?}"));
-    assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
-    body.to_owned()
+    String::from_utf8(answer).unwrap()
 }
 
 fn encode(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! The whole cloud as one value, so that two states of it can be compared: what is made by chance (ids, times) stands by its name.
 
-use crate::common::simulated::{REGION, Sim};
+use crate::common::simulated::{Cloud, REGION};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -16,29 +16,29 @@ pub struct World {
 const BY_CHANCE: &[&str] = &["RequestId", "CreateTime", "CreationTime", "PageNumber", "PageSize", "TotalCount", "MaxResults"];
 
 impl World {
-    pub fn of(sim: &Sim) -> World {
-        let rows = rows(sim, "DescribeVpnConnections", "VpnConnections", "VpnConnection");
+    pub fn of(cloud: &impl Cloud) -> World {
+        let rows = rows(cloud, "DescribeVpnConnections", "VpnConnections", "VpnConnection");
         let ids: BTreeMap<String, String> = rows.iter().map(|row| (text(&row["Name"]), text(&row["VpnConnectionId"]))).collect();
         assert_eq!(ids.len(), rows.len(), "two connections with one name: {rows:#?}");
         let mut names: BTreeMap<String, String> = BTreeMap::new();
-        let gateways = sim.gateways();
+        let gateways = cloud.gateways();
         for gateway in &gateways {
             names.insert(text(&gateway["CustomerGatewayId"]), format!("<{}>", text(&gateway["IpAddress"])));
         }
         let mut connections = Map::new();
         for (name, id) in &ids {
-            let described = ask(sim, "DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
+            let described = ask(cloud, "DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
             names.insert(id.clone(), format!("<{name}>"));
             for (at, tunnel) in tunnels(&described).iter().enumerate() {
                 names.insert(text(&tunnel["TunnelId"]), format!("<{name}/{}>", at + 1));
             }
             connections.insert(name.clone(), described);
         }
-        let attachments = attachments(sim, &mut names);
+        let attachments = attachments(cloud, &mut names);
         let all = json!({
             "gateways": by(gateways, "IpAddress"),
             "connections": connections,
-            "routes": routes(sim),
+            "routes": routes(cloud),
             "attachments": attachments,
         });
         World { all: normal(all, &names), ids }
@@ -84,24 +84,24 @@ pub fn tunnels(connection: &Value) -> &[Value] {
     connection["TunnelOptionsSpecification"]["TunnelOptions"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn rows(sim: &Sim, action: &str, list: &str, item: &str) -> Vec<Value> {
-    let answer = ask(sim, action, &[("RegionId", REGION), ("PageSize", "50")]);
+fn rows(cloud: &impl Cloud, action: &str, list: &str, item: &str) -> Vec<Value> {
+    let answer = ask(cloud, action, &[("RegionId", REGION), ("PageSize", "50")]);
     answer[list][item].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
 /// The routes of every VPN gateway and of every connection on a transit router.
-fn routes(sim: &Sim) -> Value {
+fn routes(cloud: &impl Cloud) -> Value {
     let mut all = Map::new();
-    for gateway in rows(sim, "DescribeVpnGateways", "VpnGateways", "VpnGateway") {
+    for gateway in rows(cloud, "DescribeVpnGateways", "VpnGateways", "VpnGateway") {
         let id = text(&gateway["VpnGatewayId"]);
-        let of = |action: &str| ask(sim, action, &[("RegionId", REGION), ("VpnGatewayId", &id), ("PageSize", "50")]);
+        let of = |action: &str| ask(cloud, action, &[("RegionId", REGION), ("VpnGatewayId", &id), ("PageSize", "50")]);
         all.insert(format!("{id} destination"), sorted(&of("DescribeVpnRouteEntries")["VpnRouteEntries"]["VpnRouteEntry"]));
         all.insert(format!("{id} policy"), sorted(&of("DescribeVpnPbrRouteEntries")["VpnPbrRouteEntries"]["VpnPbrRouteEntry"]));
     }
-    for row in rows(sim, "DescribeVpnConnections", "VpnConnections", "VpnConnection") {
+    for row in rows(cloud, "DescribeVpnConnections", "VpnConnections", "VpnConnection") {
         if row["AttachType"] == "CEN" {
             let id = text(&row["VpnConnectionId"]);
-            let answer = ask(sim, "DescribeVcoRouteEntries", &[("RegionId", REGION), ("VpnConnectionId", &id), ("PageSize", "50")]);
+            let answer = ask(cloud, "DescribeVcoRouteEntries", &[("RegionId", REGION), ("VpnConnectionId", &id), ("PageSize", "50")]);
             all.insert(text(&row["Name"]), sorted(&answer["VpnRouteEntries"]));
         }
     }
@@ -109,21 +109,24 @@ fn routes(sim: &Sim) -> Value {
 }
 
 /// How connections are bound to transit routers, each with the route tables that it is associated with and propagates to.
-fn attachments(sim: &Sim, names: &mut BTreeMap<String, String>) -> Value {
+fn attachments(cloud: &impl Cloud, names: &mut BTreeMap<String, String>) -> Value {
     let most = [("RegionId", REGION), ("MaxResults", "50")];
-    let bound = ask(sim, "ListTransitRouterVpnAttachments", &most);
+    let bound = ask(cloud, "ListTransitRouterVpnAttachments", &most);
     let mut all = Map::new();
     for mut attachment in bound["TransitRouterAttachments"].as_array().cloned().unwrap_or_default() {
         let (id, vpn, router) = (&attachment["TransitRouterAttachmentId"], &attachment["VpnId"], text(&attachment["TransitRouterId"]));
         let name = names.get(vpn.as_str().unwrap()).cloned().unwrap_or_else(|| vpn.to_string());
         names.insert(text(id), format!("<attachment of {name}>"));
-        let tables = ask(sim, "ListTransitRouterRouteTables", &[&most[..], &[("TransitRouterId", &router)]].concat());
+        let tables = ask(cloud, "ListTransitRouterRouteTables", &[&most[..], &[("TransitRouterId", &router)]].concat());
         let tables: Vec<String> =
             tables["TransitRouterRouteTables"].as_array().unwrap().iter().map(|table| text(&table["TransitRouterRouteTableId"])).collect();
         let ties = ["Associations", "Propagations"].map(|kind| {
             let of = |table: &&String| {
-                let rows =
-                    ask(sim, &format!("ListTransitRouterRouteTable{kind}"), &[&most[..], &[("TransitRouterRouteTableId", table)]].concat());
+                let rows = ask(
+                    cloud,
+                    &format!("ListTransitRouterRouteTable{kind}"),
+                    &[&most[..], &[("TransitRouterRouteTableId", table)]].concat(),
+                );
                 let rows = rows[format!("TransitRouter{kind}")].as_array().cloned().unwrap_or_default();
                 rows.iter().any(|row| row["ResourceId"] == *vpn && row["Status"] == "Active")
             };
@@ -135,8 +138,8 @@ fn attachments(sim: &Sim, names: &mut BTreeMap<String, String>) -> Value {
     Value::Object(all)
 }
 
-fn ask(sim: &Sim, action: &str, parameters: &[(&str, &str)]) -> Value {
-    let answer = sim.call(action, parameters);
+fn ask(cloud: &impl Cloud, action: &str, parameters: &[(&str, &str)]) -> Value {
+    let answer = cloud.call(action, parameters);
     assert!(answer.get("Code").is_none(), "{action}: {answer}");
     answer
 }

@@ -6,8 +6,9 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 root=target/lab/root
 stamp=$root/etc/cgwd-test-root
-# Routing daemons for the drop-ins, openssl for a TPM-less systemd-creds, locales for the Chinese explanations.
-packages=systemd,systemd-sysv,dbus,libnss-systemd,iproute2,ca-certificates,openssl,procps,locales,frr,bird2
+# Routing daemons for the drop-ins, openssl for a TPM-less systemd-creds, locales for the Chinese explanations, sudo for the lines
+# of the README, strace for a disk that takes its time.
+packages=systemd,systemd-sysv,dbus,libnss-systemd,iproute2,ca-certificates,openssl,procps,locales,frr,bird2,sudo,strace,tzdata
 
 wanted=$(sha256sum <"$0")
 [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || exit 0

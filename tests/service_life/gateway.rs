@@ -1,6 +1,8 @@
 //! The machine as a gateway: an address on eth0, a simulated cloud on loopback, cgwd installed.
 
+use crate::common::simulated::{self, Cloud};
 use crate::machine::{Machine, REPOSITORY, sh};
+use serde_json::{Value, json};
 
 pub const ADDRESS: &str = "198.51.100.10";
 pub const CONFIGURATION: &str = r#"
@@ -14,10 +16,6 @@ settle = "1s"
 region = "cn-hangzhou"
 endpoint = "http://127.0.0.1:8080"
 "#;
-
-/// The seed: an empty region, and the key that lies in /etc/credstore.
-const SEED: &str =
-    r#"{"Credentials": [{"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"}], "Regions": {"cn-hangzhou": {}}}"#;
 
 impl Machine {
     /// From the package that tests/run has just built, and without one by hand: a package that lies about may be of another
@@ -34,10 +32,11 @@ impl Machine {
             self.put_from(&format!("/usr/lib/systemd/system/{unit}"), format!("systemd/{unit}"));
         }
         self.put_from("/usr/lib/sysusers.d/cgwd.conf", "systemd/cgwd.sysusers");
+        self.put_from("/usr/lib/tmpfiles.d/cgwd.conf", "systemd/cgwd.tmpfiles");
         for catalog in ["cgwd.catalog", "cgwd.zh_CN.catalog"] {
             self.put_from(&format!("/usr/lib/systemd/catalog/{catalog}"), format!("systemd/{catalog}"));
         }
-        self.run("chmod 755 /usr/bin/cgwd; systemd-sysusers; journalctl --update-catalog; systemctl daemon-reload");
+        self.run("chmod 755 /usr/bin/cgwd; systemd-sysusers; systemd-tmpfiles --create cgwd.conf; journalctl --update-catalog; systemctl daemon-reload");
     }
 
     /// A gateway that has all it needs and has not been started.
@@ -59,9 +58,19 @@ impl Machine {
         self.run(&format!("ip addr del {old}/24 dev eth0; ip addr add {new}/24 dev eth0"));
     }
 
-    /// The cloud, with faults where there are any.
+    /// A cloud that holds nothing, with faults where there are any.
     pub fn start_cloud(&self, faults: &str) {
-        self.put("/run/cloud/seed.json", SEED);
+        self.start_cloud_with(&json!({"Regions": {"cn-hangzhou": {}}}), faults);
+    }
+
+    /// It lets in the key that lies in /etc/credstore, and the tests'.
+    pub fn start_cloud_with(&self, seed: &Value, faults: &str) {
+        let mut seed = seed.clone();
+        seed["Credentials"] = json!([
+            {"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"},
+            {"AccessKeyId": simulated::KEY_ID, "AccessKeySecret": simulated::SECRET},
+        ]);
+        self.put("/run/cloud/seed.json", seed.to_string());
         self.put("/run/cloud/faults.toml", faults);
         // A copy, so that removing the package under test leaves the cloud alone.
         self.run("[ -e /run/cloud/cloud ] || cp /usr/bin/cgwd /run/cloud/cloud");
@@ -90,6 +99,16 @@ impl Machine {
     }
 }
 
+/// Somebody else's program on the machine.
+impl Cloud for Machine {
+    fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
+        let request =
+            format!("GET {} HTTP/1.1\\r\\nHost: 127.0.0.1:8080\\r\\nConnection: close\\r\\n\\r\\n", simulated::signed(action, parameters));
+        let talk = "exec 3<>/dev/tcp/127.0.0.1/8080; printf %b \"$1\" >&3; cat <&3";
+        simulated::read(action, &self.run(&format!("bash -c '{talk}' talk '{request}'")))
+    }
+}
+
 /// The package of this source, where `CGWD_PACKAGES` names the directory that holds it.
 pub fn deb() -> Option<String> {
     let directory = std::env::var("CGWD_PACKAGES").ok().filter(|directory| !directory.is_empty())?;
@@ -99,7 +118,7 @@ pub fn deb() -> Option<String> {
 }
 
 /// The program without its debugging information, which would fill the machine's memory.
-fn program() -> String {
+pub fn program() -> String {
     let (built, small) = (env!("CARGO_BIN_EXE_cgwd"), format!("{REPOSITORY}/target/lab/cgwd"));
     sh(&format!("[ {small} -nt {built} ] || {{ strip -o {small}.new {built} && mv {small}.new {small}; }}"));
     small

@@ -4,11 +4,17 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../replacing/mod.rs"]
+#[allow(dead_code, reason = "a part of it")]
+mod replacing;
+
 mod credentials;
 mod embedded;
 mod gateway;
 mod life;
 mod machine;
 mod packaged;
+mod readme;
+mod replacement;
 mod sandbox;
 mod sources;

@@ -1,9 +1,9 @@
-//! The package's life: upgrade in the middle of a registration, downgrade, removal, purge, reinstallation. The other stories
-//! install by hand, so that they need no package.
+//! The package's life: upgrade in the middle of a registration, downgrade, removal, purge, reinstallation.
 
 use crate::common;
 use crate::gateway::{CONFIGURATION, deb};
 use crate::machine::Machine;
+use cgwd::journal::store::SCHEMA;
 
 const STATE: &str = "/var/lib/cgwd/journal.db";
 
@@ -13,11 +13,10 @@ fn a_package_is_upgraded_downgraded_removed_purged_and_installed_again() {
         return common::missing("the package's life", "CGWD_PACKAGES names no directory with packages; packaging/build.sh makes one");
     };
     let Some(machine) = Machine::boot() else { return };
-    machine.put("/opt/cgwd.deb", std::fs::read(deb).unwrap());
-    another_version(&machine);
+    put_two_versions(&machine, &deb);
 
     // Installed, not started: it needs a configuration first.
-    machine.run("apt-get install -q -y /opt/cgwd.deb");
+    install_from(&machine, "/opt/cgwd.deb");
     assert_eq!(machine.attempt("systemctl is-enabled cgwd").status.code(), Some(1));
     assert_eq!(machine.service("ActiveState"), "inactive");
     machine.refused("systemctl start cgwd");
@@ -42,7 +41,7 @@ fn upgraded_while_registering(machine: &Machine) {
         entries.into_iter().filter(|entry| entry["action"] == "CreateCustomerGateway").collect::<Vec<_>>()
     };
     machine.eventually("the call is under way", || (!writes().is_empty()).then_some(()));
-    machine.run("apt-get install -q -y /opt/next.deb");
+    install_from(machine, "/opt/next.deb");
     assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
     assert_ne!(machine.service("MainPID"), before, "the new version runs");
     machine.await_in_sync();
@@ -57,20 +56,21 @@ fn upgraded_while_registering(machine: &Machine) {
 
 /// The number of the state's format, at its place in SQLite's header (<https://www.sqlite.org/fileformat.html>, offset 60).
 fn downgraded_with_a_newer_state(machine: &Machine) {
-    let set_format = |number: &str| {
+    let set_format = |number: i64| {
         machine.run(&format!(
-            "[ ! -s {STATE}-wal ]; printf '\\000\\000\\000\\{number}' | dd of={STATE} bs=1 seek=60 conv=notrunc 2>/dev/null"
+            "[ ! -s {STATE}-wal ]; printf '\\000\\000\\000\\{number:03o}' | dd of={STATE} bs=1 seek=60 conv=notrunc 2>/dev/null"
         ));
     };
     machine.run("systemctl stop cgwd");
-    set_format("002");
-    machine.run("apt-get install -q -y --allow-downgrades /opt/cgwd.deb");
+    set_format(SCHEMA + 1);
+    install_from(machine, "/opt/cgwd.deb");
     machine.refused("systemctl start cgwd");
     assert_eq!((machine.service("ExecMainStatus"), machine.service("NRestarts")), ("5".to_owned(), "0".to_owned()));
     let said = machine.run("journalctl -u cgwd -o cat -n 20");
-    assert!(said.contains("has format 2, this cgwd knows 1") && said.contains("install the newer cgwd again"), "{said}");
+    let newer = format!("has format {}, this cgwd knows {SCHEMA}", SCHEMA + 1);
+    assert!(said.contains(&newer) && said.contains("install the newer cgwd again"), "{said}");
     assert_eq!(machine.eventually_alerts("service.failed").last().unwrap()["CGWD_EVENT"], "service.failed");
-    set_format("001");
+    set_format(SCHEMA);
     machine.run("systemctl reset-failed cgwd; systemctl start cgwd");
     machine.await_in_sync();
 }
@@ -81,7 +81,8 @@ fn removed_and_installed_again(machine: &Machine) {
     assert_eq!(machine.run(&format!("ls {STATE} /etc/cgwd/config.toml")), format!("/etc/cgwd/config.toml\n{STATE}"));
     machine.refused("pgrep -x cgwd");
     machine.refused("test -e /usr/bin/cgwd -o -e /usr/lib/systemd/system/cgwd.service");
-    machine.run("apt-get install -q -y /opt/cgwd.deb; systemctl start cgwd");
+    install_from(machine, "/opt/cgwd.deb");
+    machine.run("systemctl start cgwd");
     let status = machine.await_in_sync();
     assert_eq!(status["customer_gateway"]["id"], id);
     assert_eq!(machine.created(), 1);
@@ -93,7 +94,7 @@ fn purged_and_installed_again(machine: &Machine) {
     let said = machine.run("apt-get purge -q -y cgwd");
     assert!(said.contains("What is in the cloud stays"), "{said}");
     machine.refused("test -e /var/lib/cgwd -o -e /etc/cgwd -o -e /etc/systemd/system/multi-user.target.wants/cgwd.service");
-    machine.run("apt-get install -q -y /opt/cgwd.deb");
+    install_from(machine, "/opt/cgwd.deb");
     machine.configure(CONFIGURATION);
     machine.run("systemctl start cgwd");
     let status = machine.await_in_sync();
@@ -101,10 +102,15 @@ fn purged_and_installed_again(machine: &Machine) {
     assert_eq!(machine.created(), 0, "nothing was made");
 }
 
-/// The same files as a later version.
-fn another_version(machine: &Machine) {
+/// /opt/cgwd.deb, and the same files as a later version in /opt/next.deb.
+pub fn put_two_versions(machine: &Machine, deb: &str) {
+    machine.put("/opt/cgwd.deb", std::fs::read(deb).unwrap());
     machine.run(
         "dpkg-deb -R /opt/cgwd.deb /opt/next; sed -i 's/^Version: .*/Version: 99.0/' /opt/next/DEBIAN/control; \
          dpkg-deb -Znone -b /opt/next /opt/next.deb >/dev/null; rm -r /opt/next",
     );
+}
+
+pub fn install_from(machine: &Machine, path: &str) {
+    machine.run(&format!("apt-get install -q -y --allow-downgrades {path}"));
 }

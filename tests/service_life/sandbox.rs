@@ -18,6 +18,7 @@ write_state      yes touch /var/lib/cgwd/new
 write_runtime    yes touch /run/cgwd/new
 write_tmp        yes touch /tmp/new
 read_config      yes cat /etc/cgwd/config.toml
+read_local_time  yes cat /etc/localtime
 read_credential  yes cat $CREDENTIALS_DIRECTORY/access-key-id
 run_from_state   no  cp /bin/true /var/lib/cgwd/true && /var/lib/cgwd/true
 run_from_tmp     no  cp /bin/true /tmp/true && /tmp/true
