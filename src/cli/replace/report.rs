@@ -107,7 +107,8 @@ fn timeline(progress: &ReplacementProgress) -> Vec<String> {
 pub fn show_draft(context: &Context, survey: &Survey, decision: &Decision, region: Option<&str>, outcome: Option<&str>) {
     let mut document = survey.plan_document(decision, region);
     document["outcome"] = json!(outcome.unwrap_or("blocked"));
-    document["old_customer_gateway_id"] = json!(decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone()));
+    let old = decision.customer_gateway.as_ref().filter(|_| decision.kind != DecisionKind::InSync);
+    document["old_customer_gateway_id"] = json!(old.map(|gateway| gateway.id.clone()));
     document["new_customer_gateway_id"] = Value::Null;
     document["connections"] = json!([]);
     document["millis"] = json!(0);
