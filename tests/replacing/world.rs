@@ -3,6 +3,7 @@
 use crate::common::simulated::{Cloud, REGION};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What the cloud holds: customer gateways by address, connections by name with all that hangs on them.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,11 @@ const BY_CHANCE: &[&str] = &["RequestId", "CreateTime", "CreationTime", "PageNum
 
 impl World {
     pub fn of(cloud: &impl Cloud) -> World {
+        // What is being deleted is in a list and cannot be described: a moment later it is in neither.
+        std::iter::repeat_with(|| World::at_this_moment(cloud)).take(50).flatten().next().expect("a cloud that comes to rest")
+    }
+
+    fn at_this_moment(cloud: &impl Cloud) -> Option<World> {
         let rows = rows(cloud, "DescribeVpnConnections", "VpnConnections", "VpnConnection");
         let ids: BTreeMap<String, String> = rows.iter().map(|row| (text(&row["Name"]), text(&row["VpnConnectionId"]))).collect();
         assert_eq!(ids.len(), rows.len(), "two connections with one name: {rows:#?}");
@@ -27,7 +33,12 @@ impl World {
         }
         let mut connections = Map::new();
         for (name, id) in &ids {
-            let described = ask(cloud, "DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
+            let described = cloud.call("DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", id)]);
+            if described["Code"] == "InvalidVpnConnectionInstanceId.NotFound" {
+                std::thread::sleep(Duration::from_millis(20));
+                return None;
+            }
+            assert!(described.get("Code").is_none(), "{described}");
             names.insert(id.clone(), format!("<{name}>"));
             for (at, tunnel) in tunnels(&described).iter().enumerate() {
                 names.insert(text(&tunnel["TunnelId"]), format!("<{name}/{}>", at + 1));
@@ -41,7 +52,7 @@ impl World {
             "routes": routes(cloud),
             "attachments": attachments,
         });
-        World { all: normal(all, &names), ids }
+        Some(World { all: normal(all, &names), ids })
     }
 
     pub fn connection(&self, name: &str) -> &Value {

@@ -84,15 +84,7 @@ fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Result<Wanted, Vec<Findin
     if !arguments.overrides() {
         return survey.wanted().ok_or_else(|| survey.examined.findings.clone());
     }
-    let mut findings = survey.examined.findings.clone();
-    if let Some(ip) = wish.to {
-        findings.retain(|finding| !finding.code.starts_with("address."));
-        findings.extend(crate::validate::address(ip.into(), survey.settings.address.network));
-    }
-    if let Some(asn) = wish.asn {
-        findings.retain(|finding| !finding.code.starts_with("asn."));
-        findings.extend(crate::validate::asn(asn));
-    }
+    let findings = replacing::findings_with(wish, &survey.settings, &survey.examined.findings);
     let read = survey.examined.address.as_ref();
     let ip = wish.to.map(IpAddr::V4).or(read.map(|read| read.value));
     let source = wish.to.map_or_else(|| read.map(|read| read.source.clone()).unwrap_or_default(), |_| "--to".to_owned());

@@ -131,7 +131,8 @@ fn show_not_begun(
         add_consequences(&mut document, consequences);
     }
     document["outcome"] = json!(outcome.unwrap_or("blocked"));
-    document["old_customer_gateway_id"] = json!(decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone()));
+    let old = decision.customer_gateway.as_ref().filter(|_| decision.kind != DecisionKind::InSync);
+    document["old_customer_gateway_id"] = json!(old.map(|gateway| gateway.id.clone()));
     document["new_customer_gateway_id"] = Value::Null;
     document["connections"] = json!([]);
     document["millis"] = json!(0);

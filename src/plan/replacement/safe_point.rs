@@ -28,6 +28,7 @@ pub fn what_is_unsafe(progress: &ReplacementProgress, now: Now) -> Option<Unsafe
         }
         if let Some(sending) = &step.doubtful
             && now.uptime < dead_at(sending, now)
+            && !progress.plan.step(id).is_some_and(|step| has_an_id_of_its_own(&step.op))
         {
             let left = dead_at(sending, now) - now.uptime;
             let why = format!("an earlier copy of step {id} can still take effect for {} s; try again then", left.as_secs());
@@ -35,6 +36,11 @@ pub fn what_is_unsafe(progress: &ReplacementProgress, now: Now) -> Option<Unsafe
         }
     }
     None
+}
+
+/// What goes by an id that nothing else will ever have cannot be deleted a second time.
+fn has_an_id_of_its_own(op: &Op) -> bool {
+    matches!(op, Op::DeleteConnection { .. } | Op::Detach { .. } | Op::DeleteGateway { .. })
 }
 
 /// The connection that has been touched by what deletes it and is not made again to the last route.
