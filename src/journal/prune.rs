@@ -80,6 +80,7 @@ impl Superseded {
             Record::GatewayRegistered { .. } | Record::GatewayReleased { .. } => {}
             Record::ReplacementPlanned { .. }
             | Record::StepProven { .. }
+            | Record::StepUndone { .. }
             | Record::VerificationBegan { .. }
             | Record::ReplacementTurned { .. }
             | Record::ReplacementStopped { .. }

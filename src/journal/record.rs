@@ -125,6 +125,11 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
+    /// What the cloud had accepted did not come about, or is gone again: the step is done anew.
+    StepUndone {
+        plan: String,
+        step: String,
+    },
     /// From here on a tunnel has its time to come up.
     VerificationBegan {
         plan: String,

@@ -211,6 +211,7 @@ impl Progress {
             }
             Record::ReplacementPlanned { .. }
             | Record::StepProven { .. }
+            | Record::StepUndone { .. }
             | Record::VerificationBegan { .. }
             | Record::ReplacementTurned { .. }
             | Record::ReplacementStopped { .. }

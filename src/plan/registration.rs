@@ -105,7 +105,7 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
         ([_], _) if inventory.connections.iter().any(|connection| subjects.moves(connection)) => case.replace(&subjects, findings, gates),
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
         ([], [_]) => case.replace(&subjects, findings, gates),
-        ([], all) if is_left_by_a_replacement(all) => case.replace(&subjects, findings, gates),
+        ([], all) if is_left_by_a_replacement(all, progress) => case.replace(&subjects, findings, gates),
         (_, all) => {
             let ids: Vec<&str> = all.iter().map(|gateway| gateway.id.as_str()).collect();
             findings.push(Finding::error(
@@ -122,9 +122,10 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     }
 }
 
-/// Of several none is as wanted, and all but one were made by replacements that were given up.
-fn is_left_by_a_replacement(all: &[&CustomerGateway]) -> bool {
-    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN)).count() <= 1
+/// Of several none is as wanted, and all but one were made by replacements that were given up, or could not be deleted at the end of one.
+fn is_left_by_a_replacement(all: &[&CustomerGateway], progress: &Progress) -> bool {
+    let leftover = |id: &String| progress.replacements.last.as_ref().is_some_and(|last| last.leftover.contains(id));
+    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN) && !leftover(&gateway.id)).count() <= 1
 }
 
 struct Case<'a> {

@@ -211,11 +211,7 @@ impl Founder<'_> {
             id: self.id(&seeded.vpn_connection_id, "vco"),
             name: seeded.name.clone(),
             description: seeded.description.clone(),
-            ike: if single {
-                self.ike(&seeded.ike_config, &own_address, &customer.1)
-            } else {
-                Ike::default()
-            },
+            ike: if single { self.ike(&seeded.ike_config, &own_address, &customer.1) } else { Ike::default() },
             customer_gateway: customer.0,
             tunnels,
             local_subnet: text(&seeded.local_subnet, "0.0.0.0/0"),

@@ -110,7 +110,8 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     let after = scene.world();
     assert_ne!(after.ids["attached"], before.ids["attached"]);
     let changes = before.changes(&after);
-    let others: Vec<&String> = changes.iter().filter(|change| !change.starts_with("gateways.") && !change.contains("InternetIp:")).collect();
+    let others: Vec<&String> =
+        changes.iter().filter(|change| !change.starts_with("gateways.") && !change.contains("InternetIp:")).collect();
     let mut expected: Vec<String> = [pointed("attached", 1), pointed("attached", 2), pointed("legacy", 0)].concat();
     expected.sort();
     assert_eq!(others, expected.iter().collect::<Vec<_>>());

@@ -4,9 +4,9 @@ use super::seed::CANARY;
 use super::world::World;
 use cgwd::journal::replay::Progress;
 use cgwd::journal::{Entry, Record};
+use cgwd::plan::Now;
 use cgwd::plan::replacement::next::{View, effect, needs};
 use cgwd::plan::replacement::{back_lanes, what_is_unsafe, what_stays};
-use cgwd::plan::Now;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Bytes of journal for one replacement (I14), for each attempt at it.
@@ -89,10 +89,12 @@ fn replays_the_same(world: &World, entries: &[Entry], texts: &[String]) -> Resul
 fn decisions(progress: &Progress, now: Now) -> Vec<String> {
     let Some(open) = &progress.replacements.open else { return Vec::new() };
     let owner = super::topology::owner();
-    let empty = cgwd::model::Snapshot { format: 1, region: String::new(), taken_at: open.began, gateways: Vec::new(), connections: Vec::new() };
+    let empty =
+        cgwd::model::Snapshot { format: 1, region: String::new(), taken_at: open.began, gateways: Vec::new(), connections: Vec::new() };
     let view = View { progress: open, snapshot: &empty, owner: &owner };
     let next = open.plan.steps().find(|step| !open.is_proven(&step.id));
-    let mut all = vec![format!("{:?}", what_is_unsafe(open, now)), format!("{:?}", what_stays(&view)), format!("{:?}", back_lanes(open, &empty))];
+    let mut all =
+        vec![format!("{:?}", what_is_unsafe(open, now)), format!("{:?}", what_stays(&view)), format!("{:?}", back_lanes(open, &empty))];
     if let Some(step) = next {
         let reads = cgwd::plan::replacement::next::Reads::default();
         all.push(format!("{:?} {:?}", needs(&view, &step.op), effect(&view, step, &reads)));

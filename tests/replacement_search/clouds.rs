@@ -58,7 +58,14 @@ impl CloudKind {
     }
 
     pub fn switches(self) -> Switches {
-        let mut switches = Switches { check_signatures: false, gateway_change_ms: 0, negotiation_ms: 0, attach_ms: 0, route_table_change_ms: 0, ..Switches::default() };
+        let mut switches = Switches {
+            check_signatures: false,
+            gateway_change_ms: 0,
+            negotiation_ms: 0,
+            attach_ms: 0,
+            route_table_change_ms: 0,
+            ..Switches::default()
+        };
         WORDS.iter().enumerate().filter(|(at, _)| self.0 & (1 << at) != 0).for_each(|(_, (_, switch))| switch(&mut switches));
         switches
     }

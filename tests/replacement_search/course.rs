@@ -58,7 +58,8 @@ impl Runner {
     pub fn run(&mut self, schedule: &Schedule) -> Result<Report, String> {
         let seed = self.seeds.entry((schedule.topology.name, schedule.cloud)).or_insert_with(|| seed_of(schedule));
         let (runtime, seal, mutant) = (&self.runtime, &self.seal, self.mutant);
-        let course = std::panic::AssertUnwindSafe(|| runtime.block_on(async { Course::of(World::new(schedule, seed, seal, mutant)).run().await }));
+        let course =
+            std::panic::AssertUnwindSafe(|| runtime.block_on(async { Course::of(World::new(schedule, seed, seal, mutant)).run().await }));
         let result = std::panic::catch_unwind(course);
         result.unwrap_or_else(|_| {
             self.runtime = self::runtime();
@@ -249,7 +250,8 @@ impl Course {
         if self.world.undo() {
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
-        let passes = refused.iter().all(|gate| ["clock", "daily_limit", "settled", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
+        let passes =
+            refused.iter().all(|gate| ["clock", "daily_limit", "settled", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
         if passes || self.world.state.excused.get() {
             self.world.set_clock();
             return Ok(Attempt::Again(BEFORE_GOING_ON));
@@ -345,7 +347,12 @@ impl Course {
 
     fn want(&self) -> Want {
         let gates = vec![Gate::passed("observation", "by the test")];
-        Want { desired: topology::desired(self.world.state.wanted.get()), findings: Vec::new(), gates, policy: RegistrationPolicy { create: true, adopt: true } }
+        Want {
+            desired: topology::desired(self.world.state.wanted.get()),
+            findings: Vec::new(),
+            gates,
+            policy: RegistrationPolicy { create: true, adopt: true },
+        }
     }
 
     fn asked_for(&mut self) -> Asked {
@@ -442,7 +449,6 @@ impl Course {
         }
     }
 }
-
 
 /// The calls and records of the course without faults.
 pub fn sites(runner: &mut Runner, schedule: &Schedule) -> Vec<(Site, bool)> {

@@ -17,8 +17,15 @@ enum BlockKind {
     Listed(Vec<Schedule>),
     Singles(Base),
     /// Each pair of faults at two sites, every so manieth.
-    Pairs { base: Base, every: u64 },
-    Random { first: u64, count: u64, bases: Vec<Base> },
+    Pairs {
+        base: Base,
+        every: u64,
+    },
+    Random {
+        first: u64,
+        count: u64,
+        bases: Vec<Base>,
+    },
 }
 
 /// A topology with its faults.
@@ -156,4 +163,3 @@ pub fn random(bases: &[Base], seed: u64) -> Schedule {
 pub fn bases(runner: &mut Runner, cloud: CloudKind, all: bool) -> Vec<Base> {
     ALL.iter().map(|topology| Base::of(runner, topology, cloud, all)).collect()
 }
-

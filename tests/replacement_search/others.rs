@@ -89,7 +89,9 @@ impl Others<'_> {
     /// One of ours that is live: by the id that it had at first, and the one that it has.
     fn with_connection(&mut self, act: Act, change: impl Fn(&mut Self, &str, &str)) -> Option<Standing> {
         let ours: Vec<String> = {
-            let was_ours = |connection: &&Connection| connection.id.starts_with("vco-") && !connection.id.contains("stranger") && connection.id != HAND;
+            let was_ours = |connection: &&Connection| {
+                connection.id.starts_with("vco-") && !connection.id.contains("stranger") && connection.id != HAND
+            };
             self.truth.objects.connections.iter().filter(was_ours).map(|connection| connection.id.clone()).collect()
         };
         let first = ours.get(self.turn % ours.len().max(1))?.clone();
@@ -164,7 +166,9 @@ impl Others<'_> {
     fn make_by_hand(&mut self) -> Option<Standing> {
         let new = self.objects().customer_gateways.iter().find(|gateway| gateway.ip == self.new)?.id.clone();
         let missing = |connection: &&Connection| {
-            self.truth.planned.contains(&connection.id) && connection.vpn_gateway().is_some() && self.truth.live(self.objects(), &connection.id).next().is_none()
+            self.truth.planned.contains(&connection.id)
+                && connection.vpn_gateway().is_some()
+                && self.truth.live(self.objects(), &connection.id).next().is_none()
         };
         let was = self.truth.objects.connections.iter().find(missing)?.clone();
         let mut made = Connection { id: HAND.to_owned(), customer_gateway: new.clone(), created: self.now, tags: Tags::new(), ..was };
@@ -183,7 +187,8 @@ impl Others<'_> {
     fn unmark(&mut self, ip: String) -> Option<Standing> {
         let gateway = self.objects().customer_gateways.iter().find(|gateway| gateway.ip == ip && topology::is_ours(gateway))?;
         let id = gateway.id.clone();
-        let marks: Tags = gateway.tags.iter().filter(|(key, _)| key.starts_with("cgwd-")).map(|(key, value)| (key.clone(), value.clone())).collect();
+        let marks: Tags =
+            gateway.tags.iter().filter(|(key, _)| key.starts_with("cgwd-")).map(|(key, value)| (key.clone(), value.clone())).collect();
         let take_off = |gateways: &mut dyn Iterator<Item = &mut CustomerGateway>| {
             gateways.filter(|own| own.id == id).for_each(|own| own.tags.retain(|key, _| !key.starts_with("cgwd-")));
         };
@@ -210,4 +215,3 @@ fn remove(objects: &mut Objects, id: &str) {
     objects.attachments.retain(|own| own.connection != id);
     objects.links.retain(|link| !bound.contains(&link.attachment));
 }
-

@@ -74,7 +74,10 @@ impl Outcome {
     pub fn told(&self, name: &str) -> String {
         let Outcome { schedules, calls, seconds, .. } = self;
         let failures = if self.failures.is_empty() { String::new() } else { format!(", {} FAIL", self.failures.len()) };
-        format!("{name}: {schedules} schedules, {calls} calls, {seconds:.1} s, {:.0} schedules/s{failures}", *schedules as f64 / seconds.max(0.001))
+        format!(
+            "{name}: {schedules} schedules, {calls} calls, {seconds:.1} s, {:.0} schedules/s{failures}",
+            *schedules as f64 / seconds.max(0.001)
+        )
     }
 
     /// Of each reason a few.
@@ -84,7 +87,9 @@ impl Outcome {
             let kind: String = failure.why.chars().filter(|letter| !letter.is_ascii_digit()).take(100).collect();
             kinds.entry(kind).or_insert((0, failure)).0 += 1;
         }
-        let lines = kinds.values().map(|(count, Failure { line, why })| format!("{count} x {why}\n    CGWD_REPLAY='{line}' cargo test --test replacement_faults one_line"));
+        let lines = kinds.values().map(|(count, Failure { line, why })| {
+            format!("{count} x {why}\n    CGWD_REPLAY='{line}' cargo test --test replacement_faults one_line")
+        });
         lines.collect::<Vec<_>>().join("\n")
     }
 }

@@ -101,9 +101,15 @@ fn connection(part: Part) -> Value {
             "EffectImmediately": true, "EnableNatTraversal": false, "IkeConfig": ike(1), "IpsecConfig": {"IpsecPfs": "group14"},
             "VcoHealthCheck": {"Enable": true, "Dip": "192.168.1.1", "Sip": "10.0.1.1", "Interval": 5, "Retry": 4},
         }),
-        Part::Dual => json!({"VpnGatewayId": "vpn-dual", "LocalSubnet": "10.1.0.0/16", "RemoteSubnet": "192.168.0.0/16", "TunnelOptionsSpecification": dual}),
-        Part::Shared => json!({"VpnGatewayId": "vpn-dual", "LocalSubnet": "10.2.0.0/16", "RemoteSubnet": "192.168.0.0/16", "TunnelOptionsSpecification": [tunnel(1, FOREIGN_GATEWAY), tunnel(2, OLD_GATEWAY)]}),
-        Part::Bgp => json!({"VpnGatewayId": "vpn-dual", "EnableTunnelsBgp": true, "TunnelOptionsSpecification": [speaks(1, tunnel(1, OLD_GATEWAY)), speaks(2, tunnel(2, OLD_GATEWAY))]}),
+        Part::Dual => {
+            json!({"VpnGatewayId": "vpn-dual", "LocalSubnet": "10.1.0.0/16", "RemoteSubnet": "192.168.0.0/16", "TunnelOptionsSpecification": dual})
+        }
+        Part::Shared => {
+            json!({"VpnGatewayId": "vpn-dual", "LocalSubnet": "10.2.0.0/16", "RemoteSubnet": "192.168.0.0/16", "TunnelOptionsSpecification": [tunnel(1, FOREIGN_GATEWAY), tunnel(2, OLD_GATEWAY)]})
+        }
+        Part::Bgp => {
+            json!({"VpnGatewayId": "vpn-dual", "EnableTunnelsBgp": true, "TunnelOptionsSpecification": [speaks(1, tunnel(1, OLD_GATEWAY)), speaks(2, tunnel(2, OLD_GATEWAY))]})
+        }
         Part::Router => json!({
             "TransitRouterId": "tr-1", "TransitRouterAttachmentId": "tr-attach-1", "TransitRouterAttachmentName": "branch",
             "TransitRouterAttachmentDescription": "the branch", "TransitRouterAttachmentTags": {"site": "sh-01"}, "AutoPublishRouteEnabled": false,
@@ -145,4 +151,3 @@ fn links(topology: &Topology) -> Vec<Value> {
     let routers = topology.parts.iter().filter(|part| **part == Part::Router);
     routers.map(|part| json!({"ResourceId": part.id(), "TransitRouterRouteTableId": "vtb-1"})).collect()
 }
-

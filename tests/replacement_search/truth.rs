@@ -85,7 +85,13 @@ impl Expected<'_> {
         self.bindings(&mut all);
         self.customer_gateways(&mut all);
         let (was, is) = (&self.truth.objects, self.now);
-        if was.vpn_gateways != is.vpn_gateways && was.vpn_gateways.iter().zip(is.vpn_gateways.iter()).any(|(was, is)| was.id != is.id || was.tags != is.tags || was.name != is.name) {
+        if was.vpn_gateways != is.vpn_gateways
+            && was
+                .vpn_gateways
+                .iter()
+                .zip(is.vpn_gateways.iter())
+                .any(|(was, is)| was.id != is.id || was.tags != is.tags || was.name != is.name)
+        {
             all.push("a VPN gateway was changed".to_owned());
         }
         if was.transit_routers != is.transit_routers {
@@ -105,7 +111,9 @@ impl Expected<'_> {
             }
         }
         let known = |connection: &Connection| self.truth.objects.connection(self.truth.first(&connection.id)).is_some();
-        all.extend(self.now.connections.iter().filter(|connection| !known(connection)).map(|connection| format!("{} is nobody's", connection.id)));
+        all.extend(
+            self.now.connections.iter().filter(|connection| !known(connection)).map(|connection| format!("{} is nobody's", connection.id)),
+        );
     }
 
     fn connection(&self, was: &Connection, is: &Connection, all: &mut Vec<String>) {
@@ -146,7 +154,11 @@ impl Expected<'_> {
             let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
             ike(&was.ike, &is.ike, &identity, (made_again && on_router).then_some(&is.internet_ip), &mut same);
             same("IpsecConfig", was.ipsec == is.ipsec);
-            same("BgpConfig", (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip) == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip));
+            same(
+                "BgpConfig",
+                (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip)
+                    == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip),
+            );
             let health = |connection: &Connection| {
                 let health = &connection.health;
                 (health.enable, health.dip.clone(), health.sip.clone(), health.interval, health.retry)
@@ -175,7 +187,11 @@ impl Expected<'_> {
         same("EnableDpd", was.enable_dpd == is.enable_dpd);
         same("EnableNatTraversal", was.enable_nat_traversal == is.enable_nat_traversal);
         same("RemoteCaCertificate", was.remote_ca == is.remote_ca);
-        same("TunnelBgpConfig", (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip) == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip));
+        same(
+            "TunnelBgpConfig",
+            (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip)
+                == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip),
+        );
         let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
         ike(&was.ike, &is.ike, &identity, new_address.then_some(&is.internet_ip), &mut same);
         same("TunnelIpsecConfig", was.ipsec == is.ipsec);
@@ -219,7 +235,16 @@ impl Expected<'_> {
                 }
                 continue;
             };
-            let shown = |one: &Attachment| (one.name.clone(), one.description.clone(), one.transit_router.clone(), one.auto_publish, one.tags.clone(), one.status.clone());
+            let shown = |one: &Attachment| {
+                (
+                    one.name.clone(),
+                    one.description.clone(),
+                    one.transit_router.clone(),
+                    one.auto_publish,
+                    one.tags.clone(),
+                    one.status.clone(),
+                )
+            };
             if shown(was) != shown(is) || was.zones != is.zones {
                 all.push(format!("the binding of {} is another", was.connection));
             }
@@ -247,8 +272,16 @@ impl Expected<'_> {
                 None => all.push(format!("customer gateway {} is gone", was.id)),
             }
         }
-        let known = |gateway: &CustomerGateway| self.truth.objects.customer_gateway(&gateway.id).is_some() || (gateway.id == self.new && !self.back);
-        all.extend(self.now.customer_gateways.iter().filter(|gateway| !known(gateway)).map(|gateway| format!("customer gateway {} ({}) is left over", gateway.id, gateway.ip)));
+        let known = |gateway: &CustomerGateway| {
+            self.truth.objects.customer_gateway(&gateway.id).is_some() || (gateway.id == self.new && !self.back)
+        };
+        all.extend(
+            self.now
+                .customer_gateways
+                .iter()
+                .filter(|gateway| !known(gateway))
+                .map(|gateway| format!("customer gateway {} ({}) is left over", gateway.id, gateway.ip)),
+        );
         if !self.back {
             self.new_gateway(all);
         }
@@ -270,7 +303,9 @@ impl Expected<'_> {
             return;
         }
         let Some(was) = self.truth.objects.customer_gateway(OLD_GATEWAY) else { return };
-        if (&is.name, &is.description, &is.auth_key, &is.resource_group) != (&was.name, &was.description, &was.auth_key, &was.resource_group) {
+        if (&is.name, &is.description, &is.auth_key, &is.resource_group)
+            != (&was.name, &was.description, &was.auth_key, &was.resource_group)
+        {
             wrong("attributes");
         }
         let own = |gateway: &CustomerGateway| -> BTreeMap<String, String> {

@@ -51,7 +51,12 @@ impl Witness {
     }
 
     pub fn forget_disk(&mut self) {
-        *self = Witness { sent: std::mem::take(&mut self.sent), made: std::mem::take(&mut self.made), lands_until: self.lands_until, ..Witness::default() };
+        *self = Witness {
+            sent: std::mem::take(&mut self.sent),
+            made: std::mem::take(&mut self.made),
+            lands_until: self.lands_until,
+            ..Witness::default()
+        };
     }
 
     /// A write was sent whose effect comes then.
@@ -145,7 +150,8 @@ impl Witness {
                 continue;
             }
             let step = connection.tags.get("cgwd-plan").and_then(|mark| mark.split_once('.'));
-            let planned = step.zip(open).filter(|((plan, _), open)| open.plan.id == *plan).and_then(|((_, step), open)| open.plan.step(step));
+            let planned =
+                step.zip(open).filter(|((plan, _), open)| open.plan.id == *plan).and_then(|((_, step), open)| open.plan.step(step));
             if let Some(of) = planned.and_then(|step| step.op.connection()) {
                 let first = truth.first(of).to_owned();
                 truth.successors.insert(connection.id.clone(), first);
@@ -154,7 +160,14 @@ impl Witness {
     }
 
     /// Everything that must be so before a write goes out.
-    pub fn write(&mut self, request: &SignedRequest, objects: &Objects, truth: &mut Truth, seal: &SealKey, now: Timestamp) -> Result<(), String> {
+    pub fn write(
+        &mut self,
+        request: &SignedRequest,
+        objects: &Objects,
+        truth: &mut Truth,
+        seal: &SealKey,
+        now: Timestamp,
+    ) -> Result<(), String> {
         self.state(objects, truth)?;
         let call = Call::of(request)?;
         let Some(progress) = self.progress.take() else { return Err(format!("I6: {} went out with nothing on disk", call.action)) };
@@ -163,7 +176,15 @@ impl Witness {
         result
     }
 
-    fn planned(&mut self, call: &Call<'_>, progress: &Progress, objects: &Objects, truth: &mut Truth, seal: &SealKey, now: Timestamp) -> Result<(), String> {
+    fn planned(
+        &mut self,
+        call: &Call<'_>,
+        progress: &Progress,
+        objects: &Objects,
+        truth: &mut Truth,
+        seal: &SealKey,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let registers = progress.pending.as_ref().filter(|pending| call.is_of(pending));
         if registers.is_some() {
             return self.repeated(call);
@@ -186,16 +207,24 @@ impl Witness {
         match call.action {
             "DeleteCustomerGateway" => self.deletes_gateway(call, open, objects, truth, now, goes_back),
             "ModifyTunnelAttribute" | "ModifyVpnAttachmentAttribute" => self.points(call, open, objects, truth, now, goes_back),
-            "DeleteVpnRouteEntry" | "DeleteVpnPbrRouteEntry" | "DeleteTransitRouterVpnAttachment" | "DeleteVpnConnection" | "DeleteVpnAttachment" => {
-                self.opens_gap(call, open, objects, truth, seal, now)
-            }
+            "DeleteVpnRouteEntry"
+            | "DeleteVpnPbrRouteEntry"
+            | "DeleteTransitRouterVpnAttachment"
+            | "DeleteVpnConnection"
+            | "DeleteVpnAttachment" => self.opens_gap(call, open, objects, truth, seal, now),
             "TagResources" | "UnTagResources" => self.tags(call, objects, truth),
             "CreateCustomerGateway" => {
                 let ip = call.value("IpAddress").unwrap_or_default();
-                let meant = [Some(&open.plan.new), open.plan.temporary.as_ref()].into_iter().flatten().any(|target| target.ip.to_string() == ip);
+                let meant =
+                    [Some(&open.plan.new), open.plan.temporary.as_ref()].into_iter().flatten().any(|target| target.ip.to_string() == ip);
                 if meant { Ok(()) } else { Err(format!("I5: a customer gateway with {ip} is in no plan")) }
             }
-            action if action.starts_with("Create") || action.starts_with("Associate") || action.starts_with("Enable") || action.starts_with("Publish") => {
+            action
+                if action.starts_with("Create")
+                    || action.starts_with("Associate")
+                    || action.starts_with("Enable")
+                    || action.starts_with("Publish") =>
+            {
                 self.makes(call, truth)
             }
             action => Err(format!("I5: {action} has no place here")),
@@ -223,7 +252,15 @@ impl Witness {
         Ok(())
     }
 
-    fn deletes_gateway(&self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, now: Timestamp, goes_back: bool) -> Result<(), String> {
+    fn deletes_gateway(
+        &self,
+        call: &Call<'_>,
+        open: &ReplacementProgress,
+        objects: &Objects,
+        truth: &mut Truth,
+        now: Timestamp,
+        goes_back: bool,
+    ) -> Result<(), String> {
         let id = call.value("CustomerGatewayId").unwrap_or_default();
         if !open.plan.is_old(id) && !self.made.contains(id) {
             return Err(format!("I5: customer gateway {id} is in no plan"));
@@ -235,7 +272,15 @@ impl Witness {
     }
 
     /// A tunnel, or a single-tunnel connection, gets another customer gateway.
-    fn points(&self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, now: Timestamp, goes_back: bool) -> Result<(), String> {
+    fn points(
+        &self,
+        call: &Call<'_>,
+        open: &ReplacementProgress,
+        objects: &Objects,
+        truth: &mut Truth,
+        now: Timestamp,
+        goes_back: bool,
+    ) -> Result<(), String> {
         let id = call.value("VpnConnectionId").unwrap_or_default();
         let first = truth.first(id).to_owned();
         if !truth.planned.contains(&first) {
@@ -263,7 +308,15 @@ impl Witness {
     }
 
     /// I1 and I2: what is about to be lost is on the disk, whole, and is what the cloud holds.
-    fn opens_gap(&mut self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, seal: &SealKey, now: Timestamp) -> Result<(), String> {
+    fn opens_gap(
+        &mut self,
+        call: &Call<'_>,
+        open: &ReplacementProgress,
+        objects: &Objects,
+        truth: &mut Truth,
+        seal: &SealKey,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let bound = |id: &str| objects.attachments.iter().find(|own| own.id == id).map(|own| own.connection.clone());
         let id = match call.action {
             "DeleteTransitRouterVpnAttachment" => match call.value("TransitRouterAttachmentId").and_then(bound) {
@@ -281,7 +334,11 @@ impl Witness {
             return if corrects { Ok(()) } else { Err(format!("I5: {} of {id} is in no plan", call.action)) };
         }
         self.open(open, seal)?;
-        let snapshot = self.opened.as_ref().and_then(|(_, snapshot)| snapshot.connection(&id)).ok_or_else(|| format!("I1: {id} is not in the snapshot"))?;
+        let snapshot = self
+            .opened
+            .as_ref()
+            .and_then(|(_, snapshot)| snapshot.connection(&id))
+            .ok_or_else(|| format!("I1: {id} is not in the snapshot"))?;
         if let Some(connection) = objects.connection(&id) {
             fits(snapshot, connection, objects, truth, &first, now)?;
             let works = |gateway: &str, status: &str| truth.replaced.contains(gateway) && status == cgwd::simulator::device::ESTABLISHED;
@@ -319,14 +376,23 @@ impl Witness {
         if call.action == "UnTagResources" && call.value("TagKey.1") != Some("cgwd-plan") {
             return Err(format!("I5: tags of {id} are taken off that are not the plan's"));
         }
-        let foreign = objects.customer_gateway(id).is_some_and(|gateway| gateway.tags.get("cgwd-device").is_some_and(|device| device != super::topology::DEVICE));
+        let foreign = objects
+            .customer_gateway(id)
+            .is_some_and(|gateway| gateway.tags.get("cgwd-device").is_some_and(|device| device != super::topology::DEVICE));
         let known = self.made.contains(id) || truth.successors.contains_key(id) || objects.customer_gateway(id).is_some_and(|_| !foreign);
         if known { Ok(()) } else { Err(format!("I5: {id} is in no plan and gets other tags")) }
     }
 }
 
 /// What of a connection would be lost with it is in its snapshot.
-fn fits(snapshot: &ConnectionSnapshot, connection: &Connection, objects: &Objects, truth: &mut Truth, first: &str, now: Timestamp) -> Result<(), String> {
+fn fits(
+    snapshot: &ConnectionSnapshot,
+    connection: &Connection,
+    objects: &Objects,
+    truth: &mut Truth,
+    first: &str,
+    now: Timestamp,
+) -> Result<(), String> {
     let kept = kept_keys(&snapshot.body.0);
     let keys = |connection: &Connection| -> Vec<String> {
         match connection.is_dual() {
@@ -356,7 +422,8 @@ fn fits(snapshot: &ConnectionSnapshot, connection: &Connection, objects: &Object
 
 /// The pre-shared keys of a description: of its tunnels, or of itself.
 fn kept_keys(body: &Value) -> Vec<String> {
-    let key = |object: &Value, ike: &str| object.get(ike).and_then(|ike| ike.get("Psk")).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let key =
+        |object: &Value, ike: &str| object.get(ike).and_then(|ike| ike.get("Psk")).and_then(Value::as_str).unwrap_or_default().to_owned();
     match body.pointer("/TunnelOptionsSpecification/TunnelOptions").and_then(Value::as_array) {
         Some(tunnels) if !tunnels.is_empty() => tunnels.iter().map(|tunnel| key(tunnel, "TunnelIkeConfig")).collect(),
         _ => vec![key(body, "IkeConfig")],
@@ -378,7 +445,11 @@ fn overwrites(truth: &mut Truth, of: &str, acts: &[Act], now: Timestamp, what: &
 
 impl Call<'_> {
     fn of(request: &SignedRequest) -> Result<Call<'_>, String> {
-        let pairs = |text: &str| decoded_pairs(text).map(|pairs| pairs.into_iter().collect::<Parameters>()).ok_or_else(|| format!("{} is no form", request.action));
+        let pairs = |text: &str| {
+            decoded_pairs(text)
+                .map(|pairs| pairs.into_iter().collect::<Parameters>())
+                .ok_or_else(|| format!("{} is no form", request.action))
+        };
         let body = if request.body.is_empty() { Parameters::new() } else { pairs(&String::from_utf8_lossy(&request.body))? };
         Ok(Call { action: &request.action, query: pairs(&request.query)?, body })
     }

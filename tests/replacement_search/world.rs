@@ -98,7 +98,8 @@ impl World {
     pub fn process(&self) -> Result<Replacer, String> {
         let memory = self.state.memory.borrow().clone();
         *memory.fails_after.borrow_mut() = self.state.next_full_disk();
-        let journal = Journal::in_memory(memory, topology::DEVICE_ID).map_err(|error| format!("I13: a restart finds a bad journal: {error:?}"))?;
+        let journal =
+            Journal::in_memory(memory, topology::DEVICE_ID).map_err(|error| format!("I13: a restart finds a bad journal: {error:?}"))?;
         let journal = Rc::new(RefCell::new(journal));
         *self.state.journal.borrow_mut() = Some(Rc::clone(&journal));
         self.state.witness.borrow_mut().new_process();
@@ -228,7 +229,8 @@ impl State {
         }
         let written = self.memory.borrow().count();
         let is_reached = |(site, kind): &(Site, Kind)| {
-            matches!(site, Site::Record(number) if self.first_record + *number as usize <= written) && matches!(kind, Kind::CutBefore | Kind::CutAfter)
+            matches!(site, Site::Record(number) if self.first_record + *number as usize <= written)
+                && matches!(kind, Kind::CutBefore | Kind::CutAfter)
         };
         let cut = self.faults.borrow().iter().position(is_reached);
         let Some((Site::Record(number), kind)) = cut.map(|at| self.faults.borrow_mut().remove(at)) else { return false };
@@ -316,7 +318,9 @@ impl Transport for Wire {
                 Some(Kind::Cloud(fault)) => self.cloud_fault(fault()),
                 Some(Kind::Forbidden(minutes)) => {
                     state.paused.set(true);
-                    state.forbidden_until.set(Some(self.clock.now() + jiff::SignedDuration::from_mins(i64::try_from(minutes).unwrap_or(0))));
+                    state
+                        .forbidden_until
+                        .set(Some(self.clock.now() + jiff::SignedDuration::from_mins(i64::try_from(minutes).unwrap_or(0))));
                 }
                 Some(Kind::CutBefore | Kind::CutAfter | Kind::Full) | None => {}
             }
@@ -358,7 +362,9 @@ impl Wire {
             let mut others = Others { cloud: &mut cloud, truth: &mut truth, now: self.clock.now(), turn: call as usize, new };
             let (happened, standing) = others.act(act);
             state.standing.borrow_mut().extend(standing);
-            if state.witness.borrow().is_under_way(self.clock.now()) && let Some(edit) = truth.edits.last().map(|edit| edit.of.clone()) {
+            if state.witness.borrow().is_under_way(self.clock.now())
+                && let Some(edit) = truth.edits.last().map(|edit| edit.of.clone())
+            {
                 // What was sent before can land after.
                 truth.may_be_lost.insert(edit);
             }

@@ -118,10 +118,12 @@ fn attachments(cloud: &impl Cloud, names: &mut BTreeMap<String, String>) -> Valu
         let name = names.get(vpn.as_str().unwrap()).cloned().unwrap_or_else(|| vpn.to_string());
         names.insert(text(id), format!("<attachment of {name}>"));
         let tables = ask(cloud, "ListTransitRouterRouteTables", &[&most[..], &[("TransitRouterId", &router)]].concat());
-        let tables: Vec<String> = tables["TransitRouterRouteTables"].as_array().unwrap().iter().map(|table| text(&table["TransitRouterRouteTableId"])).collect();
+        let tables: Vec<String> =
+            tables["TransitRouterRouteTables"].as_array().unwrap().iter().map(|table| text(&table["TransitRouterRouteTableId"])).collect();
         let ties = ["Associations", "Propagations"].map(|kind| {
             let of = |table: &&String| {
-                let rows = ask(cloud, &format!("ListTransitRouterRouteTable{kind}"), &[&most[..], &[("TransitRouterRouteTableId", table)]].concat());
+                let rows =
+                    ask(cloud, &format!("ListTransitRouterRouteTable{kind}"), &[&most[..], &[("TransitRouterRouteTableId", table)]].concat());
                 let rows = rows[format!("TransitRouter{kind}")].as_array().cloned().unwrap_or_default();
                 rows.iter().any(|row| row["ResourceId"] == *vpn && row["Status"] == "Active")
             };

@@ -3,7 +3,8 @@
 use super::side_by_side::side_by_side;
 use super::step::StepEnd;
 use super::{Course, ExecuteError, StageEnd};
-use crate::model::{Lane, Op, Slot, Stopped};
+use crate::model::{Lane, Op, PlannedStep, Slot, Stopped};
+use crate::plan::replacement::in_a_gap;
 
 /// How a lane ended.
 enum LaneEnd {
@@ -33,6 +34,7 @@ impl Course<'_> {
         }
         Ok(match (stopped, not_verified) {
             // What stopped may be half-way: going back now would leave it there.
+            (Some(_), Some((why, true))) if !self.is_in_a_gap() => StageEnd::NotVerified { why, rebound: true },
             (Some(stopped), _) => StageEnd::Stopped(stopped),
             (None, Some((why, rebound))) => StageEnd::NotVerified { why, rebound },
             (None, None) => StageEnd::Done,
@@ -40,20 +42,62 @@ impl Course<'_> {
     }
 
     async fn lane(&self, lane: &Lane) -> Result<LaneEnd, ExecuteError> {
-        for step in &lane.steps {
+        loop {
+            match self.once_through(lane).await? {
+                Some(end) => return Ok(end),
+                // Something of it has to be done anew.
+                None => continue,
+            }
+        }
+    }
+
+    /// One turn for each change, and one for a whole deletion and making again: the connections of a VPN gateway are away one after
+    /// the other, and not all of them at once.
+    async fn once_through(&self, lane: &Lane) -> Result<Option<LaneEnd>, ExecuteError> {
+        let lock = self.lock_of(lane);
+        let mut turn = None;
+        for (place, step) in lane.steps.iter().enumerate() {
             if self.is_proven(&step.id) {
                 continue;
             }
-            match self.step(lane, step).await? {
+            let waits = matches!(step.op, Op::Verify { .. });
+            if !waits && turn.is_none() {
+                self.agree_before_the_turn(step).await;
+                turn = Some(lock.lock().await);
+            }
+            let end = self.step(lane, step).await?;
+            if waits || !self.keeps_its_turn(lane, place) {
+                turn = None;
+            }
+            match end {
                 StepEnd::Proven => {}
+                StepEnd::Undone => return Ok(None),
                 StepEnd::NotVerified(why) => {
                     let rebound = !lane.steps.iter().any(|step| matches!(step.op, Op::CreateConnection { .. }));
-                    return Ok(LaneEnd::NotVerified { why, rebound });
+                    return Ok(Some(LaneEnd::NotVerified { why, rebound }));
                 }
-                StepEnd::Stopped(stopped) => return Ok(LaneEnd::Stopped(stopped)),
+                StepEnd::Stopped(stopped) => return Ok(Some(LaneEnd::Stopped(stopped))),
             }
         }
-        Ok(LaneEnd::Done)
+        Ok(Some(LaneEnd::Done))
+    }
+
+    /// Between the first deletion and the last route.
+    fn keeps_its_turn(&self, lane: &Lane, place: usize) -> bool {
+        let is_gap = |op: &Op| op.opens_a_gap();
+        let is_made = |op: &Op| !matches!(op, Op::Verify { .. } | Op::UnmarkConnection { .. });
+        let begun = lane.steps.iter().take(place + 1).any(|step| is_gap(&step.op));
+        let ends = lane.steps.iter().skip(place + 1).any(|step| is_made(&step.op));
+        begun && ends
+    }
+
+    fn is_in_a_gap(&self) -> bool {
+        let journal = self.replacer.executor.journal.borrow();
+        journal.progress().replacements.open.as_ref().is_some_and(|open| in_a_gap(open).is_some())
+    }
+
+    pub(super) fn is_in_last_stage(&self, step: &PlannedStep) -> bool {
+        self.plan.stages.last().is_some_and(|lanes| lanes.iter().any(|lane| lane.steps.iter().any(|own| own.id == step.id)))
     }
 
     pub(super) fn is_proven(&self, step: &str) -> bool {

@@ -17,6 +17,7 @@ mod finish;
 mod lanes;
 mod leftover;
 mod look;
+mod memory;
 mod outcome;
 mod pace;
 mod side_by_side;
@@ -97,16 +98,20 @@ impl Replacer {
     /// Where the journal cannot be written, or the snapshot not be opened. What the cloud does is told in the result.
     pub async fn carry_on(&self, fresh: Option<SignedDuration>) -> Result<Ended, ExecuteError> {
         let (plan, snapshot) = self.opened()?;
-        let course = Course {
+        let course = self.course(&plan, &snapshot, fresh);
+        course.run().await
+    }
+
+    fn course<'a>(&'a self, plan: &ReplacementPlan, snapshot: &'a Snapshot, fresh: Option<SignedDuration>) -> Course<'a> {
+        Course {
             replacer: self,
-            snapshot: &snapshot,
-            agreed: RefCell::new(agreed_at(&plan, fresh)),
-            plan,
+            snapshot,
+            agreed: RefCell::new(agreed_at(plan, fresh)),
+            plan: plan.clone(),
             locks: RefCell::default(),
             took: RefCell::default(),
             pace: Pace::default(),
-        };
-        course.run().await
+        }
     }
 
     /// Says that the open replacement may go on.
@@ -130,8 +135,8 @@ impl Replacer {
 /// The snapshot was the first reading of everything where this very process has just taken it.
 fn agreed_at(plan: &ReplacementPlan, fresh: Option<SignedDuration>) -> BTreeMap<String, SignedDuration> {
     let Some(at) = fresh else { return BTreeMap::new() };
-    let connections = plan.connections().into_iter().map(str::to_owned);
-    connections.chain(plan.old.iter().map(|old| old.id.clone())).map(|id| (id, at)).collect()
+    // What is read of a customer gateway then is that it is in use: that it no longer is has to be read twice later.
+    plan.connections().into_iter().map(|id| (id.to_owned(), at)).collect()
 }
 
 impl Course<'_> {

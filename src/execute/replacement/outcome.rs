@@ -100,7 +100,7 @@ impl Course<'_> {
         Ok(match refused {
             false => Sent::Unconfirmed,
             true if error.is_busy() => Sent::Busy,
-            true if error.is_already_exist() || error.is_not_found() && is_removal(&step.op) => Sent::Look,
+            true if error.is_already_exist() || error.is_not_found() && removes(&call.action) => Sent::Look,
             true => Sent::Refused(error),
         })
     }
@@ -151,16 +151,9 @@ fn is_partial(op: &Op, action: &str) -> bool {
     matches!(op, Op::CreateRoute { .. } | Op::CreatePolicy { .. }) && action.starts_with("Delete") || matches!(op, Op::DeleteMade { .. })
 }
 
-fn is_removal(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::DeleteRoute { .. }
-            | Op::DeletePolicy { .. }
-            | Op::Detach { .. }
-            | Op::DeleteConnection { .. }
-            | Op::DeleteGateway { .. }
-            | Op::DeleteMade { .. }
-    )
+/// Of these, that what they are about is gone is as good as done.
+fn removes(action: &str) -> bool {
+    action.starts_with("Delete") || action.starts_with("UnTag")
 }
 
 /// What a call is about, for history.

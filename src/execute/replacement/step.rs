@@ -4,8 +4,8 @@ use super::outcome::Sent;
 use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
+use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{Lane, Op, PlannedStep, Stopped};
-use crate::plan::LATE_EFFECT;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -17,6 +17,8 @@ const POLL_MOST: Duration = Duration::from_secs(5);
 const READ_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// Refusals of a kind that may pass, of one step.
 const REFUSALS: u32 = 6;
+/// So long somebody else's change is waited for.
+const BUSY_PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 
 /// Something that happened, for the person who watches.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,29 +46,34 @@ pub enum Notice {
 /// How a step ended.
 pub(super) enum StepEnd {
     Proven,
+    /// It, or an earlier one of its lane, has to be done anew.
+    Undone,
     NotVerified(String),
     Stopped(Stopped),
+}
+
+/// What this process has seen of a step so far, in time since boot.
+struct Seen {
+    began: SignedDuration,
+    shown_since: Option<SignedDuration>,
+    missing_since: Option<SignedDuration>,
+    busy_since: Option<SignedDuration>,
 }
 
 /// The pause before the next look grows while nothing changes.
 struct Pause(Duration);
 
 impl Course<'_> {
+    /// With the lane's turn in hand.
     pub(super) async fn step(&self, lane: &Lane, step: &PlannedStep) -> Result<StepEnd, ExecuteError> {
-        self.agree_before_the_turn(step).await?;
-        let lock = self.lock_of(lane, step);
-        // From the reading that it relies on until its effect is shown, nothing else of ours changes there.
-        let _turn = match &lock {
-            Some(lock) => Some(lock.lock().await),
-            None => None,
-        };
-        let place = lane.lock.as_deref().filter(|_| lock.is_some()).unwrap_or_default();
-        self.until_proven(step, place).await
+        let waits = matches!(step.op, Op::Verify { .. });
+        let place = lane.lock.as_deref().filter(|_| !waits).unwrap_or_default();
+        self.until_proven(lane, step, place).await
     }
 
     /// `place`: what takes one change at a time.
-    async fn until_proven(&self, step: &PlannedStep, place: &str) -> Result<StepEnd, ExecuteError> {
-        let began = self.uptime();
+    async fn until_proven(&self, lane: &Lane, step: &PlannedStep, place: &str) -> Result<StepEnd, ExecuteError> {
+        let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };
         let mut answered = None;
         let mut pause = Pause(POLL_FIRST);
         let (mut refusals, mut trouble) = (0, None);
@@ -83,7 +90,7 @@ impl Course<'_> {
                 },
             };
             trouble = None;
-            let act = self.judge(step, &reads, began);
+            let act = self.judge(step, &reads, &mut seen);
             tracing::debug!(step = step.id, ?act, "the next thing to do");
             match act {
                 Act::Prove(id) => {
@@ -100,6 +107,10 @@ impl Course<'_> {
                     self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: step.id.clone(), sent })?;
                     self.place_sendings();
                 }
+                Act::Undo(from) => {
+                    self.undo(lane, &from)?;
+                    return Ok(StepEnd::Undone);
+                }
                 Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, &reads).await)),
                 Act::Stop(stopped) => return Ok(StepEnd::Stopped(stopped)),
                 Act::Agreed(until) => {
@@ -115,10 +126,13 @@ impl Course<'_> {
                         self.sleep(self.usual_time(place)).await;
                     }
                     Sent::Unconfirmed => self.sleep(pause.grown()).await,
-                    Sent::Busy => self.sleep(pause.grown()).await,
-                    Sent::Look if self.uptime() > began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
+                    Sent::Busy => match self.busy(step, &mut seen) {
+                        Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
+                        None => self.sleep(pause.grown()).await,
+                    },
+                    Sent::Look if self.uptime() > seen.began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
                     Sent::Look => self.sleep(pause.grown()).await,
-                    Sent::Refused(error) => match self.refused(step, &error, &mut refusals) {
+                    Sent::Refused(error) => match self.refused(step, &error, &seen, &mut refusals) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
                         None => self.sleep(pause.grown()).await,
                     },
@@ -128,18 +142,21 @@ impl Course<'_> {
     }
 
     /// Everything that decides about this step, put before the planner.
-    fn judge(&self, step: &PlannedStep, reads: &Reads, began: SignedDuration) -> Act {
+    fn judge(&self, step: &PlannedStep, reads: &Reads, seen: &mut Seen) -> Act {
         self.place_sendings();
-        let standing = Standing {
-            agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
-            looking_since: began,
-            changed: self.changed().filter(|_| !self.is_half_way(step)),
-        };
         let (shown, act) = {
             let journal = self.replacer.executor.journal.borrow();
             let Some(progress) = &journal.progress().replacements.open else { return Act::Stop(self.lost()) };
             let view = View { progress, snapshot: self.snapshot, owner: &self.replacer.owner };
             let shown = effect(&view, step, reads);
+            self.keep(seen, &shown, reads);
+            let standing = Standing {
+                agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
+                looking_since: seen.began,
+                shown_since: seen.shown_since,
+                missing_since: seen.missing_since,
+                changed: self.changed().filter(|_| !is_half_way(progress, step)),
+            };
             let act = next(&view, step, reads, &shown, &standing, self.replacer.executor.now());
             (shown, act)
         };
@@ -147,32 +164,54 @@ impl Course<'_> {
         act
     }
 
-    /// An absence counts only where it is seen twice, and the first time after the request is dead.
-    fn remember_absence(&self, step: &PlannedStep, shown: &Effect) {
+    /// Since when everything read has shown the effect, or has not.
+    fn keep(&self, seen: &mut Seen, shown: &Effect, reads: &Reads) {
         let now = self.uptime();
-        let mut journal = self.replacer.executor.journal.borrow_mut();
-        let open = journal.progress_mut().replacements.open.as_mut().and_then(|open| open.steps.get_mut(&step.id));
-        let Some(write) = open.and_then(|step| step.open.as_mut()) else { return };
-        let is_dead = write.last_sent.uptime.is_some_and(|sent| now >= sent + LATE_EFFECT);
-        match (shown, write.absent_since) {
-            (Effect::Missing, None) if is_dead => write.absent_since = Some(now),
-            (Effect::Missing, _) => {}
-            _ => write.absent_since = None,
+        let is_gone = matches!(reads.connection, Some(None));
+        seen.shown_since = matches!(shown, Effect::Shown(_)).then(|| seen.shown_since.unwrap_or(now));
+        seen.missing_since = (*shown == Effect::Missing || is_gone).then(|| seen.missing_since.unwrap_or(now));
+    }
+
+    fn remember_absence(&self, step: &PlannedStep, shown: &Effect) {
+        self.replacer.executor.remember_absence_of_step(&step.id, shown);
+    }
+
+    /// It, and what was done after it in its lane, is done anew.
+    fn undo(&self, lane: &Lane, from: &str) -> Result<(), ExecuteError> {
+        let later = lane.steps.iter().skip_while(|step| step.id != from);
+        let undone: Vec<String> = later.filter(|step| step.id == from || self.is_proven(&step.id)).map(|step| step.id.clone()).collect();
+        for step in undone {
+            self.append(Record::StepUndone { plan: self.plan.id.clone(), step })?;
         }
+        Ok(())
+    }
+
+    /// Somebody else's change is waited for, and told when it takes long.
+    fn busy(&self, step: &PlannedStep, seen: &mut Seen) -> Option<Stopped> {
+        let now = self.uptime();
+        let since = *seen.busy_since.get_or_insert(now);
+        self.notice_waiting(step, "another change is running there");
+        (now >= since + BUSY_PATIENCE).then(|| Stopped {
+            reason: "busy".to_owned(),
+            message: format!("what step {} is about has been changing for half an hour", step.id),
+            remedy: "look at its state in the cloud's console; it is tried again by itself".to_owned(),
+            step: Some(step.id.clone()),
+            passes: true,
+        })
     }
 
     /// The first of the two readings need not wait for the lock: lanes of one VPN gateway would wait one after the other.
-    async fn agree_before_the_turn(&self, step: &PlannedStep) -> Result<(), ExecuteError> {
+    pub(super) async fn agree_before_the_turn(&self, step: &PlannedStep) {
         let known = self.agreed.borrow().contains_key(&subject(&step.op));
         if known || !step.op.is_destructive() || self.plan.recheck_ms == 0 || step.id.starts_with("back-") {
-            return Ok(());
+            return;
         }
+        let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };
         if let Ok(reads) = self.read(step).await
-            && matches!(self.judge(step, &reads, self.uptime()), Act::Agreed(_))
+            && matches!(self.judge(step, &reads, &mut seen), Act::Agreed(_))
         {
             self.agree(step);
         }
-        Ok(())
     }
 
     fn agree(&self, step: &PlannedStep) {
@@ -180,12 +219,11 @@ impl Course<'_> {
         self.agreed.borrow_mut().entry(subject(&step.op)).or_insert(now);
     }
 
-    fn lock_of(&self, lane: &Lane, step: &PlannedStep) -> Option<std::rc::Rc<tokio::sync::Mutex<()>>> {
-        if matches!(step.op, Op::Verify { .. }) {
-            return None;
+    pub(super) fn lock_of(&self, lane: &Lane) -> std::rc::Rc<tokio::sync::Mutex<()>> {
+        match &lane.lock {
+            Some(name) => self.locks.borrow_mut().entry(name.clone()).or_default().clone(),
+            None => std::rc::Rc::default(),
         }
-        let name = lane.lock.as_ref()?;
-        Some(self.locks.borrow_mut().entry(name.clone()).or_default().clone())
     }
 
     /// Changes at one place take about the same time: the shortest so far, a little less, is when to look first.
@@ -211,15 +249,6 @@ impl Course<'_> {
         }
     }
 
-    /// A connection that is being deleted is deleted to its end, and then made again, whatever the device is now: anywhere in
-    /// between it exists in the journal alone.
-    fn is_half_way(&self, step: &PlannedStep) -> bool {
-        let journal = self.replacer.executor.journal.borrow();
-        let Some(progress) = journal.progress().replacements.open.as_ref().filter(|_| step.op.opens_a_gap()) else { return false };
-        let of_the_same = progress.plan.steps().filter(|other| other.op.opens_a_gap() && other.op.connection() == step.op.connection());
-        of_the_same.into_iter().any(|other| progress.steps.contains_key(&other.id))
-    }
-
     /// Trouble with a reading passes, or does not.
     fn bear(&self, error: &CloudError, since: &mut Option<SignedDuration>, step: &PlannedStep) -> Option<Stopped> {
         let now = self.uptime();
@@ -235,10 +264,12 @@ impl Course<'_> {
     }
 
     /// The cloud said that it did not do it.
-    fn refused(&self, step: &PlannedStep, error: &CloudError, refusals: &mut u32) -> Option<Stopped> {
+    fn refused(&self, step: &PlannedStep, error: &CloudError, seen: &Seen, refusals: &mut u32) -> Option<Stopped> {
         *refusals += 1;
         let is_dependency = error.code.starts_with("DependencyViolation");
-        if is_dependency && *refusals <= REFUSALS {
+        // At the very end nothing waits for it; in the middle everything does, and the cloud's own count can lag.
+        let patient = !self.is_in_last_stage(step) && self.uptime() < seen.began + READ_PATIENCE;
+        if is_dependency && (*refusals <= REFUSALS || patient) {
             return None;
         }
         let passes = error.is_forbidden()
@@ -263,7 +294,7 @@ impl Course<'_> {
             message: error.to_string(),
             remedy: error.remedy.clone(),
             step: Some(step.id.clone()),
-            passes,
+            passes: passes || is_dependency,
         })
     }
 
@@ -297,17 +328,8 @@ impl Course<'_> {
         self.replacer.executor.look_for(&self.plan.region, &wanted).await
     }
 
-    /// The answers have told the cloud's time: enough to know how long ago each open write went out.
     fn place_sendings(&self) {
-        let executor = &self.replacer.executor;
-        let mut journal = executor.journal.borrow_mut();
-        let Some(open) = &mut journal.progress_mut().replacements.open else { return };
-        for step in open.steps.values_mut() {
-            let written = step.open.as_mut().map(|open| [&mut open.intended, &mut open.last_sent]).into_iter().flatten();
-            for sending in written.chain(&mut step.verifying).chain(&mut step.doubtful) {
-                sending.place(executor.clock.boot(), executor.clock.uptime(), executor.client.cloud_time());
-            }
-        }
+        self.replacer.executor.place_sendings_of_steps();
     }
 
     pub(super) fn notice(&self, step: &PlannedStep, what: &str) {
@@ -337,6 +359,16 @@ impl Course<'_> {
         let wait = Duration::try_from(until - self.uptime()).unwrap_or_default();
         tokio::time::sleep(wait.min(most).max(Duration::from_millis(50))).await;
     }
+}
+
+/// A connection that is being deleted is deleted to its end, and then made again, whatever the device is now: anywhere in between it
+/// exists in the journal alone.
+fn is_half_way(progress: &ReplacementProgress, step: &PlannedStep) -> bool {
+    if !step.op.opens_a_gap() {
+        return false;
+    }
+    let mut of_the_same = progress.plan.steps().filter(|other| other.op.opens_a_gap() && other.op.connection() == step.op.connection());
+    of_the_same.any(|other| progress.steps.get(&other.id).is_some_and(StepProgress::may_have_happened))
 }
 
 /// What the two readings of a destructive call are about.

@@ -23,6 +23,8 @@ pub struct ReplacementProgress {
     pub turned: Option<String>,
     /// It does not go on until somebody or something says so.
     pub stopped: Option<Stopped>,
+    /// Why it had stopped before somebody or something said so.
+    pub resumed_from: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +43,8 @@ pub struct StepProgress {
     pub verifying: Option<Sending>,
     /// The last sending that may still take effect although it was concluded otherwise.
     pub doubtful: Option<Sending>,
+    /// How often what the cloud had accepted did not come about.
+    pub undone: u32,
     /// When it was first sent, for the timeline.
     pub first_sent: Option<Timestamp>,
 }
@@ -101,6 +105,7 @@ impl Replacements {
                     steps: BTreeMap::new(),
                     turned: None,
                     stopped: None,
+                    resumed_from: None,
                 });
             }
             Record::StepProven { plan, step, id } => {
@@ -109,6 +114,16 @@ impl Replacements {
                 if id.is_some() {
                     step.id.clone_from(id);
                 }
+            }
+            Record::StepUndone { plan, step } => {
+                let step = self.step(plan, step).map_err(corrupt)?;
+                if step.open.is_some() {
+                    return Err(corrupt("a step is undone while a write of it is unresolved".to_owned()));
+                }
+                step.answered = false;
+                step.proven = None;
+                step.id = None;
+                step.undone = step.undone.saturating_add(1);
             }
             Record::VerificationBegan { plan, step, sent } => {
                 let sending = Sending { at, sent: Some(sent.clone()), uptime: None };
@@ -122,7 +137,7 @@ impl Replacements {
             Record::ReplacementStopped { plan, stopped } => self.open(plan).map_err(corrupt)?.stopped = Some(stopped.clone()),
             Record::ReplacementResumed { plan } => {
                 let open = self.open(plan).map_err(corrupt)?;
-                open.stopped = None;
+                open.resumed_from = open.stopped.take().map(|stopped| stopped.reason);
                 // Whoever says so gives what did not come up its time once more.
                 open.steps.values_mut().filter(|step| step.proven.is_none()).for_each(|step| step.verifying = None);
             }
@@ -185,6 +200,11 @@ impl Replacements {
 }
 
 impl StepProgress {
+    /// A refusal alone leaves everything as it was.
+    pub fn may_have_happened(&self) -> bool {
+        self.open.is_some() || self.answered || self.proven.is_some() || self.doubtful.is_some()
+    }
+
     /// The cloud did it; `id` of what was made.
     pub(super) fn done(&mut self, id: Option<String>, in_doubt: bool, partial: bool) {
         if let Some(write) = self.open.as_mut().filter(|_| in_doubt) {

@@ -18,6 +18,10 @@ use serde_json::Value;
 /// After the cloud said that it was done, so long for a reading to show it. Lists lag by a minute at most as far as anybody has
 /// seen; bindings to a transit router take up to 17 minutes (cloud/api.md 4.1).
 const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+/// So often what was accepted and did not come about is sent anew.
+const MOST_UNDONE: u32 = 3;
+/// Why a replacement stops where somebody deleted what was made again.
+const MADE_GONE: &str = "made_gone";
 
 /// So long a call without a trustworthy answer is looked for every few seconds.
 const OFTEN: SignedDuration = SignedDuration::from_mins(1);
@@ -79,6 +83,9 @@ pub struct Standing {
     pub agreed_since: Option<SignedDuration>,
     /// When this process first looked at the step, in time since boot.
     pub looking_since: SignedDuration,
+    /// Since when every reading of this process has shown the effect, and since when none has.
+    pub shown_since: Option<SignedDuration>,
+    pub missing_since: Option<SignedDuration>,
     /// The device is no longer what the plan was made for; the text says what it is.
     pub changed: Option<String>,
 }
@@ -96,6 +103,8 @@ pub enum Act {
     },
     /// Its effect is shown: the step is over.
     Prove(Option<String>),
+    /// What the cloud accepted did not come about, or is gone again: this step is done anew, under the next token.
+    Undo(String),
     /// A tunnel gets its time to come up.
     BeginVerification,
     /// It did not come up in its time.
@@ -152,6 +161,11 @@ impl View<'_> {
     pub fn moved_ids(&self) -> Vec<String> {
         let temporary = self.plan().temporary.as_ref().and_then(|temporary| temporary.id.clone());
         self.plan().old.iter().map(|old| old.id.clone()).chain(temporary).collect()
+    }
+
+    /// Between the two readings that count.
+    fn recheck(&self) -> SignedDuration {
+        SignedDuration::from_millis(i64::try_from(self.plan().recheck_ms).unwrap_or(i64::MAX))
     }
 
     /// The mark by which a connection that this step makes is found.
@@ -349,13 +363,15 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
                 _ => Effect::Missing,
             }
         }
-        Op::UnmarkConnection { .. } => match reads.connection.as_ref().and_then(Option::as_ref) {
-            Some((shape, _)) if shape.tags.contains_key(MARK_PLAN) => Effect::Missing,
+        Op::UnmarkConnection { connection } => match reads.connection.as_ref().and_then(Option::as_ref) {
+            Some((shape, body)) if shape.tags.contains_key(MARK_PLAN) => came_out_as_it_was(view, connection, shape, body),
             Some(_) => Effect::Shown(None),
             None => Effect::Settling,
         },
-        Op::Verify { index, .. } => match reads.connection.as_ref().and_then(Option::as_ref) {
-            Some((shape, _)) if works(shape, *index) => Effect::Shown(None),
+        Op::Verify { connection, index } => match reads.connection.as_ref().and_then(Option::as_ref) {
+            Some((shape, _)) if is_at_new(view, shape, *index) && works(shape, *index, tells_bgp(view, connection, *index)) => {
+                Effect::Shown(None)
+            }
             _ => Effect::Missing,
         },
     }
@@ -365,9 +381,28 @@ fn same_policy(policy: &PolicyRoute, wanted: &PolicyRoute, next_hop: &str) -> bo
     policy.next_hop == next_hop && policy.source == wanted.source && policy.destination == wanted.destination
 }
 
+/// Where it is said to work: an older reading can show the tunnel as it was at the old customer gateway.
+fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
+    let new = view.gateway(&Slot::New);
+    match shape.tunnels.iter().find(|tunnel| tunnel.index == index) {
+        Some(tunnel) => Some(&tunnel.customer_gateway_id) == new.as_ref() && (tunnel.state.is_empty() || tunnel.state == TUNNEL_READY),
+        None => Some(&shape.customer_gateway_id) == new.as_ref() && CONNECTION_READY.contains(&shape.state.as_str()),
+    }
+}
+
+/// Whether the cloud has told the state of BGP there before: then an empty one is no good news.
+fn tells_bgp(view: &View<'_>, connection: &str, index: u8) -> bool {
+    let Some(before) = view.snapshot.connection(connection) else { return false };
+    match before.shape.tunnels.iter().find(|tunnel| tunnel.index == index) {
+        Some(tunnel) => !tunnel.bgp_status.is_empty(),
+        None => !before.shape.bgp_status.is_empty(),
+    }
+}
+
 /// IPsec is up, and BGP where it is on and the cloud tells.
-pub fn works(shape: &IpsecConnection, index: u8) -> bool {
-    let bgp_is_up = |status: &str| !shape.bgp_enabled || status.is_empty() || BGP_UP.iter().any(|up| status.eq_ignore_ascii_case(up));
+pub fn works(shape: &IpsecConnection, index: u8, tells_bgp: bool) -> bool {
+    let bgp_is_up =
+        |status: &str| !shape.bgp_enabled || status.is_empty() && !tells_bgp || BGP_UP.iter().any(|up| status.eq_ignore_ascii_case(up));
     if index == 0 {
         return shape.status == NEGOTIATED && bgp_is_up(&shape.bgp_status);
     }
@@ -529,16 +564,12 @@ fn contradiction(reason: &str, message: String) -> Effect {
 fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &Reads) -> Effect {
     let Some(snapshot) = view.snapshot.connection(original) else { return Effect::Missing };
     if let Some(described) = &reads.connection {
-        let Some((shape, body)) = described else { return Effect::Missing };
+        let Some((shape, _)) = described else { return Effect::Missing };
         if !CONNECTION_READY.contains(&shape.state.as_str()) || !is_ready(reads) {
             return Effect::Settling;
         }
-        let Some(wanted) = view.connection_made_again(original) else { return Effect::Missing };
-        let differing = made_differently(&wanted, &body.0, &snapshot.shape.attachment);
-        return match differing.is_empty() {
-            true => Effect::Shown(Some(shape.id.clone())),
-            false => changed_settings(&format!("{}, made again for {original},", shape.id), &differing),
-        };
+        // Whether it came out as it was is judged once its routes are there: until then it carries nothing.
+        return Effect::Shown(Some(shape.id.clone()));
     }
     let Some(connections) = &reads.connections else { return Effect::Missing };
     let mark = view.mark_of(step);
@@ -558,6 +589,39 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
         Some(other) => contradiction("drift", format!("{} was made by hand in the place of {original}", other.id)),
         None => Effect::Missing,
     }
+}
+
+/// The plan's mark stays on a connection that came out otherwise than it was: somebody has to look at it.
+fn came_out_as_it_was(view: &View<'_>, original: &str, shape: &IpsecConnection, body: &Verbatim) -> Effect {
+    let (Some(snapshot), Some(wanted)) = (view.snapshot.connection(original), view.connection_made_again(original)) else {
+        return Effect::Missing;
+    };
+    let mut differing = made_differently(&wanted, &body.0, &snapshot.shape.attachment);
+    let own = |key: &str| key == MARK_PLAN;
+    if !shape.tags.iter().filter(|(key, _)| !own(key) && !is_of_the_cloud(key)).eq(snapshot
+        .shape
+        .tags
+        .iter()
+        .filter(|(key, _)| !is_of_the_cloud(key)))
+    {
+        differing.push("Tags".to_owned());
+    }
+    if differing.is_empty() {
+        return Effect::Missing;
+    }
+    Effect::Contradiction(Stopped {
+        reason: "differs".to_owned(),
+        message: format!("{}, made again for {original}, came out with other settings: {}", shape.id, differing.join(", ")),
+        remedy: "set these as they were (`cgwd history` has the time before; the old values are in the sealed snapshot), then `cgwd replace --resume`"
+            .to_owned(),
+        step: None,
+        passes: false,
+    })
+}
+
+/// Tags that only the cloud itself can set (cloud/api.md 2.1).
+fn is_of_the_cloud(key: &str) -> bool {
+    key.starts_with("aliyun") || key.starts_with("acs:")
 }
 
 /// The cloud's own identity is its address, which a connection that is made again can have anew; and a connection on a VPN gateway
@@ -589,7 +653,10 @@ fn has_field(body: &Value, path: &str) -> bool {
 pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, standing: &Standing, now: Now) -> Act {
     let known = view.progress.step(&step.id);
     if let Op::Verify { .. } = step.op {
-        return verify(view, &known, shown, now);
+        return verify(view, &known, shown, standing, now);
+    }
+    if let Some(act) = gone_again(view, step, reads, standing, now) {
+        return act;
     }
     match (&known.open, shown) {
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
@@ -597,12 +664,13 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
             Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
         }
         (Some(open), Effect::Missing) => unresolved(step, open, now),
-        (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
+        (_, Effect::Settling) => settling(step, standing, now),
+        (None, Effect::Shown(_)) if is_taken(step) && known.first_sent.is_none() => taken_by_others(step),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
             Some(until) => Act::Wait(until),
             None => Act::Prove(id.clone()),
         },
-        (None, Effect::Missing) if known.answered => answered(step, standing, now),
+        (None, Effect::Missing) if known.answered => answered(step, &known, standing, now),
         (None, Effect::Missing) => ready(view, step, reads, standing, now),
     }
 }
@@ -637,18 +705,75 @@ pub fn dead_at(sending: &Sending, now: Now) -> SignedDuration {
     sending.uptime.unwrap_or(now.uptime) + LATE_EFFECT
 }
 
-/// The cloud said that it was done: readings lag behind.
-fn answered(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
-    if now.uptime < standing.looking_since + SHOWN_WITHIN {
+/// The cloud said that it was done, and no reading shows it. Readings lag; what is not shown for longer than any request can live did
+/// not come about.
+fn answered(step: &PlannedStep, known: &StepProgress, standing: &Standing, now: Now) -> Act {
+    let missing_for = standing.missing_since.map_or(SignedDuration::ZERO, |since| now.uptime - since);
+    if missing_for < LATE_EFFECT + ABSENT_TWICE {
         return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+    }
+    if known.undone < MOST_UNDONE {
+        return Act::Undo(step.id.clone());
     }
     Act::Stop(Stopped {
         reason: "not_shown".to_owned(),
-        message: format!("the cloud accepted step {} half an hour ago and does not show its effect", step.id),
+        message: format!("the cloud accepted step {} {} times and never showed its effect", step.id, known.undone + 1),
         remedy: "look at it in the cloud's console; `cgwd replace --resume` looks again".to_owned(),
         step: Some(step.id.clone()),
         passes: true,
     })
+}
+
+/// The cloud is at work on it, or something else there is changing.
+fn settling(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
+    if now.uptime < standing.looking_since + SHOWN_WITHIN {
+        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+    }
+    Act::Stop(Stopped {
+        reason: "not_settled".to_owned(),
+        message: format!("what step {} is about has been changing for half an hour", step.id),
+        remedy: "look at its state in the cloud's console; it is looked at again by itself".to_owned(),
+        step: Some(step.id.clone()),
+        passes: true,
+    })
+}
+
+/// Steps that take away what a person may have taken away first.
+fn is_taken(step: &PlannedStep) -> bool {
+    step.op.opens_a_gap() && !step.id.starts_with("back-")
+}
+
+/// It is gone, and not by us: somebody wanted it gone.
+fn taken_by_others(step: &PlannedStep) -> Act {
+    Act::Stop(Stopped {
+        reason: "drift".to_owned(),
+        message: format!("what step {} was to delete is gone already: somebody else deleted it", step.id),
+        remedy: "when they are done, `cgwd replace --abort` and then `cgwd replace` plan from what is there now".to_owned(),
+        step: Some(step.id.clone()),
+        passes: false,
+    })
+}
+
+/// A connection that was made again has vanished. A person's word to go on has it made once more.
+fn gone_again(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Option<Act> {
+    let original = step.op.connection()?;
+    let is_later =
+        !step.op.opens_a_gap() && !matches!(step.op, Op::CreateConnection { .. } | Op::RebindTunnel { .. } | Op::RebindConnection { .. });
+    let makes = |op: &Op| matches!(op, Op::CreateConnection { connection } if connection == original);
+    let maker = view.plan().steps().find(|step| makes(&step.op)).filter(|_| is_later)?;
+    if !matches!(reads.connection, Some(None)) || now.uptime < standing.missing_since? + LATE_EFFECT {
+        return None;
+    }
+    if view.progress.resumed_from.as_deref() == Some(MADE_GONE) {
+        return Some(Act::Undo(maker.id.clone()));
+    }
+    Some(Act::Stop(Stopped {
+        reason: MADE_GONE.to_owned(),
+        message: format!("{}, made again for {original}, no longer exists: somebody deleted it", view.connection_id(original)),
+        remedy: "`cgwd replace --resume` makes it again from the snapshot".to_owned(),
+        step: Some(step.id.clone()),
+        passes: false,
+    }))
 }
 
 /// An effect counts only once no earlier request can undo it: another pointing of the same tunnel, or the making of what was deleted.
@@ -669,9 +794,14 @@ fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<Sign
     sent.map(|sending| dead_at(sending, now)).filter(|dead| now.uptime < *dead).max()
 }
 
-fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, now: Now) -> Act {
+fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, standing: &Standing, now: Now) -> Act {
     let soon = now.uptime + SignedDuration::from_secs(5);
     match (shown, &known.verifying) {
+        // A tunnel that was up before may be shown by an old reading: it counts when it is still up later.
+        (Effect::Shown(_), _) if view.plan().planned => match standing.shown_since {
+            Some(since) if now.uptime >= since + view.recheck() => Act::Prove(None),
+            since => Act::LookAgain(since.unwrap_or(now.uptime) + view.recheck()),
+        },
         (Effect::Shown(_), _) => Act::Prove(None),
         (_, None) => Act::BeginVerification,
         (_, Some(began)) => {
@@ -731,15 +861,17 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
     match in_use(view, step, reads) {
         Some(_) if goes_back => return Act::Prove(Some("kept".to_owned())),
         Some(what) if !view.plan().planned => {
-            let remedy = "a tunnel that works contradicts the change; `cgwd replace --planned` says that it may be interrupted";
+            let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
             return stop("working_tunnel", format!("{what} works at this moment"), remedy);
         }
         _ => {}
     }
-    if !step.op.is_destructive() || goes_back {
+    // What does not work goes back at once; what is deleted is read twice also then.
+    let points_back = goes_back && !matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
+    if !step.op.is_destructive() || points_back {
         return Act::Send;
     }
-    let recheck = SignedDuration::from_millis(i64::try_from(view.plan().recheck_ms).unwrap_or(i64::MAX));
+    let recheck = view.recheck();
     match standing.agreed_since {
         Some(since) if now.uptime >= since + recheck => Act::Send,
         Some(since) => Act::Wait(since + recheck),
@@ -760,14 +892,16 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
             let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
             let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
             let differing = unlike(&expected, found);
-            let moving_on = *to == Slot::New || *to == Slot::Temporary;
-            (!differing.is_empty() && moving_on)
+            let is_there = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(to).as_ref();
+            (!differing.is_empty() && !is_there)
                 .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
         }
         Op::RebindConnection { connection, to } => {
-            let differing = unlike(&snapshot.body.0, &body.0);
-            let moving_on = matches!(to, Slot::New | Slot::Temporary);
-            (!differing.is_empty() && moving_on).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
+            let on_new = Some(&shape.customer_gateway_id) == view.gateway(&Slot::New).as_ref();
+            let expected = if on_new { view.connection_bound(connection, &Slot::New)? } else { snapshot.body.0.clone() };
+            let differing = unlike(&expected, &body.0);
+            let is_there = Some(&shape.customer_gateway_id) == view.gateway(to).as_ref();
+            (!differing.is_empty() && !is_there).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
         }
         op if op.opens_a_gap() => {
             let mut differing = unlike(&snapshot.body.0, &body.0);
@@ -830,8 +964,13 @@ fn in_use(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> 
 fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
     let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
     let gateway = reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)?;
-    (view.owner.ownership(gateway) != Ownership::Ours)
-        .then(|| format!("customer gateway {} no longer bears this device's mark", gateway.id))
+    if view.owner.ownership(gateway) != Ownership::Ours {
+        return Some(format!("customer gateway {} no longer bears this device's mark", gateway.id));
+    }
+    let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id)?;
+    let is_as_it_was = (gateway.ip, gateway.asn, &gateway.name, &gateway.description, &gateway.tags)
+        == (before.ip, before.asn, &before.name, &before.description, &before.tags);
+    (!is_as_it_was).then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
 }
 
 /// Connections that still refer to a customer gateway that is to be deleted: strangers', and this plan's own.

@@ -1,6 +1,6 @@
 //! The way back: every tunnel that does not work at the new customer gateway is pointed at the old one, while that exists.
 
-use crate::journal::replay::ReplacementProgress;
+use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{Lane, Op, PlannedStep, ReplacementPlan, Slot, Snapshot};
 
 /// What is pointed back, as lanes; then the new customer gateway where nothing is left on it. What came up at the new one stays
@@ -15,11 +15,7 @@ pub fn back_lanes(progress: &ReplacementProgress, snapshot: &Snapshot) -> Vec<La
 
 fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep) -> Option<PlannedStep> {
     // Only what was sent can be anywhere else.
-    let touched = progress
-        .steps
-        .get(&step.id)
-        .is_some_and(|step| step.open.is_some() || step.answered || step.proven.is_some() || step.doubtful.is_some());
-    if !touched {
+    if !progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened) {
         return None;
     }
     let id = format!("back-{}", step.id);
@@ -35,6 +31,24 @@ fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep)
         }
         _ => None,
     }
+}
+
+/// Routes that were deleted while their connection is still there, put back: the way out of a plan that stopped between the two.
+pub fn route_lanes(progress: &ReplacementProgress) -> Vec<Lane> {
+    let may_have_happened = |step: &PlannedStep| progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened);
+    let is_there = |lane: &&Lane| !lane.steps.iter().any(|step| matches!(step.op, Op::DeleteConnection { .. }) && may_have_happened(step));
+    let lanes = progress.plan.lanes().filter(is_there).map(|lane| {
+        let back = lane.steps.iter().filter(|step| may_have_happened(step)).filter_map(|step| {
+            let op = match &step.op {
+                Op::DeleteRoute { connection, route } => Op::CreateRoute { connection: connection.clone(), route: *route },
+                Op::DeletePolicy { connection, policy } => Op::CreatePolicy { connection: connection.clone(), policy: *policy },
+                _ => return None,
+            };
+            Some(PlannedStep { id: format!("back-{}", step.id), op })
+        });
+        Lane { steps: back.collect(), ..lane.clone() }
+    });
+    lanes.filter(|lane| !lane.steps.is_empty()).collect()
 }
 
 fn came_up(progress: &ReplacementProgress, connection: &str, index: u8) -> bool {

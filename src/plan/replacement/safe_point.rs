@@ -1,7 +1,7 @@
 //! Where a replacement can be given up without losing anything, and what then stays.
 
 use super::next::{View, dead_at};
-use crate::journal::replay::ReplacementProgress;
+use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{Op, Slot};
 use crate::plan::Now;
 
@@ -36,12 +36,14 @@ pub fn what_is_unsafe(progress: &ReplacementProgress, now: Now) -> Option<Unsafe
 }
 
 /// The connection that has been touched by what deletes it and is not made again to the last route.
-fn in_a_gap(progress: &ReplacementProgress) -> Option<String> {
+pub fn in_a_gap(progress: &ReplacementProgress) -> Option<String> {
     let connections = progress.plan.connections();
     let in_gap = connections.into_iter().find(|id| {
         let steps = || progress.plan.steps().filter(|step| step.op.connection() == Some(id));
-        let begun = steps().any(|step| step.op.opens_a_gap() && progress.steps.contains_key(&step.id));
-        let is_made = |op: &Op| !op.opens_a_gap() && !matches!(op, Op::Verify { .. });
+        // Routes alone are put back while the connection is still there.
+        let is_gap = |op: &Op| matches!(op, Op::Detach { .. } | Op::DeleteConnection { .. });
+        let begun = steps().any(|step| is_gap(&step.op) && progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened));
+        let is_made = |op: &Op| !op.opens_a_gap() && !matches!(op, Op::Verify { .. } | Op::UnmarkConnection { .. });
         let whole = steps().filter(|step| is_made(&step.op)).all(|step| progress.is_proven(&step.id));
         begun && !whole
     });

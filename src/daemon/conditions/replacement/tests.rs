@@ -34,7 +34,7 @@ fn progress(steps: &[(&str, StepProgress)]) -> ReplacementProgress {
         stages: vec![vec![Lane { connection: Some(connection()), lock: None, steps: steps_of }]],
     };
     let steps: BTreeMap<String, StepProgress> = steps.iter().map(|(id, step)| ((*id).to_owned(), step.clone())).collect();
-    ReplacementProgress { seq: 1, plan, sealed: String::new(), began: at(0), steps, turned: None, stopped: None }
+    ReplacementProgress { seq: 1, plan, sealed: String::new(), began: at(0), steps, turned: None, stopped: None, resumed_from: None }
 }
 
 fn proven(second: i64) -> StepProgress {
