@@ -6,7 +6,7 @@ mod common;
 
 use common::daemon::{Daemon, count};
 use common::device::{ADDRESS, Device, alerts, shape, writes};
-use common::replaced::{AUTO, ELSEWHERE, OLD, THIRD, all_at, cloud, connections, device, section};
+use common::replaced::{AUTO, ELSEWHERE, OLD, PSK, THIRD, all_at, cloud, connections, device, section};
 use common::simulated::{Sim, tag};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -362,7 +362,11 @@ fn a_person_draws_up_begins_watches_and_gives_up() {
     assert_eq!(end["outcome"], "abandoned", "{given_up:#?}");
     assert!(!end["stays"].as_array().unwrap().is_empty(), "{end:#}");
     daemon.wait_alert("cleared replacement.stopped", 1);
-    daemon.stop();
+    let said = format!("{drafted:?}{told:?}{resumed:?}{given_up:?}{:?}", device.history()) + &daemon.stop();
+    assert!(!said.contains(PSK), "a pre-shared key was told");
+    let kept = |bytes: &[u8]| bytes.windows(PSK.len()).any(|window| window == PSK.as_bytes());
+    let leaks: Vec<String> = device.state_bytes().into_iter().filter(|(_, bytes)| kept(bytes)).map(|(name, _)| name).collect();
+    assert!(leaks.is_empty(), "a pre-shared key lies in the clear in {leaks:?}");
 }
 
 #[test]
@@ -457,6 +461,26 @@ fn a_person_moves_it_before_the_device_moves_and_auto_does_not_undo_that() {
     device.move_to(ELSEWHERE);
     daemon.wait_decision("in_sync");
     daemon.wait_alert("cleared replacement.blocked", 1);
+    assert!(all_at(&sim, ELSEWHERE));
+    daemon.stop();
+}
+
+#[test]
+fn what_a_person_gave_up_does_not_begin_by_itself() {
+    let sim = Sim::start(&slow(), "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_status("the middle", |status| status["replacement"]["done"].as_u64() > Some(0));
+    // Where a connection is deleted at this moment it goes on until that is made again.
+    daemon.wait("that it can be given up", || asked(&device, &json!({"go": "abort"})).last().unwrap()["ended"]["outcome"] != "not_safe");
+    daemon.wait_alert("raised replacement.blocked", 1);
+    let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("given up before"), "{status:#}");
+    let plan = asked(&device, &json!({"go": "draft"}))[0]["draft"]["plan"].clone();
+    let told = asked(&device, &json!({"go": "begin", "plan": plan}));
+    assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
+    daemon.wait_decision("in_sync");
     assert!(all_at(&sim, ELSEWHERE));
     daemon.stop();
 }

@@ -27,7 +27,6 @@ const USUALLY: u64 = 3_000;
 fn one_line() {
     let Ok(line) = std::env::var("CGWD_REPLAY") else { return };
     let schedule: Schedule = line.parse().unwrap();
-    assert_eq!(schedule.to_string(), line.trim());
     if std::env::var_os("CGWD_LOG").is_some() {
         replacement_search::course::log();
     }

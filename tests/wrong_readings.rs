@@ -81,7 +81,7 @@ impl Watch {
             policy: ReplacementPolicy::Auto,
             held: if now >= held_until { Ok(()) } else { Err(Some(held_until)) },
             only_asn: false,
-            moved_by_a_person: false,
+            decided: None,
             write_is_open: false,
             closed: None,
             tried: false,

@@ -45,6 +45,13 @@ pub async fn run(context: &Context, arguments: DeregisterArgs) -> Result<Exit, F
 
 async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Result<Exit, Failure> {
     let journal = Journal::open(&settings.state_directory, machine::device_id().ok().flatten())?;
+    if let Some(open) = &journal.progress().replacements.open {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("replacement {} is open, and relies on the customer gateways that it found and made", open.plan.id),
+            "end it first: `cgwd replace --resume` goes on with it, `cgwd replace --abort` gives it up where nothing is lost by it",
+        ));
+    }
     let client = context.client(settings)?;
     let located = context.locate(&client, settings, Some(journal.progress())).await?;
     let Some(region) = located.region else {

@@ -5,11 +5,12 @@ use super::want::Wanted;
 use crate::execute::replacement::{Asked, Notice, Present, Replacer, SuppliedKey};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Asn, Op, Order, OrderChoice, Settings, StrategyChoice};
+use crate::model::{Asn, Finding, Op, Order, OrderChoice, Settings, StrategyChoice};
 use crate::plan::replacement::{Evidence, Manner};
 use crate::plan::{Desired, Owner};
 use crate::system::seal::SealKey;
 use crate::system::secret_file;
+use crate::validate;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use std::net::Ipv4Addr;
@@ -29,6 +30,11 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Whether a person names the address or the ASN.
+    pub fn is_named(&self) -> bool {
+        self.to.is_some() || self.asn.is_some()
+    }
+
     /// What is wanted, with the person's word in the place of what was observed.
     pub fn apply(&self, wanted: &Wanted) -> Wanted {
         let mut wanted = wanted.clone();
@@ -38,6 +44,20 @@ impl Wish {
         wanted.asn = self.asn.or(wanted.asn);
         wanted
     }
+}
+
+/// What the rules say where a person has a word in it: what they name is held against the same rules as what was observed.
+pub fn findings_with(wish: Wish, settings: &Settings, observed: &[Finding]) -> Vec<Finding> {
+    let mut findings = observed.to_vec();
+    if let Some(to) = wish.to {
+        findings.retain(|finding| !finding.code.starts_with("address."));
+        findings.extend(validate::address(to.into(), settings.address.network));
+    }
+    if let Some(asn) = wish.asn {
+        findings.retain(|finding| !finding.code.starts_with("asn."));
+        findings.extend(validate::asn(asn));
+    }
+    findings
 }
 
 pub fn manner(settings: &Settings, wish: Wish) -> Manner {

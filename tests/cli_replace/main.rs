@@ -7,5 +7,13 @@ mod common;
 #[path = "../replacing/mod.rs"]
 mod replacing;
 
+mod exits;
+mod gates;
+mod hands;
+mod interrupted;
+mod order;
+mod planned;
 mod rebind;
 mod recreate;
+mod rollback;
+mod terminal;

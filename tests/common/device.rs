@@ -185,6 +185,13 @@ impl Output {
         self
     }
 
+    /// The document of a command that may end with any of these.
+    #[track_caller]
+    pub fn json_of(&self, exits: &[i32]) -> Value {
+        assert!(self.exit.is_some_and(|exit| exits.contains(&exit)), "{:?}\nstdout:\n{}\nstderr:\n{}", self.exit, self.stdout, self.stderr);
+        self.json()
+    }
+
     /// The one document on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -74,7 +74,7 @@ impl Sim {
 
     /// One call, as its JSON answer; an error of the cloud is `{"Code": …}`.
     pub fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
-        read(action, &http_get(self.address, &signed(action, parameters)))
+        call(self.address, action, parameters)
     }
 
     /// Every customer gateway of cn-hangzhou.
@@ -116,6 +116,11 @@ impl Sim {
         let answer = self.call("CreateCustomerGateway", &parameters);
         answer["CustomerGatewayId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
+}
+
+/// What [`Sim::call`] is, for somebody who holds no `Sim`.
+pub fn call(cloud: SocketAddr, action: &str, parameters: &[(&str, &str)]) -> Value {
+    read(action, &http_get(cloud, &signed(action, parameters)))
 }
 
 /// A simulated cloud, wherever it runs.

@@ -19,10 +19,10 @@ const WORDS: &[(&str, fn(&mut Switches))] = &[
     ("equal", |cloud| cloud.equal_subnets = EqualSubnets::Refuse),
     ("filter", |cloud| cloud.filter_matches_tunnels = true),
     ("slow", |cloud| {
-        cloud.gateway_change_ms = 20_000;
-        cloud.negotiation_ms = 5_000;
-        cloud.attach_ms = 60_000;
-        cloud.route_table_change_ms = 10_000;
+        cloud.gateway_change_ms = 3_000;
+        cloud.negotiation_ms = 1_000;
+        cloud.attach_ms = 8_000;
+        cloud.route_table_change_ms = 3_000;
     }),
 ];
 

@@ -321,7 +321,8 @@ impl Expected<'_> {
 fn ike(was: &Ike, is: &Ike, identity: &str, address: Option<&String>, same: &mut impl FnMut(&str, bool)) {
     same("Psk", was.psk == is.psk);
     same("RemoteId", identity == is.remote_id);
-    same("LocalId", was.local_id == is.local_id || address == Some(&is.local_id));
+    // A default that is not stated is one too.
+    same("LocalId", was.local_id == is.local_id || address.is_some_and(|own| is.local_id.is_empty() || *own == is.local_id));
     let rest = |ike: &Ike| {
         let Ike { ike_version, ike_mode, ike_enc_alg, ike_auth_alg, ike_pfs, ike_lifetime, .. } = ike.clone();
         (ike_version, ike_mode, ike_enc_alg, ike_auth_alg, ike_pfs, ike_lifetime)

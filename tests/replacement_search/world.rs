@@ -18,6 +18,7 @@ use cgwd::execute::replacement::{Present, Replacer};
 use cgwd::journal::store::Memory;
 use cgwd::journal::{Entry, Journal, Record};
 use cgwd::model::{Asn, Timestamp};
+use cgwd::simulator::switches::DanglingRoutes;
 use cgwd::simulator::{Cloud, Fault, InMemory, Seed};
 use cgwd::system::clock::Clock;
 use cgwd::system::seal::SealKey;
@@ -444,5 +445,9 @@ pub fn seed_of(schedule: &Schedule) -> Seed {
         _ => schedule.cloud,
     };
     seed.switches = cloud.switches();
+    if schedule.topology.way == topology::Way::Recreate && schedule.topology.parts.contains(&topology::Part::Router) {
+        // Routes of a connection on a transit router lie in it: they end with it.
+        seed.switches.dangling_routes = DanglingRoutes::Removed;
+    }
     seed
 }

@@ -122,8 +122,11 @@ fn attachments(cloud: &impl Cloud, names: &mut BTreeMap<String, String>) -> Valu
             tables["TransitRouterRouteTables"].as_array().unwrap().iter().map(|table| text(&table["TransitRouterRouteTableId"])).collect();
         let ties = ["Associations", "Propagations"].map(|kind| {
             let of = |table: &&String| {
-                let rows =
-                    ask(cloud, &format!("ListTransitRouterRouteTable{kind}"), &[&most[..], &[("TransitRouterRouteTableId", table)]].concat());
+                let rows = ask(
+                    cloud,
+                    &format!("ListTransitRouterRouteTable{kind}"),
+                    &[&most[..], &[("TransitRouterRouteTableId", table)]].concat(),
+                );
                 let rows = rows[format!("TransitRouter{kind}")].as_array().cloned().unwrap_or_default();
                 rows.iter().any(|row| row["ResourceId"] == *vpn && row["Status"] == "Active")
             };

@@ -1,23 +1,28 @@
 //! The replacement in this very process, where no daemon runs.
 
+use super::going_on::{self, After};
 use super::report::{Report, show_draft, show_report};
 use super::{ReplaceArgs, confirm, device, is_observed, progress, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plan::exit_of;
 use crate::cli::survey::Survey;
+use crate::cloud::client::Client;
+use crate::daemon::replacement::policy::{Seen, contradicts};
 use crate::daemon::replacing::{self, Wish};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
-use crate::execute::replacement::{Abandoned, Draft, Ended, Present, Replacer};
+use crate::execute::replacement::{Draft, Ended, Present, Replacer};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::Journal;
+use crate::model::{Finding, ReplacementPlan, Settings};
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
 use crate::system::seal::SealKey;
 use crate::system::signals::{Signal, Signals};
 use crate::system::zone::Zone;
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,50 +30,70 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Everything that the command works with.
-struct Parts<'a> {
-    context: &'a Context,
-    arguments: ReplaceArgs,
-    survey: Survey,
-    wanted: Wanted,
-    region: String,
+pub(super) struct Parts<'a> {
+    pub context: &'a Context,
+    pub arguments: ReplaceArgs,
+    pub survey: Survey,
+    pub wanted: Wanted,
+    pub region: String,
     evidence: String,
-    replacer: Replacer,
-    present: Rc<Cell<Present>>,
+    pub replacer: Replacer,
+    /// What the device is, as far as it counts against a plan.
+    pub seen: Rc<Cell<Seen>>,
 }
 
-pub async fn run(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Result<Exit, Failure> {
-    let survey = if is_observed(&survey, &arguments) && !arguments.abort { settle::held(context, survey).await? } else { survey };
-    let Some(wanted) = wanted(&survey, &arguments) else {
-        let findings = survey.examined.findings.clone();
-        let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
-        show_draft(context, &survey, &decision, survey.configured_region().as_deref(), None);
-        return Ok(exit_of(&decision));
+pub async fn run(context: &Context, settings: Settings, mut arguments: ReplaceArgs) -> Result<Exit, Failure> {
+    let is_open = Journal::open_to_read(&settings.state_directory)?.is_some_and(|journal| journal.progress().replacements.open.is_some());
+    if !is_open && arguments.abort {
+        return Err(Failure::new(Exit::Done, "no replacement is open", "`cgwd plan` says what is wanted"));
+    }
+    if is_open {
+        match going_on::run(context, settings.clone(), arguments).await? {
+            After::Over(exit) => return Ok(exit),
+            After::Anew => arguments.resume = false,
+        }
+    }
+    fresh(context, context.survey(settings).await?, arguments).await
+}
+
+/// With no plan open: from what is wanted.
+async fn fresh(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Result<Exit, Failure> {
+    let survey = if is_observed(&survey, &arguments) { settle::held(context, survey).await? } else { survey };
+    let wanted = match wanted(&survey, &arguments) {
+        Ok(wanted) => wanted,
+        Err(findings) => {
+            let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
+            show_draft(context, &survey, &decision, survey.configured_region().as_deref(), None);
+            return Ok(exit_of(&decision));
+        }
     };
     let parts = match parts(context, survey, wanted, arguments).await? {
         Ok(parts) => parts,
         Err(exit) => return Ok(exit),
     };
-    let open = parts.open_plan();
-    match (arguments.abort, open) {
-        (true, None) => Err(Failure::new(Exit::Done, "no replacement is open", "`cgwd plan` says what is wanted")),
-        (true, Some(_)) => parts.abandon().await,
-        (false, Some(_)) => parts.go_on().await,
-        (false, None) if arguments.resume => parts.nothing_pending().await,
-        (false, None) => parts.anew(arguments.wish()).await,
-    }
+    if arguments.resume { parts.nothing_pending().await } else { parts.anew(arguments.wish()).await }
 }
 
-/// A person's `--to` stands for an observation.
-fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Option<Wanted> {
+/// A person's word stands for an observation, and is judged by the same rules; else the findings that forbid it.
+fn wanted(survey: &Survey, arguments: &ReplaceArgs) -> Result<Wanted, Vec<Finding>> {
     let wish = arguments.wish();
-    if let Some(ip) = wish.to {
-        let findings = crate::validate::address(ip.into(), survey.settings.address.network);
-        let asn = wish.asn.or_else(|| survey.examined.asn.as_ref().map(|asn| asn.asn));
-        let others = survey.examined.findings.iter().filter(|finding| !finding.code.starts_with("address.")).cloned();
-        let findings: Vec<_> = findings.into_iter().chain(others).collect();
-        return crate::daemon::want::wanted(Some(ip.into()), "--to", asn, &findings);
+    if !arguments.overrides() {
+        return survey.wanted().ok_or_else(|| survey.examined.findings.clone());
     }
-    survey.wanted().map(|wanted| wish.apply(&wanted))
+    let mut findings = survey.examined.findings.clone();
+    if let Some(ip) = wish.to {
+        findings.retain(|finding| !finding.code.starts_with("address."));
+        findings.extend(crate::validate::address(ip.into(), survey.settings.address.network));
+    }
+    if let Some(asn) = wish.asn {
+        findings.retain(|finding| !finding.code.starts_with("asn."));
+        findings.extend(crate::validate::asn(asn));
+    }
+    let read = survey.examined.address.as_ref();
+    let ip = wish.to.map(IpAddr::V4).or(read.map(|read| read.value));
+    let source = wish.to.map_or_else(|| read.map(|read| read.source.clone()).unwrap_or_default(), |_| "--to".to_owned());
+    let asn = wish.asn.or(survey.examined.asn.as_ref().map(|asn| asn.asn));
+    crate::daemon::want::wanted(ip, &source, asn, &findings).ok_or(findings)
 }
 
 async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: ReplaceArgs) -> Result<Result<Parts<'_>, Exit>, Failure> {
@@ -82,27 +107,66 @@ async fn parts(context: &Context, survey: Survey, wanted: Wanted, arguments: Rep
         show_draft(context, &survey, &decision, settings.cloud.region.as_deref(), None);
         return Ok(Err(exit_of(&decision)));
     };
-    let seal = SealKey::load_or_make(&settings.state_directory, &context.environment).map_err(ExecuteError::from)?;
-    let owner = owner(settings, &journal);
-    let journal = Rc::new(RefCell::new(journal));
-    let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
-    executor.note_regions(&located)?;
-    let want = wanted.in_region(settings, &owner, &region, &located.evidence);
-    let present = Rc::new(Cell::new(Present::Is(wanted.ip, wanted.asn)));
-    let told = Rc::clone(&present);
-    let replacer = replacing::replacer(
-        &executor,
-        &owner,
-        &Rc::new(seal),
-        &want.desired,
-        Rc::new(move || told.get()),
-        progress::watcher(&context.output),
-    );
-    Ok(Ok(Parts { context, arguments, survey, wanted, region, evidence: located.evidence, replacer, present }))
+    let parts = Parts::new(context, survey, wanted, (region, located.evidence.clone()), (client, journal), arguments)?;
+    parts.executor().note_regions(&located)?;
+    Ok(Ok(parts))
+}
+
+impl<'a> Parts<'a> {
+    /// `place`: the region, and how it is known.
+    fn new(
+        context: &'a Context,
+        survey: Survey,
+        wanted: Wanted,
+        place: (String, String),
+        (client, journal): (Client, Journal),
+        arguments: ReplaceArgs,
+    ) -> Result<Parts<'a>, Failure> {
+        let settings = &survey.settings;
+        let seal = SealKey::load_or_make(&settings.state_directory, &context.environment).map_err(ExecuteError::from)?;
+        let owner = owner(settings, &journal);
+        let journal = Rc::new(RefCell::new(journal));
+        let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+        let (region, evidence) = place;
+        let want = wanted.in_region(settings, &owner, &region, &evidence);
+        let seen = Rc::new(Cell::new(if arguments.overrides() { Seen::default() } else { seen(&survey) }));
+        let present = present(&executor, &seen);
+        let replacer = replacing::replacer(&executor, &owner, &Rc::new(seal), &want.desired, present, progress::watcher(&context.output));
+        Ok(Parts { context, arguments, survey, wanted, region, evidence, replacer, seen })
+    }
+
+    /// For the plan that the journal holds: what it is for and where is the plan's own, whatever can be read now.
+    pub(super) fn of_open(context: &'a Context, survey: Survey, arguments: ReplaceArgs) -> Result<Parts<'a>, Failure> {
+        let journal = Journal::open(&survey.settings.state_directory, machine::device_id().ok().flatten())?;
+        let client = context.client(&survey.settings)?;
+        let open = journal.progress().replacements.open.as_ref().ok_or(ExecuteError::NothingOpen)?;
+        let wanted = Wanted { ip: open.plan.new.ip, asn: open.plan.new.asn, findings: Vec::new(), gates: Vec::new() };
+        let place = (open.plan.region.clone(), "the open replacement's".to_owned());
+        Parts::new(context, survey, wanted, place, (client, journal), arguments)
+    }
+}
+
+/// What the device is now; a source that is silent says nothing.
+pub(super) fn seen(survey: &Survey) -> Seen {
+    let ip = survey.examined.address.as_ref().and_then(|address| match address.value {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
+    });
+    let asn = survey.examined.asn.as_ref().filter(|_| !survey.examined.asn_unknown).map(|asn| asn.asn);
+    Seen { ip, asn }
+}
+
+/// Only what contradicts the plan is told to it: the address that a planned move leaves does not.
+fn present(executor: &Executor, seen: &Rc<Cell<Seen>>) -> Rc<dyn Fn() -> Present> {
+    let (journal, seen) = (Rc::clone(&executor.journal), Rc::clone(seen));
+    Rc::new(move || match (&journal.borrow().progress().replacements.open, seen.get()) {
+        (Some(open), seen) if contradicts(&open.plan, seen) => Present::Is(seen.ip.unwrap_or(open.plan.new.ip), seen.asn),
+        _ => Present::Unknown,
+    })
 }
 
 impl Parts<'_> {
-    fn executor(&self) -> &Executor {
+    pub(super) fn executor(&self) -> &Executor {
         &self.replacer.executor
     }
 
@@ -110,13 +174,16 @@ impl Parts<'_> {
         self.wanted.in_region(&self.survey.settings, &self.replacer.owner, &self.region, &self.evidence)
     }
 
-    /// Address and ASN that the open plan is for.
-    fn open_plan(&self) -> Option<(std::net::Ipv4Addr, Option<crate::model::Asn>)> {
+    pub(super) fn open_plan(&self) -> Option<ReplacementPlan> {
         let journal = self.executor().journal.borrow();
-        journal.progress().replacements.open.as_ref().map(|open| (open.plan.new.ip, open.plan.new.asn))
+        journal.progress().replacements.open.as_ref().map(|open| open.plan.clone())
     }
 
     async fn draft(&self, wish: Wish, writes: bool) -> Result<Draft, Failure> {
+        self.draft_as(replacing::plan_id(self.executor()), wish, writes).await
+    }
+
+    async fn draft_as(&self, id: String, wish: Wish, writes: bool) -> Result<Draft, Failure> {
         if let Some(pending) = self.pending_registration()
             && !self.executor().resolve_open_write(&self.replacer.owner).await?
         {
@@ -133,9 +200,12 @@ impl Parts<'_> {
             Some(ip) => Ok(format!("{ip} is a person's word (`--to`)")),
             None => Ok(format!("{} has held for {} s", self.wanted.ip, settings.address.settle.as_secs())),
         };
-        let attested = if wish.to.is_some() { settled.clone() } else { settle::attested(&self.survey) };
+        let attested = match wish.to {
+            Some(to) => settle::attested_by_person(&self.survey, to, wish.planned),
+            None => settle::attested(&self.survey),
+        };
         let evidence = replacing::evidence(settings, settled, attested, local, true);
-        let asked = replacing::asked(settings, self.want(), wish, evidence, replacing::plan_id(self.executor()), writes)?;
+        let asked = replacing::asked(settings, self.want(), wish, evidence, id, writes)?;
         Ok(self.executor().draft(&asked).await?)
     }
 
@@ -144,22 +214,40 @@ impl Parts<'_> {
         journal.progress().pending.as_ref().map(|pending| format!("{} for {}", pending.action, pending.target))
     }
 
-    async fn anew(&self, wish: Wish) -> Result<Exit, Failure> {
+    async fn anew(&self, mut wish: Wish) -> Result<Exit, Failure> {
         let mut draft = self.draft(wish, true).await?;
         let only_quota = draft.plan.is_some() && draft.decision.gates.iter().filter(|gate| !gate.passed).all(|gate| gate.name == "quota");
         if only_quota && draft.refused().is_some() && !self.arguments.yes {
             confirm::documented_order(self.context)?;
-            draft = self.draft(Wish { documented: true, ..wish }, true).await?;
+            wish.documented = true;
+            draft = self.draft(wish, true).await?;
         }
-        let Some(plan) = draft.plan.clone().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace) else {
-            return Ok(self.not_begun(draft));
-        };
+        let Some(plan) = begins(&draft) else { return Ok(self.not_begun(draft)) };
         if !self.arguments.yes {
-            self.context.output.text(&super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
+            confirm::show(self.context, &super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
             confirm::by_name(self.context, &self.survey.settings.device, &what)?;
+            draft = self.as_agreed(&draft, wish).await?;
         }
-        self.work(Some(draft)).await
+        Ok(self.show(&self.work(Some(draft)).await?).await)
+    }
+
+    /// A person takes their time: what they agreed to must still be what would be done.
+    async fn as_agreed(&self, agreed: &Draft, wish: Wish) -> Result<Draft, Failure> {
+        let changed = || {
+            let message = "what would be done has changed since it was shown; nothing was begun";
+            Failure::new(Exit::Refused, message, "run it again for a plan of what is there now")
+        };
+        let Some(plan) = &agreed.plan else { return Err(changed()) };
+        if !self.arguments.overrides() {
+            self.seen.set(seen(&self.context.survey(self.survey.settings.clone()).await?));
+        }
+        if contradicts(plan, self.seen.get()) {
+            return Err(changed());
+        }
+        let now = self.draft_as(plan.id.clone(), wish, true).await?;
+        let is_same = now.decision.steps == agreed.decision.steps && begins(&now).is_some();
+        if is_same { Ok(now) } else { Err(changed()) }
     }
 
     /// Nothing to replace, or not now: said, with the exit code of the reason.
@@ -188,42 +276,8 @@ impl Parts<'_> {
         })
     }
 
-    async fn abandon(&self) -> Result<Exit, Failure> {
-        match self.replacer.abandon().await? {
-            Abandoned::Yes { stays } => {
-                let document = serde_json::json!({"schema": 1, "outcome": "abandoned", "stays": stays});
-                self.context.output.result(&document, |_| {
-                    let lines: String = stays.iter().map(|line| format!("  {line}\n")).collect();
-                    format!("the replacement is given up; nothing was written to the cloud for it\n{lines}`cgwd replace` plans anew from there\n")
-                });
-                Ok(Exit::Done)
-            }
-            Abandoned::NotSafe(why) => {
-                Err(Failure::new(Exit::Refused, format!("not given up: {why}"), "`cgwd replace --resume` goes on with it"))
-            }
-        }
-    }
-
-    /// The open plan to its end; or, where the device has changed again, away from it at a safe point and anew.
-    async fn go_on(&self) -> Result<Exit, Failure> {
-        let is_for_now =
-            self.open_plan().is_some_and(|(ip, asn)| ip == self.wanted.ip && self.wanted.asn.is_none_or(|wanted| asn == Some(wanted)));
-        if !is_for_now && matches!(self.replacer.abandon().await?, Abandoned::Yes { .. }) {
-            self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
-            return self.anew(self.arguments.wish()).await;
-        }
-        self.context.output.progress("going on with the replacement that is open");
-        self.replacer.resume()?;
-        let exit = self.work(None).await?;
-        if is_for_now || exit != Exit::Done && self.open_plan().is_some() {
-            return Ok(exit);
-        }
-        self.context.output.progress("the device has changed since: planning anew");
-        self.anew(self.arguments.wish()).await
-    }
-
     /// The work itself, with an eye on the device and on signals.
-    async fn work(&self, draft: Option<Draft>) -> Result<Exit, Failure> {
+    pub(super) async fn work(&self, draft: Option<Draft>) -> Result<Report, Failure> {
         let mut signals = Signals::listen().map_err(Failure::system)?;
         let began = self.context.clock.uptime();
         let decision = draft.as_ref().map(|draft| draft.decision.clone());
@@ -239,30 +293,35 @@ impl Parts<'_> {
             () = told_to_end(&mut signals) => None,
         };
         let millis = (self.context.clock.uptime() - began).as_millis();
-        let report = Report::of(&self.executor().journal.borrow(), ended, decision, millis)?;
+        Report::of(&self.executor().journal.borrow(), ended, decision, millis)
+    }
+
+    pub(super) async fn show(&self, report: &Report) -> Exit {
         let new_ids: Vec<String> = report.connections.iter().map(|moved| moved.new_id.clone()).collect();
         let snippets = match (&report.plan, report.is_done() && !self.context.output.json) {
             (Some(plan), true) => device::snippets(&self.executor().client, plan, &new_ids).await,
             _ => String::new(),
         };
-        Ok(show_report(self.context, &self.survey, &report, &self.region, &snippets))
+        show_report(self.context, &self.survey, report, &self.region, &snippets)
     }
 
     /// Never ends: keeps up to date what the device is, so that a second change is noticed before the next step that can hurt.
     async fn watch_the_device(&self) {
-        if self.arguments.to.is_some() || self.arguments.asn.is_some() {
+        if self.arguments.overrides() {
             return std::future::pending().await;
         }
         loop {
             tokio::time::sleep(LOOK).await;
             if let Ok(survey) = self.context.survey(self.survey.settings.clone()).await {
-                self.present.set(match survey.wanted() {
-                    Some(wanted) => Present::Is(wanted.ip, wanted.asn),
-                    None => Present::Unknown,
-                });
+                self.seen.set(seen(&survey));
             }
         }
     }
+}
+
+/// The plan, where nothing keeps it from beginning.
+fn begins(draft: &Draft) -> Option<&ReplacementPlan> {
+    draft.plan.as_ref().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace)
 }
 
 /// A hang-up is a session that broke off: the work goes on.

@@ -8,6 +8,19 @@ pub fn somebody_is_there() -> bool {
     stdin().is_terminal()
 }
 
+pub fn nobody() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "nobody is there to confirm: standard input is not a terminal, and `--yes` was not given",
+        "run it on a terminal, or add `--yes`; `cgwd plan` shows what would be done",
+    )
+}
+
+/// What the person decides by. With `--json` stdout is the document's alone.
+pub fn show(context: &Context, text: &str) {
+    if context.output.json { context.output.question(text) } else { context.output.text(text) }
+}
+
 /// The device's name, typed: nobody does that to another device by mistake.
 pub fn by_name(context: &Context, device: &str, what: &str) -> Result<(), Failure> {
     typed(context, device, &format!("{what}\nType the device's name ({device}) to go on: "))
@@ -26,6 +39,10 @@ pub fn documented_order(context: &Context) -> Result<(), Failure> {
 
 fn typed(context: &Context, wanted: &str, question: &str) -> Result<(), Failure> {
     let refused = || Failure::new(Exit::Refused, "not confirmed; nothing was written", "run the command again when it is to be done");
+    // Only where the work turned out to begin anew: else that is asked for before anything is looked at.
+    if !somebody_is_there() {
+        return Err(nobody());
+    }
     context.output.question(question);
     let mut line = String::new();
     stdin().lock().read_line(&mut line).map_err(Failure::system)?;

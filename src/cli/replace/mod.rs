@@ -6,6 +6,7 @@
 mod alone;
 mod confirm;
 mod device;
+mod going_on;
 mod progress;
 mod report;
 mod settle;
@@ -47,21 +48,23 @@ impl ReplaceArgs {
     fn wish(&self) -> Wish {
         Wish { to: self.to, asn: self.asn, planned: self.planned, documented: false }
     }
+
+    /// A person said what the device is: what is read does not speak against that.
+    fn overrides(&self) -> bool {
+        self.to.is_some() || self.asn.is_some()
+    }
 }
 
 pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    if !arguments.yes && !arguments.abort && !confirm::somebody_is_there() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "nobody is there to confirm: standard input is not a terminal, and `--yes` was not given",
-            "run it on a terminal, or add `--yes`; `cgwd plan` shows what would be done",
-        ));
+    // What is open was confirmed when it began.
+    let asks = !arguments.yes && !arguments.abort && !arguments.resume;
+    if asks && !confirm::somebody_is_there() {
+        return Err(confirm::nobody());
     }
     match Lock::take(&settings.state_directory) {
         Ok(lock) => {
-            let survey = context.survey(settings).await?;
-            let exit = alone::run(context, survey, arguments).await;
+            let exit = alone::run(context, settings, arguments).await;
             drop(lock);
             exit
         }

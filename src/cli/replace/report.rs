@@ -28,11 +28,17 @@ pub struct Report {
     pub why: Option<(String, String)>,
     pub timeline: Vec<String>,
     pub millis: i128,
+    was_told_to_end: bool,
 }
 
 impl Report {
     pub fn is_done(&self) -> bool {
         self.outcome == "done"
+    }
+
+    /// Nobody told the command to end.
+    pub fn goes_on(&self) -> bool {
+        !self.was_told_to_end
     }
 
     /// `ended` is `None` where the command was told to end.
@@ -67,6 +73,7 @@ impl Report {
             why,
             timeline: progress.map(timeline).unwrap_or_default(),
             millis,
+            was_told_to_end: ended.is_none(),
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The address has to hold before it is acted on, also where no daemon has watched it.
 
+use super::alone::seen;
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::survey::Survey;
-use crate::model::Agreement;
+use crate::daemon::replacement::policy::Seen;
+use crate::model::{Agreement, Settings};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_secs(2);
@@ -35,6 +38,41 @@ pub async fn held(context: &Context, mut survey: Survey) -> Result<Survey, Failu
         }
     }
     Err(Failure::new(Exit::Refused, "the address does not hold still", "`cgwd check` shows what each source says"))
+}
+
+/// Whether what is read keeps speaking against something for `[address] settle`, and what was read last. What flickers does not.
+pub async fn keeps(
+    context: &Context,
+    settings: &Settings,
+    first: Seen,
+    speaks_against: impl Fn(Seen) -> bool,
+) -> Result<(bool, Seen), Failure> {
+    let settle = settings.address.settle;
+    let began = tokio::time::Instant::now();
+    context
+        .output
+        .progress(&format!("the device reads otherwise than the open replacement; waiting {} s whether it stays so", settle.as_secs()));
+    loop {
+        let left = settle.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Ok((true, first));
+        }
+        tokio::time::sleep(left.min(LOOK)).await;
+        let now = seen(&context.survey(settings.clone()).await?);
+        if now != first || !speaks_against(now) {
+            return Ok((false, now));
+        }
+    }
+}
+
+/// The same of an address that a person gave: where the device does not have it, only a planned move goes there.
+pub fn attested_by_person(survey: &Survey, to: Ipv4Addr, planned: bool) -> Result<String, String> {
+    let read = seen(survey).ip;
+    if planned || read == Some(to) {
+        return Ok(format!("{to} is a person's word (`--to`)"));
+    }
+    let read = read.map_or_else(|| "no address".to_owned(), |read| read.to_string());
+    Err(format!("this device has {read} at this moment; `--planned` says that it is moved to {to}"))
 }
 
 /// How the address came to be believed, in words for a gate.

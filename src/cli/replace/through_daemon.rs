@@ -208,7 +208,9 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
             findings.push(json!(super::report::leftover(&ids)));
         }
     }
-    document["reason"] = json!({"message": ended["why"], "remedy": ended["stopped"]["remedy"]});
+    if ended["why"].is_string() {
+        document["reason"] = json!({"message": ended["why"], "remedy": ended["stopped"]["remedy"]});
+    }
     if let Some(stays) = ended.get("stays") {
         document["stays"] = stays.clone();
     }

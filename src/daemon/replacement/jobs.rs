@@ -5,7 +5,7 @@ use super::policy::{Course, Fit, Refused, fit};
 use super::task::{Ending, Job, JobKind, Planned, Tools};
 use crate::alert::raise::Fields;
 use crate::cloud::error::Retry;
-use crate::daemon::replacing::{Wish, evidence};
+use crate::daemon::replacing::{Wish, evidence, findings_with};
 use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
@@ -16,7 +16,6 @@ use crate::plan::Now;
 use crate::plan::replacement::{Evidence, what_is_unsafe};
 use crate::system::wake::since_boot;
 use crate::system::zone::Zone;
-use crate::validate;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -140,23 +139,12 @@ impl Daemon {
     /// A person's word takes the place of what was observed; else what has settled counts.
     pub(super) fn wanted_by(&self, examined: &Examined, wish: Wish) -> Result<Wanted, Vec<Finding>> {
         let asn = self.asn.settled().copied().flatten();
-        let mut findings: Vec<Finding> = Vec::new();
+        let findings = findings_with(wish, &self.settings, &examined.findings);
+        let read = examined.address.as_ref();
         let (ip, source) = match wish.to {
-            Some(to) => {
-                findings.extend(validate::address(to.into(), self.settings.address.network));
-                findings.extend(examined.findings.iter().filter(|finding| !finding.code.starts_with("address.")).cloned());
-                (Some(IpAddr::V4(to)), "--to".to_owned())
-            }
-            None => {
-                findings.extend(examined.findings.iter().cloned());
-                let read = examined.address.as_ref();
-                (read.map(|read| read.value), read.map(|read| read.source.clone()).unwrap_or_default())
-            }
+            Some(to) => (Some(IpAddr::V4(to)), "--to".to_owned()),
+            None => (read.map(|read| read.value), read.map(|read| read.source.clone()).unwrap_or_default()),
         };
-        if let Some(asn) = wish.asn {
-            findings.retain(|finding| !finding.code.starts_with("asn."));
-            findings.extend(validate::asn(asn));
-        }
         wanted(ip, &source, asn, &findings).map(|wanted| wish.apply(&wanted)).ok_or(findings)
     }
 

@@ -20,6 +20,7 @@ use self::policy::{Course, Needed, Open, Refused, Retry, Seen, fit, of_needed, o
 use self::task::JobKind;
 use super::conditions::replacement::{Replaced, down, leftover};
 use super::control::Replace;
+use super::want::Wanted;
 use super::{CloudReport, Daemon, Examined, SOON};
 use crate::journal::Progress;
 use crate::journal::record::Record;
@@ -232,7 +233,7 @@ impl Daemon {
             policy: self.settings.replacement.policy,
             held: if is_read && has_held { Ok(()) } else { Err(self.replacing.held_until) },
             only_asn: old.is_some_and(|old| old.ip == wanted.ip),
-            moved_by_a_person: self.state.progress(|progress| moved_by_a_person(progress, wanted.ip)),
+            decided: self.state.progress(|progress| decided_by_a_person(progress, wanted)),
             write_is_open: self.state.progress(|progress| progress.pending.is_some()),
             closed: self.closed_window(),
             tried: self.replacing.tried == report.number,
@@ -357,12 +358,24 @@ fn is_progress(record: &Record) -> bool {
     )
 }
 
-/// The device has had this address since before a person moved the customer gateway elsewhere.
-fn moved_by_a_person(progress: &Progress, ip: std::net::Ipv4Addr) -> bool {
-    let Some(last) = progress.replacements.last.as_ref() else { return false };
+/// What a person decided about what the device is now, where it has been that since before. The daemon itself gives a plan up
+/// only for another address or ASN.
+fn decided_by_a_person(progress: &Progress, wanted: &Wanted) -> Option<&'static str> {
+    let last = progress.replacements.last.as_ref()?;
+    let address_since = progress.address.as_ref().map(|settled| settled.at);
+    let asn_since = progress.asn.as_ref().map(|settled| settled.at);
+    if address_since.max(asn_since).is_none_or(|since| since > last.ended) {
+        return None;
+    }
     let plan = &last.progress.plan;
-    let was_moved = last.outcome == ReplacementOutcome::Done && plan.planned && plan.old.iter().any(|old| old.ip == ip);
-    was_moved && progress.address.as_ref().is_some_and(|settled| settled.at <= last.ended)
+    let is_same = plan.new.ip == wanted.ip && wanted.asn.is_none_or(|asn| plan.new.asn == Some(asn));
+    match last.outcome {
+        ReplacementOutcome::Done if plan.planned && plan.old.iter().any(|old| old.ip == wanted.ip) => {
+            Some("a person moved the customer gateway elsewhere")
+        }
+        ReplacementOutcome::Abandoned if is_same => Some("this replacement was given up before"),
+        ReplacementOutcome::Done | ReplacementOutcome::RolledBack | ReplacementOutcome::Abandoned => None,
+    }
 }
 
 fn ipv4(address: IpAddr) -> Option<std::net::Ipv4Addr> {

@@ -73,8 +73,8 @@ pub struct Needed {
     /// When the new address or ASN will have held long enough, in time since boot; `Ok`: it has.
     pub held: Result<(), Option<Duration>>,
     pub only_asn: bool,
-    /// A person moved the customer gateway on purpose, and the device has not changed since.
-    pub moved_by_a_person: bool,
+    /// What a person decided about this very change; the device has not changed since.
+    pub decided: Option<&'static str>,
     /// A write of the registration has no outcome yet.
     pub write_is_open: bool,
     /// The window is closed, and when it opens in time since boot.
@@ -135,10 +135,10 @@ fn by_itself(needed: &Needed, now: Duration) -> Course {
             None,
         );
     }
-    if needed.moved_by_a_person {
+    if let Some(decided) = needed.decided {
         return refuses(
             "planned",
-            "a person moved the customer gateway, and this device has not changed since: `sudo cgwd replace` goes back",
+            &format!("{decided}, and this device has not changed since: `sudo cgwd replace` does it all the same"),
             None,
         );
     }

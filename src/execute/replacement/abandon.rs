@@ -7,6 +7,7 @@ use crate::journal::Record;
 use crate::model::{ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
 use crate::plan::replacement::{route_lanes, what_is_unsafe, what_stays};
+use jiff::SignedDuration;
 use std::time::Duration;
 
 /// So long an unresolved call is looked after before the person is told when to come back.
@@ -49,7 +50,8 @@ impl Replacer {
                 self.executor.append(Record::ReplacementEnded { plan: plan.id, outcome, new_gateway: None, leftover })?;
                 return Ok(Abandoned::Yes { stays });
             };
-            if !problem.passes || began.elapsed() >= PATIENCE {
+            let patience = SignedDuration::try_from(PATIENCE.saturating_sub(began.elapsed())).unwrap_or_default();
+            if problem.passes_in.is_none_or(|least| least >= patience) {
                 return Ok(Abandoned::NotSafe(problem.why));
             }
             tokio::time::sleep(PAUSE).await;

@@ -653,7 +653,7 @@ fn has_field(body: &Value, path: &str) -> bool {
 pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, standing: &Standing, now: Now) -> Act {
     let known = view.progress.step(&step.id);
     if let Op::Verify { .. } = step.op {
-        return verify(view, &known, shown, standing, now);
+        return verify(view, step, &known, shown, standing, now);
     }
     if let Some(act) = gone_again(view, step, reads, standing, now) {
         return act;
@@ -794,7 +794,7 @@ fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<Sign
     sent.map(|sending| dead_at(sending, now)).filter(|dead| now.uptime < *dead).max()
 }
 
-fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, standing: &Standing, now: Now) -> Act {
+fn verify(view: &View<'_>, step: &PlannedStep, known: &StepProgress, shown: &Effect, standing: &Standing, now: Now) -> Act {
     let soon = now.uptime + SignedDuration::from_secs(5);
     match (shown, &known.verifying) {
         // A tunnel that was up before may be shown by an old reading: it counts when it is still up later.
@@ -803,12 +803,24 @@ fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, standing: &Stan
             since => Act::LookAgain(since.unwrap_or(now.uptime) + view.recheck()),
         },
         (Effect::Shown(_), _) => Act::Prove(None),
+        // Nothing comes up where the device no longer is.
+        _ if standing.changed.is_some() => Act::Stop(changed_again(step, standing.changed.as_deref().unwrap_or_default())),
         (_, None) => Act::BeginVerification,
         (_, Some(began)) => {
             let ends =
                 began.uptime.unwrap_or(now.uptime) + SignedDuration::from_millis(i64::try_from(view.plan().verify_ms).unwrap_or(i64::MAX));
             if now.uptime >= ends { Act::NotVerified } else { Act::LookAgain(soon.min(ends)) }
         }
+    }
+}
+
+fn changed_again(step: &PlannedStep, what: &str) -> Stopped {
+    Stopped {
+        reason: "changed_again".to_owned(),
+        message: format!("the device has changed again: {what}"),
+        remedy: "`cgwd replace` plans anew from what is there now".to_owned(),
+        step: Some(step.id.clone()),
+        passes: false,
     }
 }
 
@@ -840,8 +852,7 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
         && !goes_back
         && let Some(what) = &standing.changed
     {
-        let remedy = "`cgwd replace` plans anew from what is there now";
-        return stop("changed_again", format!("the device has changed again: {what}"), remedy);
+        return Act::Stop(changed_again(step, what));
     }
     if let Some(drift) = drift(view, step, reads) {
         let remedy = "somebody else changed it: `cgwd replace --abort`, then `cgwd replace` for a plan of what is there now";

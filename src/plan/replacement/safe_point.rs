@@ -4,13 +4,14 @@ use super::next::{View, dead_at};
 use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{Op, Slot};
 use crate::plan::Now;
+use jiff::SignedDuration;
 
 /// Why it cannot be given up here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsafe {
     pub why: String,
-    /// Whether waiting alone ends it.
-    pub passes: bool,
+    /// For how long at least it has to be waited, where waiting alone ends it.
+    pub passes_in: Option<SignedDuration>,
 }
 
 /// A connection that is deleted and not wholly made again is in the journal alone; and a call that can still take effect would
@@ -18,18 +19,19 @@ pub struct Unsafe {
 pub fn what_is_unsafe(progress: &ReplacementProgress, now: Now) -> Option<Unsafe> {
     if let Some(connection) = in_a_gap(progress) {
         let why = format!("{connection} is deleted and not made again yet: `cgwd replace --resume` makes it again first");
-        return Some(Unsafe { why, passes: false });
+        return Some(Unsafe { why, passes_in: None });
     }
     for (id, step) in &progress.steps {
         if let Some(open) = &step.open {
             let why = format!("{} for {} has no confirmed outcome yet; try again in some minutes", open.action, open.target);
-            return Some(Unsafe { why, passes: true });
+            return Some(Unsafe { why, passes_in: Some(SignedDuration::ZERO) });
         }
         if let Some(sending) = &step.doubtful
             && now.uptime < dead_at(sending, now)
         {
-            let left = (dead_at(sending, now) - now.uptime).as_secs();
-            return Some(Unsafe { why: format!("an earlier copy of step {id} can still take effect for {left} s"), passes: true });
+            let left = dead_at(sending, now) - now.uptime;
+            let why = format!("an earlier copy of step {id} can still take effect for {} s; try again then", left.as_secs());
+            return Some(Unsafe { why, passes_in: Some(left) });
         }
     }
     None

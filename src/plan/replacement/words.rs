@@ -14,10 +14,8 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
         Op::CreateGateway { slot: Slot::Temporary } => (
             StepAction::CreateCustomerGateway,
             TEMPORARY.to_owned(),
-            format!(
-                "a temporary one with a documentation address ({}): the cloud refuses two customer gateways with one address",
-                plan.temporary.as_ref().map(|temporary| temporary.ip.to_string()).unwrap_or_default()
-            ),
+            // Which one follows from the plan's id: a plan that is made anew to compare must read the same.
+            "a temporary one with a documentation address: the cloud refuses two customer gateways with one address".to_owned(),
         ),
         Op::CreateGateway { .. } => (StepAction::CreateCustomerGateway, plan.new.ip.to_string(), why_new(plan)),
         Op::AdoptGateway { id } => {

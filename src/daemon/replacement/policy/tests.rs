@@ -101,16 +101,7 @@ fn another_change_ends_a_plan_where_that_is_safe() {
 }
 
 fn needed(policy: ReplacementPolicy) -> Needed {
-    Needed {
-        policy,
-        held: Ok(()),
-        only_asn: false,
-        moved_by_a_person: false,
-        write_is_open: false,
-        closed: None,
-        tried: false,
-        refused: None,
-    }
+    Needed { policy, held: Ok(()), only_asn: false, decided: None, write_is_open: false, closed: None, tried: false, refused: None }
 }
 
 fn gate(course: &Course) -> &str {
@@ -128,7 +119,7 @@ fn only_auto_begins_by_itself_and_only_with_nothing_in_the_way() {
     let auto = || needed(ReplacementPolicy::Auto);
     assert_eq!(course(auto()), Course::Begin);
     assert_eq!(gate(&course(Needed { only_asn: true, ..auto() })), "planned");
-    assert_eq!(gate(&course(Needed { moved_by_a_person: true, ..auto() })), "planned");
+    assert_eq!(gate(&course(Needed { decided: Some("a person gave it up"), ..auto() })), "planned");
     let holds = course(Needed { held: Err(Some(at(300))), ..auto() });
     assert!(matches!(&holds, Course::Wait(Wait { gate: None, at: Some(until), .. }) if *until == at(300)), "{holds:?}");
     assert!(waits(&course(Needed { write_is_open: true, ..auto() })).contains("earlier write"));

@@ -1,0 +1,190 @@
+//! Exit codes and documents, as scripts rely on them.
+
+use crate::common::device::{Device, findings, plan_shape};
+use crate::common::simulated::Sim;
+use crate::replacing::estate::Estate;
+use crate::replacing::wire::Wire;
+use crate::replacing::{NEW, OLD, Scene, is_done, written};
+use serde_json::{Value, json};
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+const PLAN: [&str; 10] = ["address", "asn", "customer_gateway", "decision", "device", "findings", "gates", "region", "schema", "steps"];
+const ENDED: [&str; 5] = ["connections", "millis", "new_customer_gateway_id", "old_customer_gateway_id", "outcome"];
+
+#[test]
+fn the_document_has_the_plan_and_what_came_of_it_and_nothing_else() {
+    let scene = Scene::of(Estate::all());
+    let document = scene.replace(&[]).expect(0).json();
+    plan_shape(&document);
+    let mut all = [&PLAN[..], &ENDED].concat();
+    all.sort_unstable();
+    assert_eq!(keys(&document), all);
+    assert_eq!(keys(&document["customer_gateway"]), ["asn", "created", "id", "ip", "name"]);
+    for step in document["steps"].as_array().unwrap() {
+        assert_eq!(keys(step), ["action", "destructive", "id", "reason", "strategy", "target"]);
+    }
+    for gate in document["gates"].as_array().unwrap() {
+        assert_eq!(keys(gate), ["detail", "name", "passed"]);
+    }
+    for connection in document["connections"].as_array().unwrap() {
+        assert_eq!(keys(connection), ["new_id", "old_id", "strategy", "verified"]);
+        assert!(["rebind", "recreate"].contains(&connection["strategy"].as_str().unwrap()));
+    }
+    let world = scene.world();
+    let new = scene.sim.gateways().into_iter().find(|gateway| gateway["IpAddress"] == NEW).unwrap();
+    assert_eq!(document["old_customer_gateway_id"], "cgw-old");
+    assert_eq!(document["new_customer_gateway_id"], new["CustomerGatewayId"]);
+    let ids: Vec<&str> = document["connections"].as_array().unwrap().iter().map(|moved| moved["new_id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&world.ids["single"].as_str()));
+    assert!(document["millis"].as_u64().is_some_and(|millis| millis > 0));
+    findings(&document);
+}
+
+/// A plan of the same, made a moment before, names the same steps.
+#[test]
+fn what_is_done_is_what_plan_has_shown() {
+    let scene = Scene::of(Estate::all());
+    let planned = scene.device.cgwd(&["plan"]).expect(4).json();
+    let done = scene.replace(&[]).expect(0).json();
+    assert_eq!(planned["steps"], done["steps"]);
+}
+
+#[test]
+fn nobody_there_to_confirm_is_a_usage_error() {
+    let scene = Scene::of(Estate::new().dual());
+    let before = scene.world();
+    for arguments in [&["replace"][..], &["replace", "--planned"], &["replace", "--resume"], &["replace", "--to", NEW]] {
+        let output = scene.device.cgwd(arguments);
+        assert!(output.expect(2).stderr.contains("--yes"), "{arguments:?}: {}", output.stderr);
+    }
+    assert_eq!(scene.world(), before);
+    assert!(!scene.device.state().exists(), "and nothing is left on the device");
+}
+
+#[test]
+fn arguments_that_contradict_one_another_are_usage_errors() {
+    let device = Device::at("http://127.0.0.1:1");
+    for arguments in [
+        &["--resume", "--abort"][..],
+        &["--resume", "--planned"],
+        &["--abort", "--to", NEW],
+        &["--resume", "--asn", "65009"],
+        &["--to", "not-an-address"],
+        &["--to", "2001:db8::1"],
+        &["--asn", "65536.1"],
+        &["--asn", "0"],
+        &["--unheard-of"],
+    ] {
+        let output = device.plain(&[&["replace", "--yes"], arguments].concat());
+        output.expect(2);
+    }
+}
+
+/// What the cloud would refuse is refused here, before it is asked.
+#[test]
+fn an_unusable_target_is_named_with_its_rule() {
+    let scene = Scene::of(Estate::new().dual());
+    for (arguments, code) in [
+        (&["--to", "100.64.0.1"][..], "error address.shared_space"),
+        (&["--to", "10.0.0.1"], "error address.not_public"),
+        (&["--to", "224.0.0.1"], "error address.multicast"),
+        (&["--asn", "45104"], "error asn.reserved_by_cloud"),
+    ] {
+        let document = scene.replace(&[arguments, &["--planned"]].concat()).expect(3).json();
+        assert!(findings(&document).iter().any(|found| found == code), "{arguments:?}: {document:#}");
+        assert_eq!(document["outcome"], "blocked");
+    }
+    assert!(written(&scene.device).is_empty());
+}
+
+#[test]
+fn in_sync_is_done_and_writes_nothing() {
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD]));
+    scene.device.move_to(OLD);
+    let wire = Wire::listening(&scene.sim);
+    let scene = scene.over(&wire.url());
+    for arguments in [&[][..], &["--resume"], &["--planned"]] {
+        let document = scene.replace(arguments).expect(0).json();
+        assert_eq!((&document["decision"], &document["outcome"]), (&json!("in_sync"), &json!("done")));
+        assert_eq!(document["connections"], json!([]));
+    }
+    assert!(wire.writes().is_empty());
+}
+
+/// `replace` replaces: it does not register.
+#[test]
+fn what_register_would_do_is_left_to_register() {
+    let adoptable = json!([{"CustomerGatewayId": "cgw-x", "IpAddress": NEW, "Asn": 65001}]);
+    for (gateways, decision) in [(json!([]), "create"), (adoptable, "adopt")] {
+        let sim = Sim::with(json!({"CustomerGateways": gateways}));
+        let device = Device::new(&sim);
+        device.move_to(NEW);
+        let before = sim.gateways();
+        for arguments in [&[][..], &["--resume"]] {
+            let document = device.cgwd(&[&["replace", "--yes"], arguments].concat()).expect(4).json();
+            assert_eq!(document["decision"], decision);
+            assert_ne!(document["outcome"], "done");
+        }
+        assert_eq!(sim.gateways(), before);
+    }
+}
+
+#[test]
+fn to_resume_where_nothing_is_pending_tells_whether_a_change_is_needed() {
+    let scene = Scene::of(Estate::new().dual());
+    let before = scene.world();
+    let document = scene.replace(&["--resume"]).expect(4).json();
+    assert_eq!(document["decision"], "replace");
+    assert_eq!(scene.world(), before, "it resumes, it does not begin");
+    is_done(&scene.replace(&[]).expect(0).json());
+    let document = scene.replace(&["--resume"]).expect(0).json();
+    assert_eq!(document["decision"], "in_sync");
+}
+
+#[test]
+fn there_is_nothing_to_give_up_where_nothing_is_open() {
+    let scene = Scene::of(Estate::new().dual());
+    let output = scene.device.plain(&["replace", "--abort"]);
+    output.expect(0);
+    assert!((output.stdout.clone() + &output.stderr).contains("no replacement is open"), "{output:?}");
+}
+
+/// People read it: what happens goes to stderr line by line, the result to stdout.
+#[test]
+fn progress_goes_to_stderr_and_the_result_to_stdout() {
+    let scene = Scene::of(Estate::new().dual().single());
+    let output = scene.device.plain(&["replace", "--yes"]);
+    output.expect(0);
+    for line in
+        ["vco-dual  ModifyTunnelAttribute tun-d2", "vco-single  DeleteVpnConnection vco-single", "vco-single  CreateVpnConnection", "done"]
+    {
+        assert!(output.stderr.contains(line), "no `{line}` in:\n{}", output.stderr);
+    }
+    assert!(!output.stdout.contains("ModifyTunnelAttribute tun-d2"), "{}", output.stdout);
+    for line in ["replaced", "vco-dual [rebind] works", "timeline", "swanctl", "local_addrs = 203.0.113.11", "router bgp"] {
+        assert!(output.stdout.contains(line), "no `{line}` in:\n{}", output.stdout);
+    }
+}
+
+/// With `--json` one document is on stdout, and nothing but problems on stderr.
+#[test]
+fn a_program_reads_one_document() {
+    let scene = Scene::of(Estate::new().dual());
+    let output = scene.replace(&[]);
+    is_done(&output.expect(0).json());
+    assert_eq!(output.stderr, "");
+}
+
+/// A cloud that cannot be reached is a failure, not a refusal; nothing has begun.
+#[test]
+fn without_the_cloud_nothing_begins() {
+    let scene = Scene::of(Estate::new().dual()).over("http://127.0.0.1:1");
+    let document = scene.replace(&[]).expect(1).json();
+    assert!(document["error"]["message"].is_string(), "{document:#}");
+    assert!(written(&scene.device).is_empty());
+}

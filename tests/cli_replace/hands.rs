@@ -1,0 +1,129 @@
+//! Other hands in the cloud at the same time: nothing of theirs is overwritten or deleted.
+
+use crate::common::device::{Output, findings};
+use crate::common::simulated::{self, REGION};
+use crate::replacing::estate::Estate;
+use crate::replacing::wire::{Fate, Moment, Wire};
+use crate::replacing::{NEW, OLD, Scene, fault, is_done, written};
+use serde_json::Value;
+use std::net::SocketAddr;
+
+/// Runs `replace` while somebody makes this call right after the new customer gateway was made.
+fn meanwhile(scene: Scene, action: &'static str, parameters: &[(&'static str, &'static str)]) -> (Scene, Output) {
+    let cloud = SocketAddr::from(([127, 0, 0, 1], scene.sim.port()));
+    let parameters = [&[("RegionId", REGION)], parameters].concat();
+    let wire = Wire::to(&scene.sim, move |call, moment, _| {
+        if call.action == "CreateCustomerGateway" && moment == Moment::After {
+            let answer = simulated::call(cloud, action, &parameters);
+            assert!(answer.get("Code").is_none(), "{answer}");
+        }
+        Fate::Pass
+    });
+    let url = scene.device.url.clone();
+    let scene = scene.over(&wire.url());
+    let output = scene.replace(&[]);
+    (scene.over(&url), output)
+}
+
+/// The only deletion that is refused is the last: all the same it is done.
+#[test]
+fn a_stranger_on_the_old_customer_gateway_keeps_it() {
+    let scene = Scene::of(Estate::new().dual().single());
+    let connection = [
+        ("VpnGatewayId", "vpn-single"),
+        ("CustomerGatewayId", "cgw-old"),
+        ("LocalSubnet", "10.9.0.0/16"),
+        ("RemoteSubnet", "192.168.9.0/24"),
+        ("Name", "made meanwhile"),
+        ("AutoConfigRoute", "false"),
+    ];
+    let (scene, output) = meanwhile(scene, "CreateVpnConnection", &connection);
+    let document = output.expect(0).json();
+    is_done(&document);
+    is_left_over(&document);
+    let world = scene.world();
+    assert_eq!(world.addresses(), [OLD, NEW, "203.0.113.99"]);
+    assert_eq!(world.connection("made meanwhile")["CustomerGatewayId"], format!("<{OLD}>"));
+}
+
+#[track_caller]
+fn is_left_over(document: &Value) {
+    assert!(findings(document).contains(&"warning gateway.leftover".to_owned()), "{document:#}");
+    let finding = document["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "gateway.leftover").unwrap();
+    assert!(finding["message"].as_str().unwrap().contains("cgw-old"), "{finding}");
+}
+
+#[test]
+fn a_cloud_that_refuses_to_delete_the_old_customer_gateway() {
+    let refusal = fault("DeleteCustomerGateway", "kind = \"error_before\"\nstatus = 400\ncode = \"DependencyViolation.VpnConnection\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    let document = scene.replace(&[]).expect(0).json();
+    is_done(&document);
+    is_left_over(&document);
+    assert_eq!(scene.world().addresses(), [OLD, NEW, "203.0.113.99"]);
+    assert_eq!(scene.device.cgwd(&["plan"]).expect(0).json()["decision"], "in_sync", "what is left over needs no replacement");
+    let text = scene.device.plain(&["status"]);
+    text.expect(0);
+}
+
+/// Edited after it was read: what is deleted then would be lost.
+#[test]
+fn a_connection_that_somebody_edits_is_not_deleted() {
+    for parameters in [
+        &[("VpnConnectionId", "vco-single"), ("Name", "renamed meanwhile")][..],
+        &[("VpnConnectionId", "vco-single"), ("EnableDpd", "true")],
+        &[("VpnConnectionId", "vco-single"), ("IkeConfig", "{\"Psk\": \"changed-meanwhile\"}")],
+    ] {
+        let (scene, output) = meanwhile(Scene::of(Estate::new().single()), "ModifyVpnConnectionAttribute", parameters);
+        let document = output.expect(5).json();
+        assert_eq!(document["outcome"], "blocked");
+        let why = document["reason"]["message"].as_str().unwrap();
+        assert!(why.contains("vco-single has changed since it was read"), "{why}");
+        assert!(!why.contains("changed-meanwhile"), "names alone: {why}");
+        assert!(scene.world().ids.values().any(|id| id == "vco-single"));
+        assert_eq!(written(&scene.device), ["CreateCustomerGateway"]);
+    }
+}
+
+#[test]
+fn a_route_that_somebody_adds_is_not_lost() {
+    let route = [
+        ("VpnGatewayId", "vpn-single"),
+        ("RouteDest", "192.168.55.0/24"),
+        ("NextHop", "vco-single"),
+        ("Weight", "100"),
+        ("PublishVpc", "true"),
+    ];
+    let (scene, output) = meanwhile(Scene::of(Estate::new().single()), "CreateVpnRouteEntry", &route);
+    let document = output.expect(5).json();
+    assert!(document["reason"]["message"].as_str().unwrap().contains("routes"), "{document:#}");
+    assert_eq!(written(&scene.device), ["CreateCustomerGateway"]);
+    // Given up and planned anew it comes along.
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    is_done(&scene.replace(&[]).expect(0).json());
+    let routes = scene.world().all["routes"]["vpn-single destination"].as_array().unwrap().clone();
+    assert_eq!(routes.len(), 3, "{routes:#?}");
+    assert!(routes.iter().all(|route| route["NextHop"] == "<single>"), "{routes:#?}");
+}
+
+#[test]
+fn a_tunnel_that_somebody_points_elsewhere_stays_there() {
+    let tunnel =
+        [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d1"), ("TunnelOptionsSpecification.CustomerGatewayId", "cgw-stranger")];
+    let (scene, output) = meanwhile(Scene::of(Estate::new().dual()), "ModifyTunnelAttribute", &tunnel);
+    let document = output.expect(5).json();
+    assert!(document["reason"]["message"].as_str().unwrap().contains("cgw-stranger"), "{document:#}");
+    assert_eq!(scene.world().tunnel("dual", 1)["CustomerGatewayId"], "<203.0.113.99>");
+}
+
+#[test]
+fn a_connection_that_somebody_deletes_is_left_out_of_the_next_plan() {
+    let (scene, output) = meanwhile(Scene::of(Estate::new().dual().legacy()), "DeleteVpnConnection", &[("VpnConnectionId", "vco-dual")]);
+    let document = output.expect(5).json();
+    assert!(document["reason"]["message"].as_str().unwrap().contains("no longer exists"), "{document:#}");
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    is_done(&scene.replace(&[]).expect(0).json());
+    let world = scene.world();
+    assert_eq!(world.ids.keys().collect::<Vec<_>>(), ["legacy"]);
+    assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
+}

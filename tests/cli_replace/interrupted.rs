@@ -1,0 +1,214 @@
+//! A replacement that breaks off: resumed, given up, overtaken by another change.
+
+use crate::common::device::{Device, Output};
+use crate::common::simulated::Sim;
+use crate::replacing::estate::Estate;
+use crate::replacing::wire::{Call, Fate, Moment, Wire};
+use crate::replacing::{NEW, OLD, Scene, THIRD, gateway_was_replaced, is_done, only_changed, pointed, written};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+/// Runs `replace` and sends it a signal right after the cloud has done the call that is looked for.
+fn signalled(
+    sim: &Sim,
+    device: &mut Device,
+    signal: Signal,
+    arguments: &[&str],
+    is: impl Fn(&Call) -> bool + Send + Sync + 'static,
+) -> Output {
+    let process = Arc::new(AtomicI32::new(0));
+    let victim = process.clone();
+    let wire = Wire::to(sim, move |call, moment, _| {
+        if moment == Moment::Before || !is(call) {
+            return Fate::Pass;
+        }
+        let pid = loop {
+            match victim.load(Ordering::SeqCst) {
+                0 => std::thread::sleep(Duration::from_millis(1)),
+                pid => break pid,
+            }
+        };
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        Fate::Cut
+    });
+    let url = std::mem::replace(&mut device.url, wire.url());
+    device.configure();
+    let child = device.command(&[&["replace", "--yes", "--json"], arguments].concat()).spawn().unwrap();
+    process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
+    let output = Output::of(child);
+    device.url = url;
+    device.configure();
+    output
+}
+
+fn killed_after(scene: &mut Scene, action: &'static str) {
+    killed_with(scene, action, &[]);
+}
+
+fn killed_with(scene: &mut Scene, action: &'static str, arguments: &[&str]) {
+    let output = signalled(&scene.sim, &mut scene.device, Signal::KILL, arguments, move |call| call.action == action && call.write > 0);
+    assert_eq!(output.exit, None, "{output:?}");
+}
+
+#[test]
+fn a_service_manager_may_end_it_and_it_is_resumed() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut scene = Scene::of(Estate::new().dual().single());
+        let before = scene.world();
+        let output = signalled(&scene.sim, &mut scene.device, signal, &[], |call| call.action == "DeleteVpnConnection");
+        let document = output.expect(6).json();
+        assert_eq!(document["outcome"], "interrupted");
+        assert!(document["reason"]["remedy"].as_str().unwrap().contains("--resume"), "{document:#}");
+        let status = scene.device.status();
+        assert!(status["replacement"]["phase"].is_string() && status["replacement"]["total"].is_u64(), "{status:#}");
+        let document = scene.replace(&["--resume"]).expect(0).json();
+        is_done(&document);
+        only_changed(&before, &scene.world(), &[pointed("dual", 1), pointed("dual", 2), pointed("single", 0)]);
+        assert_eq!(scene.device.status()["replacement"], Value::Null);
+    }
+}
+
+/// A session that breaks off hangs up; the work goes on.
+#[test]
+fn a_hang_up_ends_nothing() {
+    let mut scene = Scene::of(Estate::new().dual());
+    let output = signalled(&scene.sim, &mut scene.device, Signal::HUP, &[], |call| call.action == "ModifyTunnelAttribute");
+    is_done(&output.expect(0).json());
+}
+
+/// A connection that is deleted is in the journal alone: it is made again first.
+#[test]
+fn it_is_not_given_up_in_a_gap() {
+    let mut scene = Scene::of(Estate::new().single());
+    let before = scene.world();
+    killed_after(&mut scene, "DeleteVpnConnection");
+    assert!(scene.world().ids.is_empty(), "it is gone");
+    let output = scene.device.cgwd(&["replace", "--abort"]);
+    let said = output.expect(5).json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("vco-single is deleted and not made again"), "{said}");
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+    only_changed(&before, &scene.world(), &[pointed("single", 0)]);
+}
+
+/// Nor once its first route is gone.
+#[test]
+fn a_gap_begins_with_the_first_route() {
+    let mut scene = Scene::of(Estate::new().single());
+    killed_after(&mut scene, "DeleteVpnRouteEntry");
+    scene.device.cgwd(&["replace", "--abort"]).expect(5);
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+}
+
+#[test]
+fn it_can_be_given_up_at_a_safe_point() {
+    let mut scene = Scene::of(Estate::new().dual());
+    let before = scene.world();
+    killed_after(&mut scene, "ModifyTunnelAttribute");
+    let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+    let stays: Vec<&str> = document["stays"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert!(stays.iter().any(|line| line.starts_with("the new customer gateway ")), "{stays:?}");
+    assert!(stays.iter().any(|line| line.contains("tunnel 2 of vco-dual")), "{stays:?}");
+    assert!(stays.iter().any(|line| line.contains("cgw-old") && line.contains(OLD)), "{stays:?}");
+    let world = scene.world();
+    assert_eq!(world.addresses(), [OLD, NEW, "203.0.113.99"], "nothing is deleted by giving up");
+    // From there a new plan goes on, with what is there.
+    is_done(&scene.replace(&[]).expect(0).json());
+    let after = scene.world();
+    only_changed(&before, &after, &[pointed("dual", 1), pointed("dual", 2)]);
+    gateway_was_replaced(&before, &after, OLD, NEW);
+    assert_eq!(written(&scene.device).iter().filter(|write| *write == "CreateCustomerGateway").count(), 1);
+}
+
+/// The device comes back to where it was: what was moved goes back, and what was made goes.
+#[test]
+fn a_change_back_half_way_leaves_everything_as_it_was() {
+    let mut scene = Scene::of(Estate::new().dual().attached().device_at(&[OLD, NEW]));
+    let before = scene.world();
+    killed_with(&mut scene, "ModifyTunnelAttribute", &["--planned"]);
+    scene.device.move_to(OLD);
+    let document = scene.replace(&["--planned"]).expect(0).json();
+    is_done(&document);
+    assert_eq!(document["new_customer_gateway_id"], "cgw-old");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(scene.world(), before);
+    assert_eq!(scene.device.cgwd(&["plan"]).expect(0).json()["decision"], "in_sync");
+}
+
+/// The device moves on while the first replacement is half done: everything ends up at the newest address.
+#[test]
+fn a_second_change_while_it_is_stopped() {
+    for action in ["CreateCustomerGateway", "ModifyTunnelAttribute"] {
+        let mut scene = Scene::of(Estate::new().dual().attached().device_at(&[THIRD]));
+        let before = scene.world();
+        killed_after(&mut scene, action);
+        scene.device.move_to(THIRD);
+        is_done(&scene.replace(&[]).expect(0).json());
+        let after = scene.world();
+        assert_eq!(after.addresses(), [THIRD, "203.0.113.99"], "after {action}");
+        gateway_was_replaced(&before, &after, OLD, THIRD);
+        for index in [1, 2] {
+            assert_eq!(after.tunnel("dual", index)["TunnelIkeConfig"]["RemoteId"], THIRD);
+        }
+    }
+}
+
+/// In a gap the connection is made again first, and then moved on.
+#[test]
+fn a_second_change_in_a_gap() {
+    let mut scene = Scene::of(Estate::new().single().device_at(&[THIRD])).set("verify_timeout", "\"1s\"");
+    let before = scene.world();
+    killed_after(&mut scene, "DeleteVpnConnection");
+    scene.device.move_to(THIRD);
+    let document = scene.replace(&[]).expect(0).json();
+    is_done(&document);
+    let after = scene.world();
+    gateway_was_replaced(&before, &after, OLD, THIRD);
+    let changes = before.changes(&after);
+    let others: Vec<&String> = changes.iter().filter(|change| !change.starts_with("gateways.")).collect();
+    assert_eq!(
+        others,
+        [
+            &format!("connections.single.CustomerGatewayId: <{OLD}> -> <{THIRD}>"),
+            &format!("connections.single.IkeConfig.RemoteId: {OLD} -> {THIRD}"),
+        ]
+    );
+}
+
+/// The sources may be down exactly because a connection is: what is open is finished all the same.
+#[test]
+fn it_is_resumed_while_the_address_cannot_be_read() {
+    let mut scene = Scene::of(Estate::new().single());
+    let before = scene.world();
+    killed_after(&mut scene, "DeleteVpnConnection");
+    std::fs::remove_file(scene.device.dir.join("address")).unwrap();
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+    only_changed(&before, &scene.world(), &[pointed("single", 0)]);
+}
+
+/// A day's limit counts what was begun, not what is resumed.
+#[test]
+fn to_resume_is_not_to_begin() {
+    let mut scene = Scene::of(Estate::new().dual()).set("max_per_day", "1");
+    killed_after(&mut scene, "ModifyTunnelAttribute");
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+}
+
+/// Between the deletion and the making-again the service can be asked, and history tells it all.
+#[test]
+fn status_and_history_tell_of_what_is_open() {
+    let mut scene = Scene::of(Estate::new().single());
+    killed_after(&mut scene, "DeleteVpnConnection");
+    let status = scene.device.status();
+    let replacement = &status["replacement"];
+    crate::common::device::shape(replacement, &["phase", "done", "total", "waiting_for"]);
+    assert!(replacement["done"].as_u64().unwrap() < replacement["total"].as_u64().unwrap(), "{replacement:#}");
+    let history = scene.device.history();
+    let last = crate::common::device::writes(&history).last().copied().unwrap().clone();
+    assert_eq!((&last["action"], &last["outcome"]), (&json!("DeleteVpnConnection"), &json!("intended")));
+    // Whoever reads the daemon's plan sees that one is open.
+    scene.device.plain(&["plan"]);
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+}

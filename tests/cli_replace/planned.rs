@@ -1,0 +1,76 @@
+//! A planned move, both addresses live: tunnel by tunnel, without an outage where there are two.
+
+use crate::common::simulated::{REGION, Sim};
+use crate::replacing::estate::Estate;
+use crate::replacing::{NEW, OLD, Scene, gateway_was_replaced, is_done, only_changed, pointed};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Looks at a dual-tunnel connection while something else goes on: the least number of tunnels that were up, and the looks.
+fn least_tunnels_up(sim: &Sim, connection: &str, ended: &AtomicBool) -> (usize, usize) {
+    let (mut least, mut looks) = (usize::MAX, 0);
+    while !ended.load(Ordering::Relaxed) {
+        let shown = sim.call("DescribeVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", connection)]);
+        let tunnels = crate::replacing::world::tunnels(&shown);
+        least = least.min(tunnels.iter().filter(|tunnel| tunnel["Status"] == "ipsec_sa_established").count());
+        looks += 1;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    (least, looks)
+}
+
+#[test]
+fn at_no_moment_is_there_no_tunnel() {
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(400)));
+    scene.device.move_to(OLD);
+    let before = scene.world();
+    let ended = AtomicBool::new(false);
+    let (output, (least, looks)) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
+        let output = scene.replace(&["--to", NEW, "--planned"]);
+        ended.store(true, Ordering::Relaxed);
+        (output, watching.join().unwrap())
+    });
+    is_done(&output.expect(0).json());
+    assert_eq!(least, 1, "one is down while it negotiates, never both; {looks} looks");
+    assert!(looks > 20, "{looks}");
+    let after = scene.world();
+    only_changed(&before, &after, &[pointed("dual", 1), pointed("dual", 2)]);
+    gateway_was_replaced(&before, &after, OLD, NEW);
+    scene.device.move_to(NEW);
+    assert_eq!(scene.device.cgwd(&["plan"]).expect(0).json()["decision"], "in_sync");
+}
+
+/// Where the new address turns out not to work, the first tunnel goes back and the second was never touched.
+#[test]
+fn a_planned_move_that_fails_costs_nothing() {
+    let estate = Estate::new().dual().device_at(&[OLD]).switch("NegotiationMs", json!(100));
+    let scene = Scene::of(estate).set("verify_timeout", "\"1s\"");
+    scene.device.move_to(OLD);
+    let before = scene.world();
+    let ended = AtomicBool::new(false);
+    let (output, (least, _)) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
+        let output = scene.replace(&["--to", NEW, "--planned"]);
+        ended.store(true, Ordering::Relaxed);
+        (output, watching.join().unwrap())
+    });
+    assert_eq!(output.expect(1).json()["outcome"], "rolled_back");
+    assert_eq!(least, 1, "the other one kept the traffic");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(scene.world(), before, "as if nothing had been: up, too");
+}
+
+/// Everything that a device can have, moved on purpose.
+#[test]
+fn a_planned_move_of_everything() {
+    let scene = Scene::of(Estate::all().device_at(&[OLD, NEW]));
+    scene.device.move_to(OLD);
+    let before = scene.world();
+    is_done(&scene.replace(&["--to", NEW, "--planned"]).expect(0).json());
+    let after = scene.world();
+    let moved = [("dual", 1), ("dual", 2), ("attached", 1), ("attached", 2), ("legacy", 0), ("shared", 1), ("single", 0)];
+    only_changed(&before, &after, &moved.map(|(name, index)| pointed(name, index)));
+    gateway_was_replaced(&before, &after, OLD, NEW);
+}

@@ -1,0 +1,94 @@
+//! A person at a terminal: the plan is shown, and the device's name has to be typed.
+
+use crate::common;
+use crate::common::device::Output;
+use crate::common::simulated::CGWD;
+use crate::replacing::estate::Estate;
+use crate::replacing::{NEW, Scene, written};
+use serde_json::json;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// `cgwd replace` on a terminal of its own, where this is typed; `None` where this machine has no script(1).
+fn at_a_terminal(scene: &Scene, typed: &[&str]) -> Option<Output> {
+    let mut command = Command::new("script");
+    let told = format!("{CGWD} --config {} replace", scene.device.config_path().display());
+    command.args(["--quiet", "--return", "--echo", "never", "--command", &told, "/dev/null"]);
+    scene.device.surround(&mut command);
+    command.env("TERM", "dumb").stdin(Stdio::piped());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            common::missing("a terminal", &format!("script: {error}"));
+            return None;
+        }
+    };
+    let mut keyboard = child.stdin.take().unwrap();
+    let lines: Vec<String> = typed.iter().map(|line| format!("{line}\n")).collect();
+    std::thread::spawn(move || {
+        for line in lines {
+            let _gone = keyboard.write_all(line.as_bytes());
+        }
+        // A terminal does not end because nobody types.
+        std::thread::sleep(Duration::from_secs(60));
+    });
+    Some(Output::of(child))
+}
+
+#[test]
+fn the_devices_name_is_the_confirmation() {
+    let scene = Scene::of(Estate::new().dual().single());
+    let Some(output) = at_a_terminal(&scene, &["branch-1"]) else { return };
+    output.expect(0);
+    for shown in [
+        "Type the device's name (branch-1)",
+        "fields that hold the old address",
+        "203.0.113.10 becomes 203.0.113.11",
+        "interruption",
+        "gates",
+        "replaced",
+    ] {
+        assert!(output.stdout.contains(shown), "no `{shown}` in:\n{}", output.stdout);
+    }
+    crate::replacing::tells_nothing("the terminal", output.stdout.as_bytes());
+    assert_eq!(scene.world().addresses(), [NEW, "203.0.113.99"]);
+}
+
+#[test]
+fn anything_else_is_a_refusal() {
+    for typed in ["", "yes", "branch-2", "BRANCH-1"] {
+        let scene = Scene::of(Estate::new().dual());
+        let before = scene.world();
+        let Some(output) = at_a_terminal(&scene, &[typed]) else { return };
+        output.expect(5);
+        assert!(output.stdout.contains("nothing was written"), "{}", output.stdout);
+        assert_eq!(scene.world(), before);
+        assert!(written(&scene.device).is_empty());
+    }
+}
+
+/// A full quota takes the documented order, and that a word of its own.
+#[test]
+fn the_documented_order_takes_a_word_of_its_own() {
+    let full = || {
+        (0..98).fold(Estate::new().single(), |estate, number| {
+            estate.gateway(json!({"CustomerGatewayId": format!("cgw-{number}"), "IpAddress": format!("198.51.100.{number}")}))
+        })
+    };
+    let scene = Scene::of(full());
+    let Some(output) = at_a_terminal(&scene, &["no"]) else { return };
+    output.expect(5);
+    assert!(output.stdout.contains("Type `documented`"), "{}", output.stdout);
+    let scene = Scene::of(full());
+    let Some(output) = at_a_terminal(&scene, &["documented", "branch-1"]) else { return };
+    output.expect(0);
+    let actions = written(&scene.device);
+    let at = |action: &str| actions.iter().position(|write| write == action).unwrap();
+    assert!(
+        at("DeleteVpnConnection") < at("DeleteCustomerGateway") && at("DeleteCustomerGateway") < at("CreateCustomerGateway"),
+        "{actions:?}"
+    );
+    // The quota is still full: 99 of others, and ours.
+    assert_eq!(scene.sim.call("DescribeCustomerGateways", &[("RegionId", "cn-hangzhou")])["TotalCount"], 100);
+}
