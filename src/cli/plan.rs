@@ -2,40 +2,57 @@
 
 use super::Context;
 use super::exit::{Exit, Failure};
-use super::replace::attested;
+use super::replace::{add_consequences, attested, consequences_text};
 use super::survey::Survey;
 use crate::daemon::owner;
+use crate::daemon::replacement::document::consequences_json;
 use crate::daemon::replacing::{self, Wish};
 use crate::daemon::want::refused_gates;
+use crate::execute::replacement::Draft;
 use crate::execute::{Executor, Want};
 use crate::journal::store::Memory;
 use crate::journal::{Journal, JournalError};
 use crate::model::Settings;
 use crate::plan::{Decision, DecisionKind};
 use crate::system::zone::Zone;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let survey = context.survey(context.load()?.settings).await?;
-    let (decision, region) = decide(context, &survey).await?;
-    let document = survey.plan_document(&decision, region.as_deref());
-    context.output.result(&document, |output| survey.plan_text(output, &decision, region.as_deref()));
+    let Decided { decision, region, consequences } = decide(context, &survey).await?;
+    let mut document = survey.plan_document(&decision, region.as_deref());
+    add_consequences(&mut document, &consequences);
+    context.output.result(&document, |output| survey.plan_text(output, &decision, region.as_deref()) + &consequences_text(&consequences));
     Ok(exit_of(&decision))
 }
 
+pub struct Decided {
+    pub decision: Decision,
+    pub region: Option<String>,
+    /// What a replacement does beside its steps; empty where none would be.
+    pub consequences: Value,
+}
+
+impl Decided {
+    fn without_plan(decision: Decision, region: Option<String>) -> Decided {
+        Decided { decision, region, consequences: json!({"rewrites": [], "losses": [], "interruptions": []}) }
+    }
+}
+
 /// What the device, the cloud and the journal add up to, without writing anywhere.
-pub async fn decide(context: &Context, survey: &Survey) -> Result<(Decision, Option<String>), Failure> {
+pub async fn decide(context: &Context, survey: &Survey) -> Result<Decided, Failure> {
     let findings = &survey.examined.findings;
     let Some(wanted) = survey.wanted() else {
-        return Ok((Decision::blocked(findings.clone(), refused_gates(findings)), survey.configured_region()));
+        return Ok(Decided::without_plan(Decision::blocked(findings.clone(), refused_gates(findings)), survey.configured_region()));
     };
     let client = context.client(&survey.settings)?;
     let located = context.locate(&client, &survey.settings, survey.progress.as_ref()).await?;
     let Some(region) = &located.region else {
         let findings = [findings.as_slice(), &located.findings].concat();
         let gates = [wanted.gates, refused_gates(&located.findings)].concat();
-        return Ok((Decision::blocked(findings, gates), survey.settings.cloud.region.clone()));
+        return Ok(Decided::without_plan(Decision::blocked(findings, gates), survey.settings.cloud.region.clone()));
     };
     let journal = Rc::new(RefCell::new(journal_to_read(&survey.settings)?));
     let owner = owner(&survey.settings, &journal.borrow());
@@ -43,13 +60,15 @@ pub async fn decide(context: &Context, survey: &Survey) -> Result<(Decision, Opt
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: None };
     let decision = executor.preview(&want).await?;
     if decision.kind != DecisionKind::Replace || executor.has_open_replacement() {
-        return Ok((decision, Some(region.clone())));
+        return Ok(Decided::without_plan(decision, Some(region.clone())));
     }
-    Ok((in_full(context, survey, &executor, want).await?, Some(region.clone())))
+    let draft = in_full(context, survey, &executor, want).await?;
+    let consequences = consequences_json(&draft);
+    Ok(Decided { decision: draft.decision, region: Some(region.clone()), consequences })
 }
 
 /// A replacement with its gates, from a reading of everything that it would touch.
-async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: Want) -> Result<Decision, Failure> {
+async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: Want) -> Result<Draft, Failure> {
     let local = Zone::of_this_device().map(|zone| zone.local(context.clock.now()));
     let local = local.map_err(|error| Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy()))?;
     let seen = if survey.is_settled() { "has held" } else { "is seen now; `cgwd replace` waits until it has held" };
@@ -57,7 +76,7 @@ async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: 
     let evidence = replacing::evidence(&survey.settings, settled, attested(survey), local, true);
     let id = replacing::plan_id(executor);
     let asked = replacing::asked(&survey.settings, want, Wish::default(), evidence, id, false)?;
-    Ok(executor.draft(&asked).await?.decision)
+    Ok(executor.draft(&asked).await?)
 }
 
 pub fn exit_of(decision: &Decision) -> Exit {

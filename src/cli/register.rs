@@ -4,7 +4,7 @@ use super::Context;
 use super::document::step_json;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
-use super::plan::{decide, exit_of};
+use super::plan::{Decided, decide, exit_of};
 use super::survey::Survey;
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::want::{Wanted, refused_gates};
@@ -137,7 +137,7 @@ async fn through_daemon(context: &Context, survey: &Survey, pid: Option<String>)
         return Err(of_daemon(&answer["error"]));
     }
     let done = answer["done"].as_u64().unwrap_or(0) as usize;
-    let (decision, region) = decide(context, survey).await?;
+    let Decided { decision, region, .. } = decide(context, survey).await?;
     if exit_of(&decision) == Exit::ChangeNeeded && !decision.steps.is_empty() {
         tracing::debug!(steps = ?decision.steps.iter().map(step_json).collect::<Vec<_>>(), "the daemon has not done these yet");
     }

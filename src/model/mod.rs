@@ -16,7 +16,9 @@ pub use cloud::{Attachment, CustomerGateway, Inventory, IpsecConnection, Region,
 pub use finding::{Finding, Severity};
 pub use jiff::Timestamp;
 pub use observation::{Observation, Reading};
-pub use replacement::{Begun, GatewayRef, Lane, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, Stopped, Target};
+pub use replacement::{
+    Begun, GatewayRef, Lane, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, StepWords, Stopped, Target,
+};
 pub use replacement_settings::{OrderChoice, ReplacementPolicy, ReplacementSecret, ReplacementSettings, StrategyChoice};
 pub use secret::Secret;
 pub use settings::{

@@ -3,6 +3,7 @@
 
 use super::{Asn, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,18 @@ pub struct ReplacementPlan {
     pub verify_ms: u64,
     /// One after the other; the lanes of a stage side by side.
     pub stages: Vec<Vec<Lane>>,
+    /// Each step that is shown, by its id, as it read when the plan was made: later only the sealed snapshot could tell. Plans of
+    /// earlier versions have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, StepWords>,
+}
+
+/// A step as people and documents see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepWords {
+    pub action: String,
+    pub target: String,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -50,8 +50,6 @@ pub fn plan(situation: &Situation<'_>, progress: &Progress, now: Now) -> Decisio
 
 /// While a replacement is open, it alone writes. What is left of it is what would be done.
 fn under_way(situation: &Situation<'_>, open: &ReplacementProgress) -> Decision {
-    let subjects = Subjects { old: Vec::new(), new: None, adoptable: None, temporary: None };
-    let nothing_read = replacement::listed(&subjects, situation.inventory);
     let left = open.plan.steps().filter(|step| replacement::is_shown(&step.op) && !open.is_proven(&step.id));
     let (done, all) = open.count();
     let mut gates = situation.gates.to_vec();
@@ -60,7 +58,7 @@ fn under_way(situation: &Situation<'_>, open: &ReplacementProgress) -> Decision 
     Decision {
         kind: DecisionKind::Replace,
         customer_gateway: situation.inventory.customer_gateways.iter().find(is_old).cloned(),
-        steps: left.map(|step| replacement::describe(&open.plan, &nothing_read, step)).collect(),
+        steps: left.map(|step| replacement::as_planned(&open.plan, step)).collect(),
         gates,
         findings: situation.findings.to_vec(),
         next: Next::Nothing,

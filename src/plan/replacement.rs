@@ -23,12 +23,13 @@ pub use gates::{Case, Evidence, gates, opens_by_itself};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{back_lanes, leaves_nothing_behind, route_lanes};
 pub use safe_point::{Unsafe, in_a_gap, what_is_unsafe, what_stays};
-pub use words::{auto_config_route, describe, interruption, losses, rewrites};
+pub use words::{as_planned, auto_config_route, describe, interruption, losses, rewrites};
 
 use super::ownership::Ownership;
 use super::{Desired, Owner, Strategy};
 use crate::facts::ranges;
 use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// Tag key of what a replacement makes, while it runs.
@@ -129,6 +130,7 @@ pub fn draft(
         recheck_ms: manner.recheck_ms,
         verify_ms: manner.verify_ms,
         stages: Vec::new(),
+        words: BTreeMap::new(),
     };
     let waits = stages::needs_a_place_to_wait(&plan, snapshot, subjects, manner);
     if let Some(temporary) = &subjects.temporary {
@@ -137,6 +139,7 @@ pub fn draft(
         plan.temporary = Some(Target { ip: free_documentation_address(id, inventory), asn: plan.new.asn, id: None });
     }
     plan.stages = stages::stages(&plan, subjects, snapshot, manner, waits);
+    plan.words = words::of_plan(&plan, snapshot);
     plan
 }
 

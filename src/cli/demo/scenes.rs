@@ -11,7 +11,7 @@ use crate::cli::Context;
 use crate::cli::exit::Failure;
 use crate::cli::history::{history, line};
 use crate::cli::output::Tone;
-use crate::cli::plan::decide;
+use crate::cli::plan::{Decided, decide};
 use crate::journal::Journal;
 use crate::model::{Finding, Observation};
 use crate::observe::interface::Role;
@@ -213,7 +213,7 @@ async fn address_changes(from: Ipv4Addr, to: Ipv4Addr, place: &Place, daemon: &m
 async fn plan(context: &Context, stage: &mut Stage<'_>) -> Result<(), Failure> {
     stage.scene("What replacing it takes: `cgwd plan`").await?;
     let survey = context.survey(context.load()?.settings).await?;
-    let (decision, region) = decide(context, &survey).await?;
+    let Decided { decision, region, .. } = decide(context, &survey).await?;
     stage.quote(&survey.plan_text(stage.output, &decision, region.as_deref()));
     stage.print("\n");
     stage.line("the demo", "ends here: this version alerts and plans, and a person carries out the steps.");

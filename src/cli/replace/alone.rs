@@ -1,7 +1,7 @@
 //! The replacement in this very process, where no daemon runs.
 
 use super::going_on::{self, After};
-use super::report::{Report, show_draft, show_report};
+use super::report::{Report, show_draft, show_drafted, show_report};
 use super::{ReplaceArgs, confirm, device, is_observed, progress, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -9,7 +9,7 @@ use crate::cli::plan::exit_of;
 use crate::cli::survey::Survey;
 use crate::cloud::client::Client;
 use crate::daemon::replacement::policy::{Seen, contradicts};
-use crate::daemon::replacing::{self, Wish};
+use crate::daemon::replacing::{self, Moved, Wish};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer};
@@ -22,12 +22,16 @@ use crate::system::seal::SealKey;
 use crate::system::signals::{Signal, Signals};
 use crate::system::zone::Zone;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Between two looks at what the device is while a replacement runs.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// Between two looks at what has been bound to a transit router again.
+const NEW_ENDS: Duration = Duration::from_secs(2);
 
 /// Everything that the command works with.
 pub(super) struct Parts<'a> {
@@ -223,13 +227,21 @@ impl Parts<'_> {
             draft = self.draft(wish, true).await?;
         }
         let Some(plan) = begins(&draft) else { return Ok(self.not_begun(draft)) };
+        self.show_draft(&draft);
         if !self.arguments.yes {
-            confirm::show(self.context, &super::report::draft_text(&self.context.output, &self.survey, &draft, &self.region));
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
             confirm::by_name(self.context, &self.survey.settings.device, &what)?;
             draft = self.as_agreed(&draft, wish).await?;
         }
         Ok(self.show(&self.work(Some(draft)).await?).await)
+    }
+
+    fn show_draft(&self, draft: &Draft) {
+        confirm::show(
+            self.context,
+            &super::report::draft_text(&self.context.output, &self.survey, draft, &self.region),
+            self.arguments.yes,
+        );
     }
 
     /// A person takes their time: what they agreed to must still be what would be done.
@@ -256,7 +268,7 @@ impl Parts<'_> {
             draft.decision.kind = DecisionKind::Blocked;
         }
         let outcome = if draft.decision.kind == DecisionKind::InSync { "done" } else { "blocked" };
-        show_draft(self.context, &self.survey, &draft.decision, Some(&self.region), Some(outcome));
+        show_drafted(self.context, &self.survey, &draft, &self.region, outcome);
         match draft.decision.kind {
             DecisionKind::InSync => Exit::Done,
             DecisionKind::Create | DecisionKind::Adopt | DecisionKind::Replace => Exit::ChangeNeeded,
@@ -267,7 +279,7 @@ impl Parts<'_> {
     async fn nothing_pending(&self) -> Result<Exit, Failure> {
         let draft = self.draft(self.arguments.wish(), false).await?;
         let outcome = if draft.decision.kind == DecisionKind::InSync { "done" } else { "blocked" };
-        show_draft(self.context, &self.survey, &draft.decision, Some(&self.region), Some(outcome));
+        show_drafted(self.context, &self.survey, &draft, &self.region, outcome);
         self.context.output.progress("no replacement is open: nothing to resume");
         Ok(match draft.decision.kind {
             DecisionKind::InSync => Exit::Done,
@@ -280,7 +292,6 @@ impl Parts<'_> {
     pub(super) async fn work(&self, draft: Option<Draft>) -> Result<Report, Failure> {
         let mut signals = Signals::listen().map_err(Failure::system)?;
         let began = self.context.clock.uptime();
-        let decision = draft.as_ref().map(|draft| draft.decision.clone());
         let work = async {
             match &draft {
                 Some(draft) => self.replacer.begin(draft).await,
@@ -288,21 +299,59 @@ impl Parts<'_> {
             }
         };
         let ended = tokio::select! {
-            ended = work => Some(ended?),
+            ended = work => Some(ended.map_err(|error| self.broke_off(error))?),
             () = self.watch_the_device() => None,
+            () = self.tell_new_ends() => None,
             () = told_to_end(&mut signals) => None,
         };
         let millis = (self.context.clock.uptime() - began).as_millis();
-        Report::of(&self.executor().journal.borrow(), ended, decision, millis)
+        let report = Report::of(&self.executor().journal.borrow(), ended, draft.as_ref(), millis)?;
+        // A plan that came to nothing does not linger: what it is refused for is another plan's matter.
+        if report.is_blocked() && self.open_plan().is_some() {
+            self.replacer.abandon().await.map_err(|error| self.broke_off(error))?;
+        }
+        Ok(report)
+    }
+
+    /// An error that no step knows. With a plan open, the plan is as the journal has it and can go on.
+    pub(super) fn broke_off(&self, error: ExecuteError) -> Failure {
+        let passes = matches!(error, ExecuteError::Journal(_) | ExecuteError::NoSpace | ExecuteError::Cloud(_));
+        let failure = Failure::from(error);
+        if !passes || self.open_plan().is_none() {
+            return failure;
+        }
+        let remedy = match failure.remedy.is_empty() {
+            true => "`cgwd replace --resume` goes on with the replacement that is open".to_owned(),
+            false => format!("{}; then `cgwd replace --resume` goes on with the replacement that is open", failure.remedy),
+        };
+        Failure { exit: Exit::Interrupted, remedy, ..failure }
     }
 
     pub(super) async fn show(&self, report: &Report) -> Exit {
-        let new_ids: Vec<String> = report.connections.iter().map(|moved| moved.new_id.clone()).collect();
-        let snippets = match (&report.plan, report.is_done() && !self.context.output.json) {
-            (Some(plan), true) => device::snippets(&self.executor().client, plan, &new_ids).await,
+        // What was made again needs the device's other end changed before it can come up.
+        let tells = |moved: &&Moved| report.is_done() || moved.new_id != moved.old_id;
+        let ids: Vec<String> = report.connections.iter().filter(tells).map(|moved| moved.new_id.clone()).collect();
+        let snippets = match &report.plan {
+            Some(plan) if !self.context.output.json => device::snippets(&self.executor().client, plan, &ids).await,
             _ => String::new(),
         };
         show_report(self.context, &self.survey, report, &self.region, &snippets)
+    }
+
+    /// Never ends: what is bound to its transit router again has new cloud-side addresses, and comes up only once the device knows
+    /// them; so they are told at once.
+    async fn tell_new_ends(&self) {
+        let mut told = BTreeSet::new();
+        while !self.context.output.json {
+            tokio::time::sleep(NEW_ENDS).await;
+            let open = self.executor().journal.borrow().progress().replacements.open.clone();
+            let Some(open) = open else { continue };
+            let news: Vec<String> = device::bound_again(&open).into_iter().filter(|id| told.insert(id.clone())).collect();
+            if !news.is_empty() {
+                self.context.output.progress(&device::snippets(&self.executor().client, &open.plan, &news).await);
+            }
+        }
+        std::future::pending().await
     }
 
     /// Never ends: keeps up to date what the device is, so that a second change is noticed before the next step that can hurt.

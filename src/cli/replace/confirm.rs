@@ -16,9 +16,13 @@ pub fn nobody() -> Failure {
     )
 }
 
-/// What the person decides by. With `--json` stdout is the document's alone.
-pub fn show(context: &Context, text: &str) {
-    if context.output.json { context.output.question(text) } else { context.output.text(text) }
+/// What the person decides by, or has decided with `--yes`. With `--json` stdout is the document's alone.
+pub fn show(context: &Context, text: &str, decided: bool) {
+    match (context.output.json, decided) {
+        (false, _) => context.output.text(text),
+        (true, false) => context.output.question(text),
+        (true, true) => {}
+    }
 }
 
 /// The device's name, typed: nobody does that to another device by mistake.

@@ -2,7 +2,9 @@
 
 use crate::cloud::client::Client;
 use crate::cloud::peer::{PeerConfiguration, PeerTunnel};
-use crate::model::ReplacementPlan;
+use crate::daemon::replacing::moved;
+use crate::journal::replay::ReplacementProgress;
+use crate::model::{Op, ReplacementPlan};
 use std::fmt::Write;
 
 /// For each connection of the plan, as swanctl and FRR would have it; pre-shared keys by reference. What cannot be read is said.
@@ -18,6 +20,15 @@ pub async fn snippets(client: &Client, plan: &ReplacementPlan, connections: &[St
         }
     }
     text
+}
+
+/// The new ids of connections that were made again and are bound to their transit routers.
+pub fn bound_again(progress: &ReplacementProgress) -> Vec<String> {
+    let is_bound = |id: &str| {
+        let binds = |op: &Op| matches!(op, Op::Attach { connection } if connection == id);
+        progress.plan.steps().any(|step| binds(&step.op) && progress.is_proven(&step.id))
+    };
+    moved(progress).into_iter().filter(|moved| is_bound(&moved.old_id)).map(|moved| moved.new_id).collect()
 }
 
 fn of_connection(id: &str, configuration: &PeerConfiguration, plan: &ReplacementPlan) -> String {

@@ -2,6 +2,7 @@
 //! can be read of the device only matters where it speaks against that.
 
 use super::alone::{Parts, seen};
+use super::report::{Report, show_report};
 use super::{ReplaceArgs, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -23,14 +24,10 @@ pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) 
 
 impl Parts<'_> {
     async fn abandon(&self) -> Result<Exit, Failure> {
-        match self.replacer.abandon().await? {
+        match self.replacer.abandon().await.map_err(|error| self.broke_off(error))? {
             Abandoned::Yes { stays } => {
-                let document = serde_json::json!({"schema": 1, "outcome": "abandoned", "stays": stays});
-                self.context.output.result(&document, |_| {
-                    let lines: String = stays.iter().map(|line| format!("  {line}\n")).collect();
-                    format!("the replacement is given up; nothing was written to the cloud for it\n{lines}`cgwd replace` plans anew from there\n")
-                });
-                Ok(Exit::Done)
+                let report = Report::abandoned(&self.executor().journal.borrow(), stays)?;
+                Ok(show_report(self.context, &self.survey, &report, &self.region, ""))
             }
             Abandoned::NotSafe(why) => {
                 Err(Failure::new(Exit::Refused, format!("not given up: {why}"), "`cgwd replace --resume` goes on with it"))
@@ -46,7 +43,7 @@ impl Parts<'_> {
             return Ok(After::Anew);
         }
         self.context.output.progress("going on with the replacement that is open");
-        self.replacer.resume()?;
+        self.replacer.resume().map_err(|error| self.broke_off(error))?;
         let report = self.work(None).await?;
         // It goes only as far as where it can be given up.
         if is_another && report.goes_on() && (self.open_plan().is_none() || self.is_given_up().await?) {
@@ -57,7 +54,7 @@ impl Parts<'_> {
     }
 
     async fn is_given_up(&self) -> Result<bool, Failure> {
-        Ok(matches!(self.replacer.abandon().await?, Abandoned::Yes { .. }))
+        Ok(matches!(self.replacer.abandon().await.map_err(|error| self.broke_off(error))?, Abandoned::Yes { .. }))
     }
 
     /// Whether something else is wanted than what the plan is for: by the person, or by what is read and keeps being read.

@@ -12,6 +12,7 @@ mod report;
 mod settle;
 mod through_daemon;
 
+pub(super) use report::{add_consequences, consequences_text};
 pub(super) use settle::attested;
 
 use super::Context;

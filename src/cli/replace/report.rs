@@ -5,20 +5,23 @@ use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
 use crate::cli::survey::Survey;
+use crate::daemon::replacement::document::{CONSEQUENCES, consequences_json, has_written, timeline};
+use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::daemon::replacing::{Moved, moved};
 use crate::execute::replacement::{Draft, Ended};
 use crate::journal::Journal;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Op, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot};
-use crate::plan::replacement::{describe, interruption, losses, rewrites};
-use crate::plan::{Decision, DecisionKind, StepAction};
+use crate::model::{Op, ReplacementOutcome, ReplacementPlan};
+use crate::plan::replacement::{as_planned, is_shown};
+use crate::plan::{Decision, DecisionKind};
 use serde_json::{Value, json};
 
 /// How a replacement stands at the end of a command.
 pub struct Report {
     pub outcome: &'static str,
     pub exit: Exit,
-    pub decision: Option<Decision>,
+    /// Of a plan that was begun by this very command; with what it does beside its steps.
+    pub decision: Option<(Decision, Value)>,
     pub plan: Option<ReplacementPlan>,
     pub connections: Vec<Moved>,
     pub old_gateway: Option<String>,
@@ -28,6 +31,7 @@ pub struct Report {
     pub why: Option<(String, String)>,
     pub timeline: Vec<String>,
     pub millis: i128,
+    pub stays: Vec<String>,
     was_told_to_end: bool,
 }
 
@@ -36,13 +40,23 @@ impl Report {
         self.outcome == "done"
     }
 
+    /// The plan was given up; `stays` is what it leaves.
+    pub fn abandoned(journal: &Journal, stays: Vec<String>) -> Result<Report, Failure> {
+        let report = Report::of(journal, None, None, 0)?;
+        Ok(Report { outcome: ABANDONED, exit: Exit::Done, why: None, stays, ..report })
+    }
+
     /// Nobody told the command to end.
     pub fn goes_on(&self) -> bool {
         !self.was_told_to_end
     }
 
+    pub fn is_blocked(&self) -> bool {
+        self.outcome == "blocked"
+    }
+
     /// `ended` is `None` where the command was told to end.
-    pub fn of(journal: &Journal, ended: Option<Ended>, decision: Option<Decision>, millis: i128) -> Result<Report, Failure> {
+    pub fn of(journal: &Journal, ended: Option<Ended>, draft: Option<&Draft>, millis: i128) -> Result<Report, Failure> {
         let replacements = &journal.progress().replacements;
         let (outcome, exit, why) = match &ended {
             None => ("interrupted", Exit::Interrupted, Some(("interrupted; everything is in the journal".to_owned(), GO_ON.to_owned()))),
@@ -50,7 +64,13 @@ impl Report {
             Some(Ended::RolledBack { why }) => ("rolled_back", Exit::Failed, Some((why.clone(), AFTER_ROLLBACK.to_owned()))),
             Some(ended @ Ended::Stopped(stopped)) => {
                 let why = Some((stopped.message.clone(), stopped.remedy.clone()));
-                if is_a_refusal(ended) { ("blocked", Exit::Refused, why) } else { ("interrupted", Exit::Interrupted, why) }
+                let has_written = replacements.open.as_ref().is_some_and(has_written);
+                // What goes on with a plan waits until the device is again what it is for.
+                let is_refused = is_a_refusal(ended) && (draft.is_some() || stopped.reason != CHANGED_AGAIN);
+                match is_refused && !has_written {
+                    true => ("blocked", Exit::Refused, why),
+                    false => ("interrupted", Exit::Interrupted, why),
+                }
             }
         };
         let open = replacements.open.as_ref();
@@ -64,7 +84,7 @@ impl Report {
         Ok(Report {
             outcome,
             exit,
-            decision,
+            decision: draft.map(|draft| (draft.decision.clone(), consequences_json(draft))),
             plan: progress.map(|progress| progress.plan.clone()),
             connections: progress.map(moved).unwrap_or_default(),
             old_gateway: progress.and_then(|progress| progress.plan.old.first()).map(|old| old.id.clone()),
@@ -73,11 +93,13 @@ impl Report {
             why,
             timeline: progress.map(timeline).unwrap_or_default(),
             millis,
+            stays: Vec::new(),
             was_told_to_end: ended.is_none(),
         })
     }
 }
 
+const ABANDONED: &str = "abandoned";
 const GO_ON: &str = "`cgwd replace --resume` goes on from there";
 const AFTER_ROLLBACK: &str = "correct the device's side, then run `cgwd replace` again";
 
@@ -87,36 +109,34 @@ fn made_gateway(progress: &ReplacementProgress) -> Option<String> {
     progress.plan.new.id.clone().or(made)
 }
 
-/// When each connection was touched and when it came back.
-fn timeline(progress: &ReplacementProgress) -> Vec<String> {
-    let mut lines = Vec::new();
-    for id in progress.plan.connections() {
-        let steps: Vec<_> = progress.plan.steps().filter(|step| step.op.connection() == Some(id)).collect();
-        let touched = steps.iter().filter_map(|step| progress.step(&step.id).first_sent).min();
-        let back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).filter_map(|step| progress.step(&step.id).proven).max();
-        let all_back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).all(|step| progress.is_proven(&step.id));
-        let line = match (touched, back.filter(|_| all_back)) {
-            (Some(touched), Some(back)) => {
-                format!("{id}: first touched {touched:.3}, works since {back:.3} ({:.1} s)", back.duration_since(touched).as_secs_f64())
-            }
-            (Some(touched), None) => format!("{id}: first touched {touched:.3}, not seen to work yet"),
-            (None, _) => format!("{id}: not touched"),
-        };
-        lines.push(line);
-    }
-    lines
+/// A decision that was not carried out, with how that ends where the command is `replace`.
+pub fn show_draft(context: &Context, survey: &Survey, decision: &Decision, region: Option<&str>, outcome: Option<&str>) {
+    show_not_begun(context, survey, (decision, &Value::Null), region, outcome);
 }
 
-/// A plan that was not carried out, with how that ends where the command is `replace`.
-pub fn show_draft(context: &Context, survey: &Survey, decision: &Decision, region: Option<&str>, outcome: Option<&str>) {
+/// The same of a whole draft.
+pub fn show_drafted(context: &Context, survey: &Survey, draft: &Draft, region: &str, outcome: &str) {
+    show_not_begun(context, survey, (&draft.decision, &consequences_json(draft)), Some(region), Some(outcome));
+}
+
+fn show_not_begun(
+    context: &Context,
+    survey: &Survey,
+    (decision, consequences): (&Decision, &Value),
+    region: Option<&str>,
+    outcome: Option<&str>,
+) {
     let mut document = survey.plan_document(decision, region);
+    if consequences.is_object() {
+        add_consequences(&mut document, consequences);
+    }
     document["outcome"] = json!(outcome.unwrap_or("blocked"));
     document["old_customer_gateway_id"] = json!(decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone()));
     document["new_customer_gateway_id"] = Value::Null;
     document["connections"] = json!([]);
     document["millis"] = json!(0);
     context.output.result(&document, |output| {
-        let text = survey.plan_text(output, decision, region);
+        let text = survey.plan_text(output, decision, region) + &consequences_text(consequences);
         text + &match decision.kind {
             DecisionKind::InSync => output.paint(Tone::Good, "\nnothing to replace\n"),
             DecisionKind::Create | DecisionKind::Adopt => output.paint(Tone::Caution, "\nnothing to replace: `cgwd register` does this\n"),
@@ -129,36 +149,57 @@ pub fn show_draft(context: &Context, survey: &Survey, decision: &Decision, regio
 /// The plan as a person reads it before saying yes.
 pub fn draft_text(output: &Output, survey: &Survey, draft: &Draft, region: &str) -> String {
     let mut text = survey.plan_text(output, &draft.decision, Some(region));
-    let Some(plan) = &draft.plan else { return text };
+    if draft.plan.is_none() {
+        return text;
+    }
     text += "\ngates\n";
     for gate in &draft.decision.gates {
         let tone = if gate.passed { Tone::Good } else { Tone::Bad };
         text += &format!("  {} {}\n", output.paint(tone, gate.name), gate.detail);
     }
-    text += "\ninterruption\n";
-    for connection in &draft.snapshot.connections {
-        text += &format!("  {}: {}\n", connection.id, interruption(plan, connection));
+    text + &consequences_text(&consequences_json(draft))
+}
+
+/// What a replacement does beside its steps, as a person reads it: here, from the daemon, and of `cgwd plan`.
+pub(in crate::cli) fn consequences_text(consequences: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rows = |name: &str| consequences[name].as_array().cloned().unwrap_or_default();
+    let interrupted = rows("interruptions").into_iter().map(|row| format!("{}: {}", text(&row["connection"]), text(&row["interruption"])));
+    let rewritten = rows("rewrites").into_iter().map(|row| {
+        format!("{} {}: {} becomes {}", text(&row["connection"]), text(&row["field"]), text(&row["before"]), text(&row["after"]))
+    });
+    section("interruption", interrupted.collect())
+        + &section("fields that hold the old address", rewritten.collect())
+        + &section("what the cloud cannot give back", rows("losses").iter().map(text).collect())
+}
+
+pub(super) fn section(title: &str, lines: Vec<String>) -> String {
+    let lines: String = lines.into_iter().map(|line| format!("  {line}\n")).collect();
+    if lines.is_empty() { lines } else { format!("\n{title}\n{lines}") }
+}
+
+/// Into a document that has a plan's keys.
+pub(in crate::cli) fn add_consequences(document: &mut Value, consequences: &Value) {
+    for key in CONSEQUENCES {
+        document[key] = consequences[key].clone();
     }
-    let changed = rewrites(plan, &draft.snapshot);
-    if !changed.is_empty() {
-        text += "\nfields that hold the old address\n";
-        for rewrite in changed {
-            text += &format!("  {} {}: {} becomes {}\n", rewrite.connection, rewrite.field, rewrite.before, rewrite.after);
-        }
-    }
-    let lost = losses(plan, &draft.subjects, &draft.snapshot);
-    if !lost.is_empty() {
-        text += "\nwhat the cloud cannot give back\n";
-        for line in lost {
-            text += &format!("  {line}\n");
-        }
-    }
-    text
 }
 
 pub fn show_report(context: &Context, survey: &Survey, report: &Report, region: &str, snippets: &str) -> Exit {
-    let decision = report.decision.clone().unwrap_or_else(|| resumed(report));
+    let document = report_document(survey, report, region);
+    context.output.result(&document, |output| report_text(output, report, snippets));
+    report.exit
+}
+
+fn report_document(survey: &Survey, report: &Report, region: &str) -> Value {
+    let (decision, consequences) = match &report.decision {
+        Some((decision, consequences)) => (decision.clone(), Some(consequences)),
+        None => (resumed(report), None),
+    };
     let mut document = survey.plan_document(&decision, Some(region));
+    if let Some(consequences) = consequences {
+        add_consequences(&mut document, consequences);
+    }
     if report.outcome == "blocked" {
         document["decision"] = json!(DecisionKind::Blocked.name());
     }
@@ -180,8 +221,10 @@ pub fn show_report(context: &Context, survey: &Survey, report: &Report, region: 
     if let Some((why, remedy)) = &report.why {
         document["reason"] = json!({"message": why, "remedy": remedy});
     }
-    context.output.result(&document, |output| report_text(output, report, snippets));
-    report.exit
+    if report.outcome == ABANDONED {
+        document["stays"] = json!(report.stays);
+    }
+    document
 }
 
 pub(super) fn leftover(ids: &[String]) -> crate::model::Finding {
@@ -197,15 +240,7 @@ fn resumed(report: &Report) -> Decision {
     let mut decision = Decision::blocked(Vec::new(), Vec::new());
     decision.kind = DecisionKind::Replace;
     if let Some(plan) = &report.plan {
-        let snapshot = Snapshot {
-            format: SNAPSHOT_FORMAT,
-            region: plan.region.clone(),
-            taken_at: crate::model::Timestamp::UNIX_EPOCH,
-            gateways: Vec::new(),
-            connections: Vec::new(),
-        };
-        decision.steps =
-            plan.steps().map(|step| describe(plan, &snapshot, step)).filter(|step| step.action != StepAction::Verify).collect();
+        decision.steps = plan.steps().filter(|step| is_shown(&step.op)).map(|step| as_planned(plan, step)).collect();
     }
     decision
 }
@@ -215,6 +250,7 @@ fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
         "done" => (Tone::Good, "replaced"),
         "rolled_back" => (Tone::Bad, "rolled back: what did not come up is at the old customer gateway again"),
         "blocked" => (Tone::Bad, "not replaced"),
+        ABANDONED => (Tone::Good, "given up; nothing was written to the cloud for it, and `cgwd replace` plans anew from there"),
         _ => (Tone::Caution, "interrupted; it can be resumed"),
     };
     let mut text = format!("\n{}\n", output.paint(tone, title));
@@ -229,14 +265,12 @@ fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
         let made = if moved.new_id == moved.old_id { String::new() } else { format!(" -> {}", moved.new_id) };
         text += &format!("  {}{made} [{}] {verified}\n", moved.old_id, moved.strategy);
     }
+    for line in &report.stays {
+        text += &format!("  {line}\n");
+    }
     if !report.leftover.is_empty() {
         text += &output.finding(&leftover(&report.leftover));
     }
-    if !report.timeline.is_empty() {
-        text += "\ntimeline\n";
-        for line in &report.timeline {
-            text += &format!("  {line}\n");
-        }
-    }
+    text += &section("timeline", report.timeline.clone());
     text + snippets
 }

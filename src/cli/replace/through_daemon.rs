@@ -1,12 +1,14 @@
 //! The replacement by the daemon that runs: it plans, acts and goes on whatever becomes of this command; here is only the
 //! person's word, and what is told.
 
-use super::{ReplaceArgs, confirm};
+use super::{ReplaceArgs, confirm, device};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
 use crate::daemon::control::{self, AskError, Places};
-use crate::model::Settings;
+use crate::daemon::replacement::policy::CHANGED_AGAIN;
+use crate::journal::Journal;
+use crate::model::{ReplacementPlan, Settings};
 use crate::system::signals::{Signal, Signals};
 use serde_json::{Value, json};
 
@@ -17,13 +19,13 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
     asker.status = control::ask(&asker.places, "status", PATIENCE).await.map_err(|error| asker.not_asked(&error))?;
     if arguments.abort {
         let last = asker.ask(&json!({"go": "abort"})).await?;
-        return Ok(asker.conclude(&last, None));
+        return Ok(asker.conclude(settings, &last, None).await);
     }
     let status = &asker.status;
     if status["replacement"]["plan"].is_string() {
         let go = if status["replacement"]["phase"] == "stopped" { "resume" } else { "watch" };
         let last = asker.ask(&json!({"go": go})).await?;
-        return Ok(asker.conclude(&last, None));
+        return Ok(asker.conclude(settings, &last, None).await);
     }
     let draft = asker.draft(&arguments, false).await?;
     if arguments.resume {
@@ -62,8 +64,8 @@ impl Asker<'_> {
         let Some(plan) = draft["plan"].as_str().filter(|_| !refused && draft["decision"] == "replace") else {
             return Ok(self.not_begun(draft));
         };
+        confirm::show(self.context, &draft_text(&self.context.output, &draft), arguments.yes);
         if !arguments.yes {
-            self.context.output.text(&draft_text(&self.context.output, &draft));
             confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.")?;
         }
         let last = self.ask(&json!({"go": "begin", "plan": plan})).await?;
@@ -77,29 +79,25 @@ impl Asker<'_> {
                 "run it again",
             ));
         }
-        Ok(self.conclude(&last, Some(&draft)))
+        Ok(self.conclude(settings, &last, Some(&draft)).await)
     }
 
     fn nothing_pending(&self, draft: &Value) -> Exit {
         self.context.output.progress("no replacement is open: nothing to resume");
         let in_sync = draft["decision"] == "in_sync";
         self.show(draft, if in_sync { "done" } else { "blocked" });
-        if in_sync { Exit::Done } else { Exit::ChangeNeeded }
+        match draft["decision"].as_str() {
+            Some("in_sync") => Exit::Done,
+            Some("blocked") if draft["plan"].is_null() => of_blocked(draft),
+            _ => Exit::ChangeNeeded,
+        }
     }
 
     fn not_begun(&self, mut draft: Value) -> Exit {
-        let findings: Vec<String> = draft["findings"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|finding| finding["severity"] == "error")
-            .filter_map(|finding| finding["code"].as_str().map(str::to_owned))
-            .collect();
         let exit = match draft["decision"].as_str() {
             Some("in_sync") => Exit::Done,
             Some("create" | "adopt") => Exit::ChangeNeeded,
-            _ if findings.iter().any(|code| code.starts_with("address.") || code.starts_with("asn.")) => Exit::Unusable,
-            _ => Exit::Refused,
+            _ => of_blocked(&draft),
         };
         if exit == Exit::Refused {
             draft["decision"] = json!("blocked");
@@ -115,22 +113,48 @@ impl Asker<'_> {
         });
     }
 
-    fn conclude(&self, last: &Value, draft: Option<&Value>) -> Exit {
-        let ended = &last["ended"];
-        let exit = match ended["outcome"].as_str() {
-            Some("done" | "abandoned") => Exit::Done,
-            Some("rolled_back") => Exit::Failed,
-            Some("not_safe") => Exit::Refused,
-            _ if is_a_refusal(ended) => Exit::Refused,
-            _ => Exit::Interrupted,
-        };
-        let mut ended = ended.clone();
+    async fn conclude(&self, settings: &Settings, last: &Value, draft: Option<&Value>) -> Exit {
+        let mut ended = last["ended"].clone();
+        let exit = exit_of_end(&ended, draft.is_some());
         if exit == Exit::Refused {
             ended["outcome"] = json!("blocked");
+            self.leave_nothing_open(&ended).await;
         }
+        let told = match self.context.output.json {
+            true => String::new(),
+            false => self.snippets(settings, &ended).await,
+        };
         let document = document(&self.status, draft.unwrap_or(&Value::Null), &ended);
-        self.context.output.result(&document, |output| ended_text(output, &ended));
+        self.context.output.result(&document, |output| ended_text(output, &ended) + &told);
         exit
+    }
+
+    /// A plan that came to nothing does not linger; where the daemon has ended it already, there is nothing to end.
+    async fn leave_nothing_open(&self, ended: &Value) {
+        if ended["stopped"].is_object()
+            && let Err(failure) = self.ask(&json!({"go": "abort"})).await
+        {
+            tracing::debug!(reason = failure.message, "nothing to give up");
+        }
+    }
+
+    /// What to change on the device, read from the cloud by the command itself, as far as its own credentials go.
+    async fn snippets(&self, settings: &Settings, ended: &Value) -> String {
+        let moved: Vec<String> = ended["connections"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|moved| ended["outcome"] == "done" || moved["new_id"] != moved["old_id"])
+            .filter_map(|moved| moved["new_id"].as_str().map(str::to_owned))
+            .collect();
+        let plan = plan_in_journal(settings, ended["plan"].as_str().unwrap_or_default());
+        let (Some(plan), false) = (plan, moved.is_empty()) else { return String::new() };
+        match self.context.client(settings) {
+            Ok(client) => device::snippets(&client, &plan, &moved).await,
+            Err(failure) => {
+                format!("\nwhat to change on the device cannot be read from the cloud by this command: {}\n", failure.message)
+            }
+        }
     }
 
     /// The last line of the answer; what comes before it is told as it happens. A hang-up ends nothing; a person who has had
@@ -144,16 +168,38 @@ impl Asker<'_> {
             None => last = line.clone(),
         });
         tokio::select! {
-            asked = asked => asked.map_err(|error| self.not_asked(&error))?,
-            () = told_to_go(&mut signals) => return Err(Failure::new(
-                Exit::Interrupted,
-                "no longer watching; the daemon goes on",
-                "`cgwd status --watch` shows how it stands, `cgwd replace --resume` watches again",
-            )),
+            asked = asked => if let Err(error) = asked {
+                return Err(self.broke_off(request, &error).await);
+            },
+            () = told_to_go(&mut signals) => return Err(no_longer_watching()),
         }
         match last.get("error") {
+            Some(error) if error["code"] == "failed" && self.has_open_plan().await => {
+                Err(Failure { exit: Exit::Interrupted, ..of_daemon(error) })
+            }
             Some(error) => Err(of_daemon(error)),
             None => Ok(last),
+        }
+    }
+
+    async fn has_open_plan(&self) -> bool {
+        let status = control::ask(&self.places, "status", PATIENCE).await.unwrap_or_default();
+        status["replacement"]["plan"].is_string()
+    }
+
+    /// The daemon lets go of whoever reads too slowly, and it can end. What was begun goes on either way.
+    async fn broke_off(&self, request: &Value, error: &AskError) -> Failure {
+        let begins = request["go"] != "draft";
+        if !begins || !matches!(error, AskError::BrokenOff { .. } | AskError::Failed { .. }) {
+            return self.not_asked(error);
+        }
+        match control::ask(&self.places, "status", PATIENCE).await {
+            Ok(_) => no_longer_watching(),
+            Err(_) => Failure::new(
+                Exit::Interrupted,
+                crate::daemon::with_causes(error),
+                "the journal has everything: it goes on when the daemon starts again, or with `cgwd replace --resume`",
+            ),
         }
     }
 
@@ -165,6 +211,40 @@ impl Asker<'_> {
             "wait for the other cgwd command to end, or stop the daemon (`systemctl stop cgwd`)",
         )
     }
+}
+
+fn no_longer_watching() -> Failure {
+    Failure::new(
+        Exit::Interrupted,
+        "no longer watching; the daemon goes on",
+        "`cgwd status --watch` shows how it stands, `cgwd replace --resume` watches again",
+    )
+}
+
+fn plan_in_journal(settings: &Settings, id: &str) -> Option<ReplacementPlan> {
+    let journal = Journal::open_to_read(&settings.state_directory).ok().flatten()?;
+    let replacements = &journal.progress().replacements;
+    let open = replacements.open.as_ref();
+    let last = replacements.last.as_ref().map(|last| &*last.progress);
+    open.into_iter().chain(last).map(|progress| &progress.plan).find(|plan| plan.id == id).cloned()
+}
+
+/// The same as without a daemon.
+fn exit_of_end(ended: &Value, begun_here: bool) -> Exit {
+    let changed_again = ended["stopped"]["reason"] == CHANGED_AGAIN && !begun_here;
+    match ended["outcome"].as_str() {
+        Some("done" | "abandoned") => Exit::Done,
+        Some("rolled_back") => Exit::Failed,
+        Some("not_safe") => Exit::Refused,
+        _ if is_a_refusal(ended) && ended["written"] == false && !changed_again => Exit::Refused,
+        _ => Exit::Interrupted,
+    }
+}
+
+fn of_blocked(draft: &Value) -> Exit {
+    let errors = draft["findings"].as_array().into_iter().flatten().filter(|finding| finding["severity"] == "error");
+    let mut codes = errors.filter_map(|finding| finding["code"].as_str());
+    if codes.any(|code| code.starts_with("address.") || code.starts_with("asn.")) { Exit::Unusable } else { Exit::Refused }
 }
 
 async fn told_to_go(signals: &mut Signals) {
@@ -208,6 +288,12 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
             findings.push(json!(super::report::leftover(&ids)));
         }
     }
+    if draft["steps"].is_null() && ended["steps"].is_array() {
+        document["steps"] = ended["steps"].clone();
+    }
+    if draft.get("rewrites").is_some() {
+        super::report::add_consequences(&mut document, draft);
+    }
     if ended["why"].is_string() {
         document["reason"] = json!({"message": ended["why"], "remedy": ended["stopped"]["remedy"]});
     }
@@ -240,16 +326,7 @@ fn draft_text(output: &Output, draft: &Value) -> String {
         let tone = if gate["passed"] == true { Tone::Good } else { Tone::Bad };
         all += &format!("  {} {}\n", output.paint(tone, &text(&gate["name"])), text(&gate["detail"]));
     }
-    for row in rows("interruptions") {
-        all += &format!("  {}: {}\n", text(&row["connection"]), text(&row["interruption"]));
-    }
-    for row in rows("rewrites") {
-        all +=
-            &format!("  {} {}: {} becomes {}\n", text(&row["connection"]), text(&row["field"]), text(&row["before"]), text(&row["after"]));
-    }
-    for line in rows("losses") {
-        all += &format!("  {}\n", text(line));
-    }
+    all += &super::report::consequences_text(draft);
     for finding in rows("findings") {
         all += &format!("  {} {}: {}\n", text(&finding["severity"]), text(&finding["code"]), text(&finding["message"]));
     }
@@ -283,6 +360,8 @@ fn ended_text(output: &Output, ended: &Value) -> String {
         let id = |key: &str| moved[key].as_str().unwrap_or_default().to_owned();
         text += &format!("  {} -> {} [{}] {verified}\n", id("old_id"), id("new_id"), id("strategy"));
     }
+    let timeline = ended["timeline"].as_array().into_iter().flatten();
+    text += &super::report::section("timeline", timeline.filter_map(Value::as_str).map(str::to_owned).collect());
     for line in ended["stays"].as_array().into_iter().flatten() {
         text += &format!("  {}\n", line.as_str().unwrap_or_default());
     }

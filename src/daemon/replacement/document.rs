@@ -5,9 +5,9 @@ use super::policy::Refused;
 use crate::daemon::replacing::{Wish, moved};
 use crate::daemon::status::{gate_json, gateway_json, step_json};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Notice};
-use crate::journal::replay::{ReplacementProgress, Replacements};
-use crate::model::{Asn, Op, Order, Slot, Stopped};
-use crate::plan::replacement::{interruption, losses, rewrites};
+use crate::journal::replay::{ReplacementProgress, Replacements, StepProgress};
+use crate::model::{Asn, Op, Order, ReplacementPlan, Slot, Stopped};
+use crate::plan::replacement::{as_planned, interruption, is_shown, losses, rewrites};
 use crate::plan::{Decision, DecisionKind, Step};
 use serde_json::{Value, json};
 
@@ -44,19 +44,33 @@ fn draft_json(draft: &Draft, id: &str, region: &str) -> Value {
     document["new"] = json!({"id": plan.new.id, "ip": plan.new.ip, "asn": plan.new.asn.map(Asn::number)});
     document["order"] = json!(plan.order);
     document["planned"] = json!(plan.planned);
-    let rewritten = rewrites(plan, &draft.snapshot);
-    document["rewrites"] = rewritten
-        .iter()
-        .map(|one| json!({"connection": one.connection, "field": one.field, "before": one.before, "after": one.after}))
-        .collect();
-    document["losses"] = json!(losses(plan, &draft.subjects, &draft.snapshot));
-    let connections = draft.snapshot.connections.iter();
-    document["interruptions"] =
-        connections.map(|connection| json!({"connection": connection.id, "interruption": interruption(plan, connection)})).collect();
+    let consequences = consequences_json(draft);
+    for key in CONSEQUENCES {
+        document[key] = consequences[key].clone();
+    }
     let refused: Vec<&str> = draft.decision.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name).collect();
     // Only where making the new one first is all that does not work.
     document["documented_offered"] = json!(refused == ["quota"] && plan.order == Order::NewFirst);
     document
+}
+
+/// Keys of what a replacement does beside its steps.
+pub const CONSEQUENCES: [&str; 3] = ["rewrites", "losses", "interruptions"];
+
+/// What is rewritten, what the cloud cannot give back, and for how long each connection carries nothing.
+pub fn consequences_json(draft: &Draft) -> Value {
+    let Some(plan) = &draft.plan else { return json!({"rewrites": [], "losses": [], "interruptions": []}) };
+    let rewritten = rewrites(plan, &draft.snapshot).into_iter();
+    let connections = draft.snapshot.connections.iter();
+    json!({
+        "rewrites": rewritten
+            .map(|one| json!({"connection": one.connection, "field": one.field, "before": one.before, "after": one.after}))
+            .collect::<Vec<_>>(),
+        "losses": losses(plan, &draft.subjects, &draft.snapshot),
+        "interruptions": connections
+            .map(|connection| json!({"connection": connection.id, "interruption": interruption(plan, connection)}))
+            .collect::<Vec<_>>(),
+    })
 }
 
 /// A decision without a plan.
@@ -121,8 +135,45 @@ pub fn end_json(outcome: &str, replacements: &Replacements, millis: u64) -> Valu
         "new_customer_gateway_id": new,
         "connections": connections,
         "leftover": last.map(|last| last.leftover.clone()).unwrap_or_default(),
+        "timeline": progress.map(timeline).unwrap_or_default(),
+        "steps": progress.map(|progress| steps(&progress.plan)).unwrap_or_default(),
+        "written": progress.is_some_and(has_written),
         "millis": millis,
     }})
+}
+
+/// When each connection was touched and when it came back.
+pub fn timeline(progress: &ReplacementProgress) -> Vec<String> {
+    let mut lines = Vec::new();
+    for id in progress.plan.connections() {
+        let steps: Vec<_> = progress.plan.steps().filter(|step| step.op.connection() == Some(id)).collect();
+        let touched = steps.iter().filter_map(|step| progress.step(&step.id).first_sent).min();
+        let back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).filter_map(|step| progress.step(&step.id).proven).max();
+        let all_back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).all(|step| progress.is_proven(&step.id));
+        let line = match (touched, back.filter(|_| all_back)) {
+            (Some(touched), Some(back)) => {
+                format!("{id}: first touched {touched:.3}, works since {back:.3} ({:.1} s)", back.duration_since(touched).as_secs_f64())
+            }
+            (Some(touched), None) => format!("{id}: first touched {touched:.3}, not seen to work yet"),
+            (None, _) => format!("{id}: not touched"),
+        };
+        lines.push(line);
+    }
+    lines
+}
+
+/// What the plan was to do, for whoever did not see it drafted.
+fn steps(plan: &ReplacementPlan) -> Vec<Value> {
+    plan.steps().filter(|step| is_shown(&step.op)).map(|step| step_json(&as_planned(plan, step))).collect()
+}
+
+/// Whether the plan has done anything to the cloud, or may have: what was refused for certain has not.
+pub fn has_written(progress: &ReplacementProgress) -> bool {
+    let did = |step: &StepProgress| {
+        let sent_and_seen = step.first_sent.is_some() && step.proven.is_some();
+        step.open.is_some() || step.answered || step.doubtful.is_some() || sent_and_seen
+    };
+    progress.steps.values().any(did)
 }
 
 pub fn abandoned_json(abandoned: &Abandoned, replacements: &Replacements, millis: u64) -> Value {

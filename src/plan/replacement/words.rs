@@ -1,9 +1,12 @@
 //! A plan in words: its steps, what is rewritten, how long it interrupts, what nobody can bring back.
 
 use super::body::{self, Addresses, Rewrite};
-use super::{Subjects, strategy};
-use crate::model::{Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
+use super::{Subjects, is_shown, strategy};
+use crate::model::{
+    Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords, Timestamp, TunnelRole,
+};
 use crate::plan::{Step, StepAction, Strategy};
+use std::collections::BTreeMap;
 
 /// What stands for the temporary customer gateway, whose id nobody knows before it is made.
 const TEMPORARY: &str = "temporary";
@@ -89,6 +92,36 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
         Op::DeleteMade { slot } => (StepAction::DeleteCustomerGateway, made_words(plan, slot), "it has served".to_owned()),
     };
     Step { id: step.id.clone(), action, target, strategy: strategy_of(&step.op), reason, destructive: step.op.is_destructive() }
+}
+
+/// Every step that is shown, for the journal.
+pub(super) fn of_plan(plan: &ReplacementPlan, snapshot: &Snapshot) -> BTreeMap<String, StepWords> {
+    let shown = plan.steps().filter(|step| is_shown(&step.op));
+    let words = shown.map(|step| describe(plan, snapshot, step));
+    words.map(|Step { id, action, target, reason, .. }| (id, StepWords { action: action.name().to_owned(), target, reason })).collect()
+}
+
+/// The same step later, when the snapshot is sealed: in the words that the plan keeps.
+pub fn as_planned(plan: &ReplacementPlan, step: &PlannedStep) -> Step {
+    let bare = describe(plan, &nothing_read(plan), step);
+    let Some(words) = plan.words.get(&step.id) else { return bare };
+    let action = BY_ATTACHMENT.into_iter().find(|action| action.name() == words.action).unwrap_or(bare.action);
+    Step { action, target: words.target.clone(), reason: words.reason.clone(), ..bare }
+}
+
+/// Calls that only the snapshot tells from those for other kinds of connections.
+const BY_ATTACHMENT: [StepAction; 6] = [
+    StepAction::ModifyTunnelAttribute,
+    StepAction::ModifyVpnAttachmentAttribute,
+    StepAction::DeleteVpnConnection,
+    StepAction::DeleteVpnAttachment,
+    StepAction::CreateVpnConnection,
+    StepAction::CreateVpnAttachment,
+];
+
+fn nothing_read(plan: &ReplacementPlan) -> Snapshot {
+    let (region, taken_at) = (plan.region.clone(), Timestamp::UNIX_EPOCH);
+    Snapshot { format: SNAPSHOT_FORMAT, region, taken_at, gateways: Vec::new(), connections: Vec::new() }
 }
 
 fn strategy_of(op: &Op) -> Option<Strategy> {

@@ -32,6 +32,7 @@ fn progress(steps: &[(&str, StepProgress)]) -> ReplacementProgress {
         recheck_ms: 0,
         verify_ms: 0,
         stages: vec![vec![Lane { connection: Some(connection()), lock: None, steps: steps_of }]],
+        words: std::collections::BTreeMap::new(),
     };
     let steps: BTreeMap<String, StepProgress> = steps.iter().map(|(id, step)| ((*id).to_owned(), step.clone())).collect();
     ReplacementProgress { seq: 1, plan, sealed: String::new(), began: at(0), steps, turned: None, stopped: None, resumed_from: None }

@@ -24,6 +24,7 @@ fn plan(planned: bool) -> ReplacementPlan {
         recheck_ms: 0,
         verify_ms: 0,
         stages: Vec::new(),
+        words: std::collections::BTreeMap::new(),
     }
 }
 
