@@ -14,6 +14,8 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 const PLAN: [&str; 10] = ["address", "asn", "customer_gateway", "decision", "device", "findings", "gates", "region", "schema", "steps"];
+/// What it does beside its steps.
+const CONSEQUENCES: [&str; 3] = ["interruptions", "losses", "rewrites"];
 const ENDED: [&str; 5] = ["connections", "millis", "new_customer_gateway_id", "old_customer_gateway_id", "outcome"];
 
 #[test]
@@ -21,7 +23,7 @@ fn the_document_has_the_plan_and_what_came_of_it_and_nothing_else() {
     let scene = Scene::of(Estate::all());
     let document = scene.replace(&[]).expect(0).json();
     plan_shape(&document);
-    let mut all = [&PLAN[..], &ENDED].concat();
+    let mut all = [&PLAN[..], &CONSEQUENCES, &ENDED].concat();
     all.sort_unstable();
     assert_eq!(keys(&document), all);
     assert_eq!(keys(&document["customer_gateway"]), ["asn", "created", "id", "ip", "name"]);
@@ -31,6 +33,14 @@ fn the_document_has_the_plan_and_what_came_of_it_and_nothing_else() {
     for gate in document["gates"].as_array().unwrap() {
         assert_eq!(keys(gate), ["detail", "name", "passed"]);
     }
+    for rewrite in document["rewrites"].as_array().unwrap() {
+        assert_eq!(keys(rewrite), ["after", "before", "connection", "field"]);
+        assert_eq!((&rewrite["before"], &rewrite["after"]), (&json!(OLD), &json!(NEW)));
+    }
+    for interruption in document["interruptions"].as_array().unwrap() {
+        assert_eq!(keys(interruption), ["connection", "interruption"]);
+    }
+    assert!(document["losses"].as_array().unwrap().iter().all(Value::is_string));
     for connection in document["connections"].as_array().unwrap() {
         assert_eq!(keys(connection), ["new_id", "old_id", "strategy", "verified"]);
         assert!(["rebind", "recreate"].contains(&connection["strategy"].as_str().unwrap()));
@@ -58,7 +68,7 @@ fn what_is_done_is_what_plan_has_shown() {
 fn nobody_there_to_confirm_is_a_usage_error() {
     let scene = Scene::of(Estate::new().dual());
     let before = scene.world();
-    for arguments in [&["replace"][..], &["replace", "--planned"], &["replace", "--resume"], &["replace", "--to", NEW]] {
+    for arguments in [&["replace"][..], &["replace", "--planned"], &["replace", "--to", NEW]] {
         let output = scene.device.cgwd(arguments);
         assert!(output.expect(2).stderr.contains("--yes"), "{arguments:?}: {}", output.stderr);
     }
@@ -165,7 +175,7 @@ fn progress_goes_to_stderr_and_the_result_to_stdout() {
     {
         assert!(output.stderr.contains(line), "no `{line}` in:\n{}", output.stderr);
     }
-    assert!(!output.stdout.contains("ModifyTunnelAttribute tun-d2"), "{}", output.stdout);
+    assert!(!output.stdout.contains("vco-dual  ModifyTunnelAttribute tun-d2"), "{}", output.stdout);
     for line in ["replaced", "vco-dual [rebind] works", "timeline", "swanctl", "local_addrs = 203.0.113.11", "router bgp"] {
         assert!(output.stdout.contains(line), "no `{line}` in:\n{}", output.stdout);
     }

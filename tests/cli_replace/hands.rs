@@ -75,8 +75,8 @@ fn a_connection_that_somebody_edits_is_not_deleted() {
         &[("VpnConnectionId", "vco-single"), ("IkeConfig", "{\"Psk\": \"changed-meanwhile\"}")],
     ] {
         let (scene, output) = meanwhile(Scene::of(Estate::new().single()), "ModifyVpnConnectionAttribute", parameters);
-        let document = output.expect(5).json();
-        assert_eq!(document["outcome"], "blocked");
+        let document = output.expect(6).json();
+        assert_eq!(document["outcome"], "interrupted");
         let why = document["reason"]["message"].as_str().unwrap();
         assert!(why.contains("vco-single has changed since it was read"), "{why}");
         assert!(!why.contains("changed-meanwhile"), "names alone: {why}");
@@ -95,7 +95,7 @@ fn a_route_that_somebody_adds_is_not_lost() {
         ("PublishVpc", "true"),
     ];
     let (scene, output) = meanwhile(Scene::of(Estate::new().single()), "CreateVpnRouteEntry", &route);
-    let document = output.expect(5).json();
+    let document = output.expect(6).json();
     assert!(document["reason"]["message"].as_str().unwrap().contains("routes"), "{document:#}");
     assert_eq!(written(&scene.device), ["CreateCustomerGateway"]);
     // Given up and planned anew it comes along.
@@ -111,7 +111,7 @@ fn a_tunnel_that_somebody_points_elsewhere_stays_there() {
     let tunnel =
         [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d1"), ("TunnelOptionsSpecification.CustomerGatewayId", "cgw-stranger")];
     let (scene, output) = meanwhile(Scene::of(Estate::new().dual()), "ModifyTunnelAttribute", &tunnel);
-    let document = output.expect(5).json();
+    let document = output.expect(6).json();
     assert!(document["reason"]["message"].as_str().unwrap().contains("cgw-stranger"), "{document:#}");
     assert_eq!(scene.world().tunnel("dual", 1)["CustomerGatewayId"], "<203.0.113.99>");
 }
@@ -119,7 +119,7 @@ fn a_tunnel_that_somebody_points_elsewhere_stays_there() {
 #[test]
 fn a_connection_that_somebody_deletes_is_left_out_of_the_next_plan() {
     let (scene, output) = meanwhile(Scene::of(Estate::new().dual().legacy()), "DeleteVpnConnection", &[("VpnConnectionId", "vco-dual")]);
-    let document = output.expect(5).json();
+    let document = output.expect(6).json();
     assert!(document["reason"]["message"].as_str().unwrap().contains("no longer exists"), "{document:#}");
     scene.device.cgwd(&["replace", "--abort"]).expect(0);
     // What is left is at the new customer gateway already; that the old one can go is said, and a person's to do.
