@@ -334,7 +334,10 @@ impl Parts<'_> {
     /// them; so they are told at once.
     async fn tell_new_ends(&self) {
         let mut told = BTreeSet::new();
-        while !self.context.output.json {
+        if self.context.output.json {
+            return std::future::pending().await;
+        }
+        loop {
             tokio::time::sleep(NEW_ENDS).await;
             let open = self.executor().journal.borrow().progress().replacements.open.clone();
             let Some(open) = open else { continue };
@@ -343,7 +346,6 @@ impl Parts<'_> {
                 self.context.output.progress(&device::snippets(&self.executor().client, &open.plan, &news).await);
             }
         }
-        std::future::pending().await
     }
 
     /// Never ends: keeps up to date what the device is, so that a second change is noticed before the next step that can hurt.

@@ -100,7 +100,7 @@ impl Course<'_> {
         Ok(match refused {
             false => Sent::Unconfirmed,
             true if error.is_busy() => Sent::Busy,
-            true if error.is_already_exist() || error.is_not_found() && removes(&call.action) => Sent::Look,
+            true if error.is_already_exist() || error.is_not_found() && removes(call.action) => Sent::Look,
             true => Sent::Refused(error),
         })
     }
