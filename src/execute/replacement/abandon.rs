@@ -3,6 +3,7 @@
 use super::Replacer;
 use crate::execute::ExecuteError;
 use crate::journal::Record;
+use crate::journal::replay::StepProgress;
 use crate::model::{ReplacementOutcome, Snapshot};
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
 use crate::plan::replacement::{what_is_unsafe, what_stays};
@@ -29,6 +30,7 @@ impl Replacer {
         let began = tokio::time::Instant::now();
         loop {
             self.look_after_open_writes(&plan.region, &snapshot).await?;
+            self.place_sendings();
             let (problem, stays) = {
                 let journal = self.executor.journal.borrow();
                 let Some(progress) = &journal.progress().replacements.open else { return Err(ExecuteError::NothingOpen) };
@@ -47,12 +49,13 @@ impl Replacer {
         }
     }
 
-    /// What a reading proves about calls whose outcome is not known; nothing is sent.
+    /// What a reading proves about calls that can still take effect; nothing is sent. Its answer tells the cloud's time, and with
+    /// that how old they are.
     async fn look_after_open_writes(&self, region: &str, snapshot: &Snapshot) -> Result<(), ExecuteError> {
         let open = {
             let journal = self.executor.journal.borrow();
             let Some(progress) = &journal.progress().replacements.open else { return Ok(()) };
-            progress.plan.steps().filter(|step| progress.step(&step.id).open.is_some()).cloned().collect::<Vec<_>>()
+            progress.plan.steps().filter(|step| may_take_effect(&progress.step(&step.id))).cloned().collect::<Vec<_>>()
         };
         for step in open {
             let wanted = {
@@ -61,6 +64,7 @@ impl Replacer {
                 needs(&View { progress, snapshot, owner: &self.owner }, &step.op)
             };
             let reads = self.executor.look_for(region, &wanted).await?;
+            self.place_sendings();
             let concluded = {
                 let journal = self.executor.journal.borrow();
                 let Some(progress) = &journal.progress().replacements.open else { return Ok(()) };
@@ -78,4 +82,8 @@ impl Replacer {
         }
         Ok(())
     }
+}
+
+fn may_take_effect(step: &StepProgress) -> bool {
+    step.open.is_some() || step.doubtful.is_some()
 }

@@ -1,7 +1,7 @@
 //! One step, from wherever it is to its proven effect: read, ask the planner, do what it says.
 
 use super::outcome::Sent;
-use super::{Course, ExecuteError, Present};
+use super::{Course, ExecuteError, Present, Replacer};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
 use crate::model::{Lane, Op, PlannedStep, Stopped};
@@ -98,7 +98,7 @@ impl Course<'_> {
                 Act::BeginVerification => {
                     let sent = self.replacer.executor.sent_now();
                     self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: step.id.clone(), sent })?;
-                    self.place_sendings();
+                    self.replacer.place_sendings();
                 }
                 Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, &reads).await)),
                 Act::Stop(stopped) => return Ok(StepEnd::Stopped(stopped)),
@@ -129,7 +129,7 @@ impl Course<'_> {
 
     /// Everything that decides about this step, put before the planner.
     fn judge(&self, step: &PlannedStep, reads: &Reads, began: SignedDuration) -> Act {
-        self.place_sendings();
+        self.replacer.place_sendings();
         let standing = Standing {
             agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
             looking_since: began,
@@ -297,19 +297,6 @@ impl Course<'_> {
         self.replacer.executor.look_for(&self.plan.region, &wanted).await
     }
 
-    /// The answers have told the cloud's time: enough to know how long ago each open write went out.
-    fn place_sendings(&self) {
-        let executor = &self.replacer.executor;
-        let mut journal = executor.journal.borrow_mut();
-        let Some(open) = &mut journal.progress_mut().replacements.open else { return };
-        for step in open.steps.values_mut() {
-            let written = step.open.as_mut().map(|open| [&mut open.intended, &mut open.last_sent]).into_iter().flatten();
-            for sending in written.chain(&mut step.verifying).chain(&mut step.doubtful) {
-                sending.place(executor.clock.boot(), executor.clock.uptime(), executor.client.cloud_time());
-            }
-        }
-    }
-
     pub(super) fn notice(&self, step: &PlannedStep, what: &str) {
         let connection = step.op.connection().map(str::to_owned);
         let shown = crate::plan::replacement::describe(&self.plan, self.snapshot, step);
@@ -336,6 +323,21 @@ impl Course<'_> {
     pub(super) async fn sleep_until(&self, until: SignedDuration, most: Duration) {
         let wait = Duration::try_from(until - self.uptime()).unwrap_or_default();
         tokio::time::sleep(wait.min(most).max(Duration::from_millis(50))).await;
+    }
+}
+
+impl Replacer {
+    /// The answers have told the cloud's time: enough to know how long ago each open write went out.
+    pub(super) fn place_sendings(&self) {
+        let executor = &self.executor;
+        let mut journal = executor.journal.borrow_mut();
+        let Some(open) = &mut journal.progress_mut().replacements.open else { return };
+        for step in open.steps.values_mut() {
+            let written = step.open.as_mut().map(|open| [&mut open.intended, &mut open.last_sent]).into_iter().flatten();
+            for sending in written.chain(&mut step.verifying).chain(&mut step.doubtful) {
+                sending.place(executor.clock.boot(), executor.clock.uptime(), executor.client.cloud_time());
+            }
+        }
     }
 }
 
