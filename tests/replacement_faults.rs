@@ -4,7 +4,7 @@
 //! A schedule that fails prints one line that runs it again:
 //! `CGWD_REPLAY='single/plain: 12=lost-answer r9=cut-after' cargo test --test replacement_faults one_line`.
 //! `CGWD_SEARCH_SCHEDULES=2000000` is how many are run (`tests/run`), `CGWD_SEARCH_HOURS=8` goes on with new seeds for so long
-//! (`just search`), `CGWD_SEARCH_THREADS` says on how many threads. What was found is kept in `replacement_search/found.txt`.
+//! (`just search`), `CGWD_LOG=1` tells every call and record, `CGWD_SEARCH_THREADS` says on how many threads. What was found is kept in `replacement_search/found.txt`.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test program")]
 
@@ -12,10 +12,9 @@ mod replacement_search;
 
 use replacement_search::clouds::CloudKind;
 use replacement_search::course::Runner;
-use replacement_search::generate::{Base, Block, bases, pairs_of};
+use replacement_search::generate::{Block, bases, pairs_of};
 use replacement_search::pool::{self, Outcome};
 use replacement_search::schedule::Schedule;
-use replacement_search::topology;
 
 const FOUND: &str = include_str!("replacement_search/found.txt");
 
@@ -27,9 +26,6 @@ const USUALLY: u64 = 3_000;
 fn one_line() {
     let Ok(line) = std::env::var("CGWD_REPLAY") else { return };
     let schedule: Schedule = line.parse().unwrap();
-    if std::env::var_os("CGWD_LOG").is_some() {
-        replacement_search::course::log();
-    }
     let report = Runner::new(None).run(&schedule);
     assert!(report.is_ok(), "{schedule}: {}", report.unwrap_err());
     pool::say(&format!("{schedule} holds: {report:?}"));
@@ -69,7 +65,7 @@ fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
         // A share of them, spread over all.
         return vec![Block::random(0, wanted / 2, plain.clone()), Block::listed("one fault", every(&singles, count / (wanted / 2).max(1)))];
     }
-    let telling: Vec<Base> = topology::ALL.iter().map(|topology| Base::of(runner, topology, CloudKind::hostile(), false)).collect();
+    let telling = bases(runner, CloudKind::hostile(), false);
     let all: u64 = telling.iter().map(pairs_of).sum();
     let room = (wanted - count) * 3 / 4;
     let part = all.div_ceil(room.max(1)).max(1);

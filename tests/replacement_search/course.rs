@@ -15,7 +15,7 @@ use cgwd::plan::{DecisionKind, Gate};
 use cgwd::simulator::Seed;
 use cgwd::system::seal::SealKey;
 use jiff::SignedDuration;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,6 +89,7 @@ struct Course {
     drafts: u64,
     /// What the last trouble was.
     last: RefCell<String>,
+    troubles: Cell<u32>,
 }
 
 /// How one attempt ended.
@@ -104,7 +105,7 @@ enum Attempt {
 
 impl Course {
     fn of(world: World) -> Course {
-        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default() }
+        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default(), troubles: Cell::new(0) }
     }
 
     fn topology(&self) -> &'static Topology {
@@ -115,6 +116,10 @@ impl Course {
         self.until_reached().await?;
         let (calls, writes, records) = (self.world.state.calls(), self.world.state.writes.take(), self.world.state.records());
         self.world.state.disarm();
+        if self.world.state.excused.get() {
+            // What somebody did last may not have been noticed yet.
+            self.until_reached().await?;
+        }
         self.stays_so().await?;
         let (bytes, journal) = audit::journal(&self.world)?;
         Ok(Report { calls, writes, records: u32::try_from(records).unwrap_or(u32::MAX), bytes, journal })
@@ -124,6 +129,7 @@ impl Course {
         let faults = u32::try_from(self.world.schedule.faults.len()).unwrap_or(u32::MAX);
         let connections = u32::try_from(self.topology().parts.len()).unwrap_or(1).max(1);
         let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 200 * connections * (1 + faults));
+        self.world.state.most_calls.set(most_calls);
         let begun = tokio::time::Instant::now();
         let mut dead = Duration::ZERO;
         loop {
@@ -193,11 +199,12 @@ impl Course {
             Ok(draft) => draft,
             Err(error) => return self.trouble(&error),
         };
+        let is_at_rest = matches!(draft.decision.kind, DecisionKind::InSync | DecisionKind::Blocked);
+        if let Some(id) = self.leftover(replacer).filter(|_| is_at_rest) {
+            return self.retire(replacer, &id).await;
+        }
         match draft.decision.kind {
-            DecisionKind::InSync => match self.leftover(replacer) {
-                Some(id) => self.retire(replacer, &id).await,
-                None => self.in_sync(),
-            },
+            DecisionKind::InSync => self.in_sync(),
             DecisionKind::Create | DecisionKind::Adopt => Ok(match executor.register(&self.want(), PATIENCE).await {
                 Ok(registration) if registration.held.is_some() => Attempt::Again(BEFORE_GOING_ON),
                 Ok(_) => Attempt::Again(AFTER_TROUBLE),
@@ -250,14 +257,15 @@ impl Course {
         if self.world.undo() {
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
+        let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
+        self.last.replace(format!("it does not begin: {}; {}", words(), findings.join("; ")));
         let passes =
             refused.iter().all(|gate| ["clock", "daily_limit", "settled", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
         if passes || self.world.state.excused.get() {
             self.world.set_clock();
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
-        let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
-        Err(format!("I8: it does not begin: {}; {}", words(), findings.join("; ")))
+        Err(format!("I8: {}", self.last.borrow()))
     }
 
     fn ended(&mut self, ended: Result<Ended, ExecuteError>) -> Result<Attempt, String> {
@@ -287,7 +295,10 @@ impl Course {
                     self.is_as_wanted(true, true)?;
                     Ok(Attempt::Reached)
                 }
-                _ if state.excused.get() => Ok(Attempt::Again(BEFORE_GOING_ON)),
+                _ if state.excused.get() => {
+                    self.world.configure_device();
+                    Ok(Attempt::Again(BEFORE_GOING_ON))
+                }
                 _ => Err(format!("I8: gone back: {why}")),
             },
             Ended::Stopped(stopped) => self.stopped(&stopped),
@@ -300,20 +311,23 @@ impl Course {
         if !excused && self.topology().end != End::RolledBack {
             return Err(format!("I8: stopped ({}): {}", stopped.reason, stopped.message));
         }
-        Ok(Attempt::Again(if stopped.passes { BEFORE_GOING_ON } else { AFTER_TROUBLE }))
+        Ok(Attempt::Again(BEFORE_GOING_ON))
     }
 
     /// What passes is gone on with; for the rest a person looks after it, who has read the remedy.
     async fn after_a_stop(&mut self, replacer: &Replacer, stopped: &Stopped) -> Result<Attempt, String> {
         if stopped.passes {
             self.undo_what_is_in_the_way();
+            if stopped.reason == "not_verified" && self.world.state.excused.get() {
+                self.world.configure_device();
+            }
             return self.go_on(replacer).await;
         }
         self.asked += 1;
         if self.asked > 1 {
             self.undo_what_is_in_the_way();
         }
-        if self.asked > 6 {
+        if self.asked > 8 {
             return Err(format!("I8: no way on from ({}): {}", stopped.reason, stopped.message));
         }
         match replacer.abandon().await {
@@ -339,7 +353,10 @@ impl Course {
         *self.last.borrow_mut() = error.to_string();
         match error {
             ExecuteError::Journal(_) => Ok(Attempt::Broken),
-            ExecuteError::Cloud(_) | ExecuteError::Unconfirmed { .. } | ExecuteError::Hidden { .. } => Ok(Attempt::Again(AFTER_TROUBLE)),
+            ExecuteError::Cloud(_) | ExecuteError::Unconfirmed { .. } | ExecuteError::Hidden { .. } => {
+                self.troubles.set(self.troubles.get() + 1);
+                Ok(Attempt::Again((AFTER_TROUBLE * (1 << self.troubles.get().min(6))).min(BEFORE_GOING_ON)))
+            }
             _ if self.world.state.is_cut() => Ok(Attempt::Died),
             other => Err(format!("I8: {other:?}")),
         }
@@ -429,6 +446,7 @@ impl Course {
         }
         self.is_as_wanted(false, false)?;
         let records = self.world.state.records();
+        self.world.state.most_calls.set(u32::MAX);
         let replacer = self.world.process()?;
         let draft = replacer.executor.draft(&self.asked_for()).await.map_err(|error| format!("in the end: {error:?}"))?;
         if draft.decision.kind != DecisionKind::InSync {
@@ -457,9 +475,4 @@ pub fn sites(runner: &mut Runner, schedule: &Schedule) -> Vec<(Site, bool)> {
     let calls = (1..=report.calls + 1).map(|call| (Site::Call(call), report.writes.contains(&call)));
     let records = (1..=report.records).map(|record| (Site::Record(record), true));
     calls.chain(records).collect()
-}
-
-/// Everything that the product logs, to stderr.
-pub fn log() {
-    let _set = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::stderr).try_init();
 }

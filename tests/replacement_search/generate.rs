@@ -159,7 +159,9 @@ pub fn random(bases: &[Base], seed: u64) -> Schedule {
     Schedule { topology, cloud, faults }
 }
 
-/// The topologies by what pairs of their faults cost: the smallest first.
+/// Of every topology, or of those that `CGWD_SEARCH_TOPOLOGIES` names.
 pub fn bases(runner: &mut Runner, cloud: CloudKind, all: bool) -> Vec<Base> {
-    ALL.iter().map(|topology| Base::of(runner, topology, cloud, all)).collect()
+    let named = std::env::var("CGWD_SEARCH_TOPOLOGIES").unwrap_or_default();
+    let wanted = |topology: &&Topology| named.is_empty() || named.split(',').any(|name| name == topology.name);
+    ALL.iter().filter(wanted).map(|topology| Base::of(runner, topology, cloud, all)).collect()
 }

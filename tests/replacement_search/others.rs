@@ -5,7 +5,7 @@ use super::topology::{self, FOREIGN_GATEWAY, NEXT, OLD, OLD_GATEWAY, REGION};
 use super::truth::Truth;
 use cgwd::model::Timestamp;
 use cgwd::simulator::Cloud;
-use cgwd::simulator::objects::{Carrier, Connection, CustomerGateway, Objects, RouteEntry, RouteKind, Tags};
+use cgwd::simulator::objects::{Carrier, Connection, CustomerGateway, Ike, Objects, RouteEntry, RouteKind, Tags};
 
 /// What of it stands in the way and can be taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,9 @@ impl Others<'_> {
             }
             Standing::Uses(gateway) => {
                 let (first, id) = (STRANGER.to_owned(), STRANGER.to_owned());
-                self.change(&first, &id, |connection| connection.customer_gateway.clone_from(gateway));
+                let ip = self.objects().customer_gateway(gateway).map(|gateway| gateway.ip.clone()).unwrap_or_default();
+                let id = self.truth.live(self.objects(), &first).next().map_or(id, |live| live.id.clone());
+                self.change(&first, &id, |connection| point(&mut connection.customer_gateway, &mut connection.ike, gateway, &ip));
             }
         }
     }
@@ -156,9 +158,10 @@ impl Others<'_> {
         if !self.objects().connection(id).is_some_and(can) {
             return;
         }
+        let ip = self.objects().customer_gateway(FOREIGN_GATEWAY).map(|gateway| gateway.ip.clone()).unwrap_or_default();
         self.change(first, id, |connection| match connection.tunnels.first_mut() {
-            Some(tunnel) => tunnel.customer_gateway = FOREIGN_GATEWAY.to_owned(),
-            None => connection.customer_gateway = FOREIGN_GATEWAY.to_owned(),
+            Some(tunnel) => point(&mut tunnel.customer_gateway, &mut tunnel.ike, FOREIGN_GATEWAY, &ip),
+            None => point(&mut connection.customer_gateway, &mut connection.ike, FOREIGN_GATEWAY, &ip),
         });
     }
 
@@ -203,8 +206,17 @@ impl Others<'_> {
         self.objects().customer_gateway(OLD_GATEWAY)?;
         let before = self.objects().connection(STRANGER)?.customer_gateway.clone();
         self.truth.edit(Act::UsesOld, STRANGER, self.now);
-        self.change(STRANGER, STRANGER, |connection| OLD_GATEWAY.clone_into(&mut connection.customer_gateway));
+        let ip = OLD.to_string();
+        self.change(STRANGER, STRANGER, |connection| point(&mut connection.customer_gateway, &mut connection.ike, OLD_GATEWAY, &ip));
         Some(Standing::Uses(before))
+    }
+}
+
+/// With the peer's address as its identity, where it was that before.
+fn point(place: &mut String, ike: &mut Ike, gateway: &str, ip: &str) {
+    gateway.clone_into(place);
+    if ike.remote_id.parse::<std::net::Ipv4Addr>().is_ok() {
+        ip.clone_into(&mut ike.remote_id);
     }
 }
 

@@ -20,6 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The tries of one call, and what it waits for between a reading and the call.
 const BETWEEN: SignedDuration = SignedDuration::from_secs(60);
 
+/// The place of a list of customer gateways among what was read.
+const LISTED: &str = "*";
+
 #[derive(Default)]
 pub struct Witness {
     progress: Option<Progress>,
@@ -36,6 +39,13 @@ pub struct Witness {
     /// Customer gateways that were not there at first.
     made: BTreeSet<String>,
     lands_until: Option<Timestamp>,
+}
+
+/// What the write is to its step.
+#[derive(Clone, Copy)]
+struct Step {
+    goes_back: bool,
+    again: bool,
 }
 
 /// A write that goes out, taken apart.
@@ -78,10 +88,7 @@ impl Witness {
             self.reads.entry(id.to_owned()).or_insert((now, now)).1 = now;
         }
         if action == "DescribeCustomerGateways" {
-            // A list shows each of them.
-            for gateway in truth.objects.customer_gateways.iter() {
-                self.reads.entry(gateway.id.clone()).or_insert((now, now)).1 = now;
-            }
+            self.reads.entry(LISTED.to_owned()).or_insert((now, now)).1 = now;
         }
         if truth.edits.is_empty() || !present {
             return;
@@ -203,15 +210,15 @@ impl Witness {
             return Err(format!("I6: {} is not the request that step {step} meant", call.action));
         }
         self.repeated(call)?;
-        let goes_back = step.starts_with("back-");
+        let step = Step { goes_back: step.starts_with("back-"), again: write.resent };
         match call.action {
-            "DeleteCustomerGateway" => self.deletes_gateway(call, open, objects, truth, now, goes_back),
-            "ModifyTunnelAttribute" | "ModifyVpnAttachmentAttribute" => self.points(call, open, objects, truth, now, goes_back),
+            "DeleteCustomerGateway" => self.deletes_gateway(call, open, objects, truth, now, step),
+            "ModifyTunnelAttribute" | "ModifyVpnAttachmentAttribute" => self.points(call, open, objects, truth, now, step),
             "DeleteVpnRouteEntry"
             | "DeleteVpnPbrRouteEntry"
             | "DeleteTransitRouterVpnAttachment"
             | "DeleteVpnConnection"
-            | "DeleteVpnAttachment" => self.opens_gap(call, open, objects, truth, seal, now),
+            | "DeleteVpnAttachment" => self.opens_gap(call, open, objects, truth, seal, now, step),
             "TagResources" | "UnTagResources" => self.tags(call, objects, truth),
             "CreateCustomerGateway" => {
                 let ip = call.value("IpAddress").unwrap_or_default();
@@ -240,14 +247,20 @@ impl Witness {
     }
 
     /// I2: read twice, so far apart, the second time right before.
-    fn read_twice(&self, id: &str, open: &ReplacementProgress, now: Timestamp) -> Result<(), String> {
+    fn read_twice(&self, id: &str, open: &ReplacementProgress, now: Timestamp, again: bool) -> Result<(), String> {
         let apart = SignedDuration::from_millis(i64::try_from(open.plan.recheck_ms).unwrap_or(i64::MAX));
-        let Some((first, last)) = self.reads.get(id) else { return Err(format!("I2: {id} was not read before")) };
-        if now.duration_since(*first) < apart {
-            return Err(format!("I2: {id} was read for the first time {:#} before", now.duration_since(*first)));
+        // A list shows each customer gateway.
+        let listed = self.reads.get(LISTED).filter(|_| id.starts_with("cgw-"));
+        let own = self.reads.get(id).into_iter().chain(listed).copied();
+        let Some((first, last)) = own.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))) else {
+            return Err(format!("I2: {id} was not read before"));
+        };
+        // A copy of what was sent before does no more than that one.
+        if now.duration_since(first) < apart && !again {
+            return Err(format!("I2: {id} was read for the first time {:#} before", now.duration_since(first)));
         }
-        if now.duration_since(*last) > BETWEEN {
-            return Err(format!("I2: {id} was read for the last time {:#} before", now.duration_since(*last)));
+        if now.duration_since(last) > BETWEEN {
+            return Err(format!("I2: {id} was read for the last time {:#} before", now.duration_since(last)));
         }
         Ok(())
     }
@@ -259,7 +272,7 @@ impl Witness {
         objects: &Objects,
         truth: &mut Truth,
         now: Timestamp,
-        goes_back: bool,
+        step: Step,
     ) -> Result<(), String> {
         let id = call.value("CustomerGatewayId").unwrap_or_default();
         if !open.plan.is_old(id) && !self.made.contains(id) {
@@ -268,7 +281,7 @@ impl Witness {
         if objects.customer_gateway(id).is_some_and(|gateway| !is_ours(gateway)) {
             overwrites(truth, id, &[Act::UnmarksOld, Act::UnmarksNew], now, "the mark that was taken off")?;
         }
-        if open.plan.is_old(id) && !goes_back { self.read_twice(id, open, now) } else { Ok(()) }
+        if open.plan.is_old(id) && !step.goes_back { self.read_twice(id, open, now, step.again) } else { Ok(()) }
     }
 
     /// A tunnel, or a single-tunnel connection, gets another customer gateway.
@@ -279,7 +292,7 @@ impl Witness {
         objects: &Objects,
         truth: &mut Truth,
         now: Timestamp,
-        goes_back: bool,
+        step: Step,
     ) -> Result<(), String> {
         let id = call.value("VpnConnectionId").unwrap_or_default();
         let first = truth.first(id).to_owned();
@@ -298,13 +311,13 @@ impl Witness {
         if call.psk().is_some_and(|sent| sent != *psk) {
             overwrites(truth, &first, &[Act::Psk], now, "the pre-shared key")?;
         }
-        if goes_back {
+        if step.goes_back {
             return Ok(());
         }
         if !open.plan.planned && truth.replaced.contains(gateway) && status == cgwd::simulator::device::ESTABLISHED {
             return Err(format!("I10: a tunnel of {id} works, and is pointed elsewhere"));
         }
-        self.read_twice(id, open, now)
+        self.read_twice(id, open, now, step.again)
     }
 
     /// I1 and I2: what is about to be lost is on the disk, whole, and is what the cloud holds.
@@ -316,6 +329,7 @@ impl Witness {
         truth: &mut Truth,
         seal: &SealKey,
         now: Timestamp,
+        step: Step,
     ) -> Result<(), String> {
         let bound = |id: &str| objects.attachments.iter().find(|own| own.id == id).map(|own| own.connection.clone());
         let id = match call.action {
@@ -347,7 +361,7 @@ impl Witness {
                 return Err(format!("I10: {id} works, and is deleted"));
             }
         }
-        self.read_twice(&id, open, now)
+        self.read_twice(&id, open, now, step.again)
     }
 
     /// The sealed snapshot of the open plan, opened as after a crash.
@@ -436,7 +450,8 @@ fn overwrites(truth: &mut Truth, of: &str, acts: &[Act], now: Timestamp, what: &
     if edits.peek().is_none() {
         return Err(format!("I2: {what} of {of} is lost, and nobody had changed it"));
     }
-    if let Some(edit) = edits.find(|edit| edit.seen || now.duration_since(edit.at) > super::STALEST) {
+    let hidden = |act: Act| act == Act::Psk && truth.masked;
+    if let Some(edit) = edits.find(|edit| !hidden(edit.act) && (edit.seen || now.duration_since(edit.at) > super::STALEST)) {
         return Err(format!("I2: {what} of {of} is overwritten, which somebody had changed {:#} before", now.duration_since(edit.at)));
     }
     truth.may_be_lost.insert(of.to_owned());

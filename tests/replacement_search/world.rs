@@ -12,13 +12,13 @@ use cgwd::cloud::client::Client;
 use cgwd::cloud::credentials::Credentials;
 use cgwd::cloud::endpoint::Endpoints;
 use cgwd::cloud::entropy::Entropy;
-use cgwd::cloud::transport::{Answer, SignedRequest, Transport};
+use cgwd::cloud::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
 use cgwd::execute::Executor;
 use cgwd::execute::replacement::{Present, Replacer};
 use cgwd::journal::store::Memory;
 use cgwd::journal::{Entry, Journal, Record};
 use cgwd::model::{Asn, Timestamp};
-use cgwd::simulator::switches::DanglingRoutes;
+use cgwd::simulator::switches::{DanglingRoutes, MaskPsk};
 use cgwd::simulator::{Cloud, Fault, InMemory, Seed};
 use cgwd::system::clock::Clock;
 use cgwd::system::seal::SealKey;
@@ -46,6 +46,9 @@ pub struct State {
     /// Cuts of the journal, so that looking for them costs nothing where there are none.
     cuts: Cell<bool>,
     calls: Cell<u32>,
+    pub most_calls: Cell<u32>,
+    /// Records that were printed.
+    told: Cell<usize>,
     /// Which calls were writes, for the sites of a course without faults.
     pub writes: RefCell<Vec<u32>>,
     memory: RefCell<Memory>,
@@ -85,7 +88,8 @@ impl World {
     pub fn new(schedule: &Schedule, seed: &Seed, seal: &Rc<SealKey>, mutant: Option<Mutant>) -> World {
         let clock = Clock::on_runtime_time(START.parse().expect("a time"));
         let cloud = Rc::new(RefCell::new(Cloud::new(seed, clock.now()).expect("the seed's references are whole")));
-        let truth = Truth::of(cloud.borrow().region(REGION).expect("seeded").objects());
+        let mut truth = Truth::of(cloud.borrow().region(REGION).expect("seeded").objects());
+        truth.masked = seed.switches.mask_psk != MaskPsk::None;
         let state = Rc::new(State::new(schedule, truth, clock.now(), mutant));
         let hook = Rc::clone(&state);
         cloud.borrow_mut().set_hook(move |_| hook.next.take());
@@ -154,6 +158,11 @@ impl World {
         self.state.machine.hours_off.set(0);
     }
 
+    /// Somebody looks after the device: it gets what the cloud has.
+    pub fn configure_device(&self) {
+        self.cloud.borrow_mut().region_mut(REGION).expect("seeded").configure_devices(self.clock.now());
+    }
+
     pub fn check(&self) {
         self.wire.check();
     }
@@ -173,6 +182,8 @@ impl State {
             cuts: Cell::new(faults.iter().any(|(_, kind)| matches!(kind, Kind::CutBefore | Kind::CutAfter))),
             faults: RefCell::new(faults),
             calls: Cell::new(0),
+            most_calls: Cell::new(u32::MAX),
+            told: Cell::new(1),
             writes: RefCell::default(),
             memory: RefCell::new(Memory::holding(vec![Entry { seq: 1, at: now, record: registered }])),
             first_record: 1,
@@ -300,6 +311,10 @@ impl Transport for Wire {
             }
             let call = state.calls.get() + 1;
             state.calls.set(call);
+            if call > state.most_calls.get() {
+                state.violation(format!("I8: {call} calls, and no end; the last is {}", request.action));
+                state.die(Pause::None).await;
+            }
             let is_write = is_write(&request);
             if is_write {
                 state.writes.borrow_mut().push(call);
@@ -339,6 +354,7 @@ impl Transport for Wire {
                 state.witness.borrow_mut().lands(sent_at + after);
             }
             let answer = self.inside.send(request).await;
+            self.tell(call, &action, about.as_deref(), fault.as_ref(), &answer);
             self.check();
             if let Some(pause) = crash {
                 state.die(pause).await
@@ -353,6 +369,25 @@ impl Transport for Wire {
 }
 
 impl Wire {
+    /// Where somebody repeats one schedule to see what happens.
+    fn tell(&self, call: u32, action: &str, about: Option<&str>, fault: Option<&Fault>, answer: &Result<RawResponse, TransportError>) {
+        if !is_told() {
+            return;
+        }
+        let records: Vec<String> = {
+            let told = self.state.told.replace(self.state.memory.borrow().count());
+            let new = self.state.memory.borrow().after(told);
+            new.iter().map(|entry| format!("    r{} {}", entry.seq - 1, record_words(&entry.record))).collect()
+        };
+        records.iter().for_each(|line| super::pool::say(line));
+        let answer = match answer {
+            Ok(answer) => answer.status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let fault = fault.map_or_else(String::new, |fault| format!(" fault {:?} {:?}", fault.effect, fault.answer));
+        super::pool::say(&format!("{call} {} {action} {} -> {answer}{fault}", self.clock.now(), about.unwrap_or_default()));
+    }
+
     fn act(&self, act: super::fault::Act, call: u32) {
         let state = &self.state;
         let mut cloud = self.inside.cloud().borrow_mut();
@@ -422,6 +457,24 @@ impl Wire {
         if self.state.told_at_once {
             self.inside.cloud().borrow_mut().region_mut(REGION).expect("seeded").configure_devices(self.clock.now());
         }
+    }
+}
+
+fn is_told() -> bool {
+    static TOLD: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *TOLD.get_or_init(|| std::env::var_os("CGWD_LOG").is_some())
+}
+
+fn record_words(record: &Record) -> String {
+    match record {
+        Record::ReplacementPlanned { plan, .. } => {
+            let steps: Vec<String> = plan.steps().map(|step| format!("{}:{:?}", step.id, step.op)).collect();
+            format!("planned {} {}", plan.id, steps.join(" "))
+        }
+        Record::WriteIntended { action, target, step, .. } => {
+            format!("intended {action} {target} {}", step.as_ref().map_or("", |step| &step.step))
+        }
+        other => serde_json::to_string(other).unwrap_or_default(),
     }
 }
 

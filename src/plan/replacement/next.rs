@@ -659,7 +659,7 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         (Some(open), Effect::Shown(id)) => {
             Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
         }
-        (Some(open), Effect::Missing) => unresolved(step, open, now),
+        (Some(open), Effect::Missing) => unresolved(view, step, reads, open, standing, now),
         (_, Effect::Settling) => settling(step, standing, now),
         (None, Effect::Shown(_)) if is_taken(step) && known.first_sent.is_none() => taken_by_others(step),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
@@ -672,12 +672,18 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
 }
 
 /// A write without a trustworthy answer whose effect does not show.
-fn unresolved(step: &PlannedStep, open: &PendingWrite, now: Now) -> Act {
+fn unresolved(view: &View<'_>, step: &PlannedStep, reads: &Reads, open: &PendingWrite, standing: &Standing, now: Now) -> Act {
     let dead = dead_at(&open.last_sent, now);
     // A second copy of what makes a connection could make a second connection: the memory of tokens is not proven.
     let repeats = !matches!(step.op, Op::CreateConnection { .. });
     if repeats && !open.poisoned && now.uptime < dead_at(&open.intended, now) {
-        return Act::Resend;
+        match objection(view, step, reads, standing, now) {
+            None => return Act::Resend,
+            // It is as well where it is: no more copies, and the first ones come to their end.
+            Some(Act::Prove(_)) => {}
+            // Somebody has changed it since the first copy went out.
+            Some(objection) => return objection,
+        }
     }
     match open.absent_since {
         Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
@@ -837,18 +843,41 @@ fn lists_lag(step: &PlannedStep, ours: &[String], standing: &Standing, now: Now)
 
 /// Whether what the step relies on is so, read twice.
 fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Act {
+    if let Some(objection) = objection(view, step, reads, standing, now) {
+        return objection;
+    }
+    // What does not work goes back at once; what is deleted is read twice also then.
+    let points_back = goes_back(step) && !matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
+    if !step.op.is_destructive() || points_back {
+        return Act::Send;
+    }
+    let recheck = view.recheck();
+    match standing.agreed_since {
+        Some(since) if now.uptime >= since + recheck => Act::Send,
+        Some(since) => Act::Wait(since + recheck),
+        None if recheck.is_zero() => Act::Send,
+        None => Act::Agreed(now.uptime + recheck),
+    }
+}
+
+fn goes_back(step: &PlannedStep) -> bool {
+    step.id.starts_with("back-")
+}
+
+/// What this one reading has against the call.
+fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Option<Act> {
     let stop = |reason: &str, message: String, remedy: &str| {
-        Act::Stop(Stopped { reason: reason.to_owned(), message, remedy: remedy.to_owned(), step: Some(step.id.clone()), passes: false })
+        let (reason, remedy, step) = (reason.to_owned(), remedy.to_owned(), Some(step.id.clone()));
+        Some(Act::Stop(Stopped { reason, message, remedy, step, passes: false }))
     };
     if !is_ready(reads) {
-        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+        return Some(Act::LookAgain(now.uptime + SignedDuration::from_secs(5)));
     }
-    let goes_back = step.id.starts_with("back-");
     if step.op.is_destructive()
-        && !goes_back
+        && !goes_back(step)
         && let Some(what) = &standing.changed
     {
-        return Act::Stop(changed_again(step, what));
+        return Some(Act::Stop(changed_again(step, what)));
     }
     if let Some(drift) = drift(view, step, reads) {
         let remedy = "somebody else changed it: `cgwd replace --abort`, then `cgwd replace` for a plan of what is there now";
@@ -862,28 +891,16 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
             let message = format!("the customer gateway is still used by {}", strangers.join(", "));
             return stop("in_use", message, "point it elsewhere or delete it; then the old customer gateway can go");
         }
-        (_, ours) if !ours.is_empty() => return lists_lag(step, &ours, standing, now),
+        (_, ours) if !ours.is_empty() => return Some(lists_lag(step, &ours, standing, now)),
         _ => {}
     }
     match in_use(view, step, reads) {
-        Some(_) if goes_back => return Act::Prove(Some("kept".to_owned())),
+        Some(_) if goes_back(step) => Some(Act::Prove(Some("kept".to_owned()))),
         Some(what) if !view.plan().planned => {
             let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
-            return stop("working_tunnel", format!("{what} works at this moment"), remedy);
+            stop("working_tunnel", format!("{what} works at this moment"), remedy)
         }
-        _ => {}
-    }
-    // What does not work goes back at once; what is deleted is read twice also then.
-    let points_back = goes_back && !matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
-    if !step.op.is_destructive() || points_back {
-        return Act::Send;
-    }
-    let recheck = view.recheck();
-    match standing.agreed_since {
-        Some(since) if now.uptime >= since + recheck => Act::Send,
-        Some(since) => Act::Wait(since + recheck),
-        None if recheck.is_zero() => Act::Send,
-        None => Act::Agreed(now.uptime + recheck),
+        _ => None,
     }
 }
 
