@@ -54,8 +54,12 @@ fn another_devices_customer_gateway_at_the_new_address() {
     let before = scene.world();
     assert_eq!(scene.replace(&[]).expect(5).json()["outcome"], "blocked");
     assert_eq!(scene.world(), before);
-    // Nobody's, exactly as wanted: it is taken.
+    // Nobody's, as wanted but without the BGP key that the tunnels authenticate with: it stands in the way too.
     let scene = Scene::of(Estate::new().dual().gateway(json!({"CustomerGatewayId": "cgw-x", "IpAddress": NEW, "Asn": 65001})));
+    assert_eq!(scene.replace(&[]).expect(5).json()["outcome"], "blocked");
+    // Nobody's, exactly as wanted: it is taken.
+    let wanted = json!({"CustomerGatewayId": "cgw-x", "IpAddress": NEW, "Asn": 65001, "AuthKey": crate::replacing::BGP_KEY});
+    let scene = Scene::of(Estate::new().dual().gateway(wanted));
     let document = scene.replace(&[]).expect(0).json();
     is_done(&document);
     assert_eq!(document["new_customer_gateway_id"], "cgw-x");
