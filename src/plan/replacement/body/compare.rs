@@ -57,8 +57,7 @@ impl Kind {
         let of_bgp = ["VpnBgpConfig", "TunnelBgpConfig"].iter().any(|section| path.split('.').any(|part| part == *section));
         let policy_is_fixed = self.on_vpn_gateway == Some(true) && path == "VcoHealthCheck.Policy";
         let takes_certificates = self.on_vpn_gateway != Some(false);
-        !UNSENT.iter().any(|place| is_at(path, place))
-            && !(self.dual && DUAL_UNUSED.contains(&top))
+        !(UNSENT.iter().any(|place| is_at(path, place)) || self.dual && DUAL_UNUSED.contains(&top))
             && !(of_bgp && !self.bgp && !is_at(path, "VpnBgpConfig.EnableBgp"))
             && !policy_is_fixed
             && (takes_certificates || !is_at(path, "RemoteCaCertificate"))
