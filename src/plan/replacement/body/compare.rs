@@ -55,12 +55,15 @@ impl Kind {
     fn is_set(&self, path: &str) -> bool {
         let top = path.split('.').next().unwrap_or(path);
         let of_bgp = ["VpnBgpConfig", "TunnelBgpConfig"].iter().any(|section| path.split('.').any(|part| part == *section));
-        let policy_is_fixed = self.on_vpn_gateway == Some(true) && path == "VcoHealthCheck.Policy";
-        let takes_certificates = self.on_vpn_gateway != Some(false);
-        !(UNSENT.iter().any(|place| is_at(path, place)) || self.dual && DUAL_UNUSED.contains(&top))
-            && !(of_bgp && !self.bgp && !is_at(path, "VpnBgpConfig.EnableBgp"))
-            && !policy_is_fixed
-            && (takes_certificates || !is_at(path, "RemoteCaCertificate"))
+        let objections = [
+            UNSENT.iter().any(|place| is_at(path, place)),
+            self.dual && DUAL_UNUSED.contains(&top),
+            of_bgp && !self.bgp && !is_at(path, "VpnBgpConfig.EnableBgp"),
+            // A connection on a VPN gateway has no policy of its own, and only one there takes certificates.
+            self.on_vpn_gateway == Some(true) && path == "VcoHealthCheck.Policy",
+            self.on_vpn_gateway == Some(false) && is_at(path, "RemoteCaCertificate"),
+        ];
+        !objections.contains(&true)
     }
 }
 
