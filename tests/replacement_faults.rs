@@ -6,6 +6,13 @@
 //! `CGWD_SEARCH_SCHEDULES=2000000` is how many are run (`tests/run`), `CGWD_SEARCH_HOURS=8` goes on with new seeds for so long
 //! (`just search`), `CGWD_LOG=1` tells every call and record, `CGWD_SEARCH_THREADS` says on how many threads. What was found is kept in `replacement_search/found.txt`.
 
+#![allow(
+    dead_code,
+    clippy::type_complexity,
+    clippy::wrong_self_convention,
+    clippy::too_many_arguments,
+    reason = "the search grows: its mutants come next"
+)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test program")]
 
 mod replacement_search;
