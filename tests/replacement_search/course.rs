@@ -9,7 +9,7 @@ use super::world::{World, seed_of};
 use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey};
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
-use cgwd::model::{RegistrationPolicy, Secret, Stopped};
+use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
 use cgwd::plan::replacement::Evidence;
 use cgwd::plan::{DecisionKind, Gate};
 use cgwd::simulator::Seed;
@@ -180,8 +180,32 @@ impl Course {
         let open = replacer.executor.journal.borrow().progress().replacements.open.as_ref().map(|open| open.stopped.clone());
         match open {
             None => self.from_the_start(replacer).await,
+            Some(_) if self.is_outrun(replacer) => self.give_up(replacer).await,
             Some(None) => self.ended(replacer.carry_on(None).await),
             Some(Some(stopped)) => self.after_a_stop(replacer, &stopped).await,
+        }
+    }
+
+    /// The device is no longer what the plan was made for.
+    fn is_outrun(&self, replacer: &Replacer) -> bool {
+        let journal = replacer.executor.journal.borrow();
+        let (ip, asn) = self.world.state.wanted.get();
+        journal.progress().replacements.open.as_ref().is_some_and(|open| (open.plan.new.ip, open.plan.new.asn) != (ip, Asn::new(asn)))
+    }
+
+    /// And on with it where that is not safe yet.
+    async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+        self.asked += 1;
+        if self.asked > 12 {
+            return Err("I8: no way on from a plan that the device has outrun".to_owned());
+        }
+        match replacer.abandon().await {
+            Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
+            Ok(Abandoned::NotSafe(why)) => {
+                self.last.replace(why);
+                self.go_on(replacer).await
+            }
+            Err(error) => self.trouble(&error),
         }
     }
 
@@ -258,7 +282,7 @@ impl Course {
         }
         let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
         self.last.replace(format!("it does not begin: {}; {}", words(), findings.join("; ")));
-        let passes = refused.iter().all(|gate| ["clock", "daily_limit", "settled", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
+        let passes = refused.iter().all(|gate| ["clock", "daily_limit", "dry_run", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
         if passes || self.world.state.excused.get() {
             self.world.set_clock();
             return Ok(Attempt::Again(BEFORE_GOING_ON));
@@ -326,11 +350,14 @@ impl Course {
             self.undo_what_is_in_the_way();
         }
         if self.asked > 8 {
-            return Err(format!("I8: no way on from ({}): {}", stopped.reason, stopped.message));
+            return Err(format!("I8: no way on from ({}): {}; {}", stopped.reason, stopped.message, self.last.borrow()));
         }
         match replacer.abandon().await {
             Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
-            Ok(Abandoned::NotSafe(_)) => self.go_on(replacer).await,
+            Ok(Abandoned::NotSafe(why)) => {
+                self.last.replace(why);
+                self.go_on(replacer).await
+            }
             Err(error) => self.trouble(&error),
         }
     }
@@ -416,7 +443,7 @@ impl Course {
         let ip = planned.unwrap_or(ip);
         let new = objects.customer_gateways.iter().find(|gateway| gateway.ip == ip.to_string()).map(|gateway| gateway.id.clone());
         let new = new.filter(|id| !back || truth.replaced.contains(id)).unwrap_or_default();
-        let expected = Expected { truth: &truth, now: objects, new: &new, ip, back };
+        let expected = Expected { truth: &truth, was: truth.expected(), now: objects, new: &new, ip, back };
         let mut differences = expected.differences();
         if !retired {
             differences.retain(|difference| !difference.contains("is still there"));

@@ -71,6 +71,8 @@ impl Others<'_> {
                 self.change_region().connections.retain(|connection| connection.id != HAND);
                 self.truth.objects.connections.retain(|connection| connection.id != HAND);
             }
+            // What a plan is about by now stays where that brings it.
+            Standing::Uses(_) if self.truth.planned.contains(STRANGER) => {}
             Standing::Uses(gateway) => {
                 let (first, id) = (STRANGER.to_owned(), STRANGER.to_owned());
                 let ip = self.objects().customer_gateway(gateway).map(|gateway| gateway.ip.clone()).unwrap_or_default();
@@ -147,8 +149,7 @@ impl Others<'_> {
 
     fn delete(&mut self, first: &str, id: &str) {
         remove(self.change_region(), id);
-        remove(&mut self.truth.objects, first);
-        self.truth.deleted.insert(first.to_owned());
+        self.truth.delete(first);
     }
 
     fn point_elsewhere(&mut self, first: &str, id: &str) {
@@ -215,7 +216,7 @@ fn point(place: &mut String, ike: &mut Ike, gateway: &str, ip: &str) {
     }
 }
 
-fn remove(objects: &mut Objects, id: &str) {
+pub fn remove(objects: &mut Objects, id: &str) {
     objects.connections.retain(|connection| connection.id != id);
     objects.routes.retain(|route| route.next_hop != id);
     let bound: Vec<String> = objects.attachments.iter().filter(|own| own.connection == id).map(|own| own.id.clone()).collect();

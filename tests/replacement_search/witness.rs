@@ -43,7 +43,8 @@ pub struct Witness {
 
 /// What the write is to its step.
 #[derive(Clone, Copy)]
-struct Step {
+struct Step<'a> {
+    id: &'a str,
     goes_back: bool,
     again: bool,
 }
@@ -78,14 +79,14 @@ impl Witness {
     }
 
     /// An answer came, of a connection or of a list.
-    pub fn read(&mut self, truth: &mut Truth, action: &str, about: Option<&str>, now: Timestamp, present: bool) {
+    pub fn read(&mut self, truth: &mut Truth, action: &str, about: Option<&str>, now: Timestamp, lag: SignedDuration) {
         if let Some(id) = about.filter(|_| action == "DescribeVpnConnection" || action == "DescribeCustomerGateway") {
             self.reads.entry(id.to_owned()).or_insert((now, now)).1 = now;
         }
         if action == "DescribeCustomerGateways" {
             self.reads.entry(LISTED.to_owned()).or_insert((now, now)).1 = now;
         }
-        if truth.edits.is_empty() || !present {
+        if truth.edits.is_empty() {
             return;
         }
         let first = about.map(|id| truth.first(id).to_owned());
@@ -96,7 +97,10 @@ impl Witness {
                 Act::UsesOld => action.starts_with("DescribeVpnConnection"),
                 _ => action == "DescribeVpnConnection" && first.as_deref() == Some(edit.of.as_str()),
             };
-            edit.seen |= shows;
+            // What an older reading hides again is as good as unseen.
+            if shows {
+                edit.seen = now.duration_since(edit.at) >= lag;
+            }
         }
     }
 
@@ -137,7 +141,7 @@ impl Witness {
             }
             let is_planned = |op: &Op| matches!(op, Op::CreateConnection { connection } if truth.first(connection) == first);
             let kept = || open.is_some_and(|open| open.plan.steps().any(|step| is_planned(&step.op)));
-            if live == 0 && !truth.deleted.contains(first) && !kept() {
+            if live == 0 && !truth.deleted.contains_key(first) && !kept() {
                 return Err(format!("I1: {first} is neither live nor on the disk"));
             }
         }
@@ -189,7 +193,8 @@ impl Witness {
             return Err(format!("I6: {} is not the request that step {step} meant", call.action));
         }
         self.repeated(call)?;
-        let step = Step { goes_back: step.starts_with("back-"), again: write.resent };
+        let id = step.as_str();
+        let step = Step { id, goes_back: step.starts_with("back-"), again: write.resent };
         match call.action {
             "DeleteCustomerGateway" => self.deletes_gateway(call, open, objects, truth, now, step),
             "ModifyTunnelAttribute" | "ModifyVpnAttachmentAttribute" => self.points(call, open, objects, truth, now, step),
@@ -203,7 +208,7 @@ impl Witness {
                 if meant { Ok(()) } else { Err(format!("I5: a customer gateway with {ip} is in no plan")) }
             }
             action if action.starts_with("Create") || action.starts_with("Associate") || action.starts_with("Enable") || action.starts_with("Publish") => {
-                self.makes(call, truth)
+                self.makes(call, open, step.id, truth)
             }
             action => Err(format!("I5: {action} has no place here")),
         }
@@ -234,7 +239,7 @@ impl Witness {
         Ok(())
     }
 
-    fn deletes_gateway(&self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, now: Timestamp, step: Step) -> Result<(), String> {
+    fn deletes_gateway(&self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, now: Timestamp, step: Step<'_>) -> Result<(), String> {
         let id = call.value("CustomerGatewayId").unwrap_or_default();
         if !open.plan.is_old(id) && !self.made.contains(id) {
             return Err(format!("I5: customer gateway {id} is in no plan"));
@@ -246,7 +251,7 @@ impl Witness {
     }
 
     /// A tunnel, or a single-tunnel connection, gets another customer gateway.
-    fn points(&self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, now: Timestamp, step: Step) -> Result<(), String> {
+    fn points(&self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, now: Timestamp, step: Step<'_>) -> Result<(), String> {
         let id = call.value("VpnConnectionId").unwrap_or_default();
         let first = truth.first(id).to_owned();
         if !truth.planned.contains(&first) {
@@ -274,7 +279,7 @@ impl Witness {
     }
 
     /// I1 and I2: what is about to be lost is on the disk, whole, and is what the cloud holds.
-    fn opens_gap(&mut self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, seal: &SealKey, now: Timestamp, step: Step) -> Result<(), String> {
+    fn opens_gap(&mut self, call: &Call<'_>, open: &ReplacementProgress, objects: &Objects, truth: &mut Truth, seal: &SealKey, now: Timestamp, step: Step<'_>) -> Result<(), String> {
         let bound = |id: &str| objects.attachments.iter().find(|own| own.id == id).map(|own| own.connection.clone());
         let id = match call.action {
             "DeleteTransitRouterVpnAttachment" => match call.value("TransitRouterAttachmentId").and_then(bound) {
@@ -317,7 +322,18 @@ impl Witness {
         Ok(())
     }
 
-    fn makes(&self, call: &Call<'_>, truth: &Truth) -> Result<(), String> {
+    fn makes(&self, call: &Call<'_>, open: &ReplacementProgress, step: &str, truth: &mut Truth) -> Result<(), String> {
+        if let Some(Op::CreateConnection { connection }) = open.plan.step(step).map(|step| &step.op) {
+            let first = truth.first(connection).to_owned();
+            let deletes = open.plan.steps().find(|step| matches!(&step.op, Op::DeleteConnection { connection: own } if own == connection));
+            let sent = deletes.and_then(|step| open.steps.get(&step.id)).is_some_and(|step| step.may_have_had_effect());
+            if truth.deleted.contains_key(&first) && !sent {
+                return Err(format!("I5: {first} is made again, which somebody has deleted"));
+            }
+            if truth.deleted.contains_key(&first) {
+                truth.made_again.insert(first);
+            }
+        }
         let over = call.value("NextHop").map(|id| truth.first(id).to_owned());
         match over {
             Some(first) if !truth.planned.contains(&first) => Err(format!("I5: {} over {first} is in no plan", call.action)),

@@ -1,7 +1,7 @@
 //! A device, its disk and a cloud, all in memory and on paused time: what goes wrong is decided by a schedule, and what must never
 //! happen is checked at every call.
 
-use super::fault::{Kind, Pause, lands_after, tells_the_present};
+use super::fault::{Kind, Pause, lag, lands_after};
 use super::mutants::Mutant;
 use super::others::{Others, Standing};
 use super::schedule::{Schedule, Site};
@@ -357,7 +357,7 @@ impl Transport for Wire {
             }
             if !is_write && answer.as_ref().is_ok_and(|answer| answer.status == 200 || answer.status == 404) {
                 let (mut witness, mut truth) = (state.witness.borrow_mut(), state.truth.borrow_mut());
-                witness.read(&mut truth, &action, about.as_deref(), self.clock.now(), tells_the_present(fault.as_ref()));
+                witness.read(&mut truth, &action, about.as_deref(), self.clock.now(), lag(fault.as_ref()));
             }
             answer
         })

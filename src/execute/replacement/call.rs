@@ -61,8 +61,8 @@ impl Course<'_> {
                 self.creation(known?, &body, &self.tags(known?, &view.mark_of(step)), false, token)
             }
             Op::Attach { .. } => routers::create_router_attachment(region, known?.attachment.as_ref()?, &id, token),
-            Op::Associate { table, .. } => routers::associate(&view.attachment_id(original?)?, table, token),
-            Op::Propagate { table, .. } => routers::propagate(&view.attachment_id(original?)?, table, token),
+            Op::Associate { table, .. } => routers::associate(&attachment_id(reads)?, table, token),
+            Op::Propagate { table, .. } => routers::propagate(&attachment_id(reads)?, table, token),
             Op::CreateRoute { route, .. } => self.route(known?, *route, &id, reads, token)?,
             Op::CreatePolicy { policy, .. } => self.policy(known?, *policy, &id, reads, token)?,
             Op::CreateConnectionRoute { route, .. } => {
@@ -139,6 +139,11 @@ pub(super) fn creation(
             connections::create_vpn_attachment(region, body, tags, group, dry_run, token)
         }
     }
+}
+
+/// Of the connection as it is bound now.
+fn attachment_id(reads: &Reads) -> Option<String> {
+    reads.attachment.as_ref().and_then(Option::as_ref).map(|attachment| attachment.id.clone())
 }
 
 fn gateway_of(known: &ConnectionSnapshot) -> Option<&str> {

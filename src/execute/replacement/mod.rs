@@ -97,16 +97,19 @@ impl Replacer {
     /// Where the journal cannot be written, or the snapshot not be opened. What the cloud does is told in the result.
     pub async fn carry_on(&self, fresh: Option<SignedDuration>) -> Result<Ended, ExecuteError> {
         let (plan, snapshot) = self.opened()?;
-        let course = Course {
+        self.course(plan, &snapshot, fresh).run().await
+    }
+
+    fn course<'a>(&'a self, plan: ReplacementPlan, snapshot: &'a Snapshot, fresh: Option<SignedDuration>) -> Course<'a> {
+        Course {
             replacer: self,
-            snapshot: &snapshot,
+            snapshot,
             agreed: RefCell::new(agreed_at(&plan, fresh)),
             plan,
             locks: RefCell::default(),
             took: RefCell::default(),
             pace: Pace::default(),
-        };
-        course.run().await
+        }
     }
 
     /// Says that the open replacement may go on.

@@ -143,22 +143,8 @@ impl Course<'_> {
             let act = next(&view, step, reads, &shown, &standing, self.replacer.executor.now());
             (shown, act)
         };
-        self.remember_absence(step, &shown);
+        self.replacer.remember_absence(step, &shown);
         act
-    }
-
-    /// An absence counts only where it is seen twice, and the first time after the request is dead.
-    fn remember_absence(&self, step: &PlannedStep, shown: &Effect) {
-        let now = self.uptime();
-        let mut journal = self.replacer.executor.journal.borrow_mut();
-        let open = journal.progress_mut().replacements.open.as_mut().and_then(|open| open.steps.get_mut(&step.id));
-        let Some(write) = open.and_then(|step| step.open.as_mut()) else { return };
-        let is_dead = write.last_sent.uptime.is_some_and(|sent| now >= sent + LATE_EFFECT);
-        match (shown, write.absent_since) {
-            (Effect::Missing, None) if is_dead => write.absent_since = Some(now),
-            (Effect::Missing, _) => {}
-            _ => write.absent_since = None,
-        }
     }
 
     /// The first of the two readings need not wait for the lock: lanes of one VPN gateway would wait one after the other.
@@ -327,6 +313,20 @@ impl Course<'_> {
 }
 
 impl Replacer {
+    /// An absence counts only where it is seen twice, and the first time after the request is dead.
+    pub(super) fn remember_absence(&self, step: &PlannedStep, shown: &Effect) {
+        let now = self.executor.clock.uptime();
+        let mut journal = self.executor.journal.borrow_mut();
+        let open = journal.progress_mut().replacements.open.as_mut().and_then(|open| open.steps.get_mut(&step.id));
+        let Some(write) = open.and_then(|step| step.open.as_mut()) else { return };
+        let is_dead = write.last_sent.uptime.is_some_and(|sent| now >= sent + LATE_EFFECT);
+        match (shown, write.absent_since) {
+            (Effect::Missing, None) if is_dead => write.absent_since = Some(now),
+            (Effect::Missing, _) => {}
+            _ => write.absent_since = None,
+        }
+    }
+
     /// The answers have told the cloud's time: enough to know how long ago each open write went out.
     pub(super) fn place_sendings(&self) {
         let executor = &self.executor;

@@ -185,6 +185,11 @@ impl Replacements {
 }
 
 impl StepProgress {
+    /// Whether anything was sent for it that was not refused.
+    pub fn may_have_had_effect(&self) -> bool {
+        self.open.is_some() || self.answered || self.proven.is_some() || self.doubtful.is_some()
+    }
+
     /// The cloud did it; `id` of what was made.
     pub(super) fn done(&mut self, id: Option<String>, in_doubt: bool, partial: bool) {
         if let Some(write) = self.open.as_mut().filter(|_| in_doubt) {

@@ -132,13 +132,6 @@ impl View<'_> {
         self.made_by(makes).unwrap_or_else(|| original.to_owned())
     }
 
-    /// The attachment that was made for a connection, else the one that it had.
-    pub fn attachment_id(&self, original: &str) -> Option<String> {
-        let makes = |op: &Op| matches!(op, Op::Attach { connection } if connection == original);
-        let had = || self.snapshot.connection(original).and_then(|connection| connection.attachment.as_ref()).map(|had| had.id.clone());
-        self.made_by(makes).or_else(had)
-    }
-
     fn made_by(&self, makes: impl Fn(&Op) -> bool) -> Option<String> {
         let steps = self.plan().steps().filter(|step| makes(&step.op));
         steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.id.clone())
@@ -295,7 +288,9 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
             (Some(Some(_)), _) => Effect::Settling,
             (None, _) => Effect::Settling,
         },
-        Op::DeleteConnection { .. } => match &reads.connection {
+        Op::DeleteConnection { connection } => match &reads.connection {
+            // Not by us.
+            Some(None) if !view.progress.step(&step.id).may_have_had_effect() => gone_connection(connection),
             Some(None) if is_ready(reads) => Effect::Shown(None),
             Some(None) => Effect::Settling,
             _ => Effect::Missing,
@@ -592,6 +587,10 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         return verify(view, &known, shown, now);
     }
     match (&known.open, shown) {
+        // Its effect is not there either, and comes no more.
+        (Some(open), Effect::Contradiction(_)) if dead_at(&open.last_sent, now) + ABSENT_TWICE <= now.uptime => {
+            Act::Conclude { intent: open.intent, found: None }
+        }
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
         (Some(open), Effect::Shown(id)) => {
             Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }

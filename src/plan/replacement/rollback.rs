@@ -1,6 +1,6 @@
 //! The way back: every tunnel that does not work at the new customer gateway is pointed at the old one, while that exists.
 
-use crate::journal::replay::ReplacementProgress;
+use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{Lane, Op, PlannedStep, ReplacementPlan, Slot, Snapshot};
 
 /// What is pointed back, as lanes; then the new customer gateway where nothing is left on it. What came up at the new one stays
@@ -15,10 +15,7 @@ pub fn back_lanes(progress: &ReplacementProgress, snapshot: &Snapshot) -> Vec<La
 
 fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep) -> Option<PlannedStep> {
     // Only what was sent can be anywhere else.
-    let touched = progress
-        .steps
-        .get(&step.id)
-        .is_some_and(|step| step.open.is_some() || step.answered || step.proven.is_some() || step.doubtful.is_some());
+    let touched = progress.steps.get(&step.id).is_some_and(StepProgress::may_have_had_effect);
     if !touched {
         return None;
     }
