@@ -103,7 +103,7 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
         ([], []) => case.none_of_ours(findings, gates),
         // A replacement was given up half-way: what is still on another of ours goes to this one.
         ([_], _) if inventory.connections.iter().any(|connection| subjects.moves(connection)) => case.replace(&subjects, findings, gates),
-        ([gateway], _) if gateway.tags.contains_key(replacement::MARK_PLAN) => case.replace(&subjects, findings, gates),
+        ([_], all) if all.iter().any(|gateway| gateway.tags.contains_key(replacement::MARK_PLAN)) => case.replace(&subjects, findings, gates),
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
         ([], [_]) => case.replace(&subjects, findings, gates),
         ([], all) if is_left_by_a_replacement(all) => case.replace(&subjects, findings, gates),

@@ -88,6 +88,8 @@ struct Course {
     drafts: u64,
     /// What the last trouble was.
     last: RefCell<String>,
+    /// The last replacement went back.
+    back: Cell<bool>,
     troubles: Cell<u32>,
 }
 
@@ -104,7 +106,7 @@ enum Attempt {
 
 impl Course {
     fn of(world: World) -> Course {
-        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default(), troubles: Cell::new(0) }
+        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default(), back: Cell::new(false), troubles: Cell::new(0) }
     }
 
     fn topology(&self) -> &'static Topology {
@@ -308,12 +310,14 @@ impl Course {
                 if state.is_cut() {
                     return Ok(Attempt::Died);
                 }
+                self.back.set(false);
                 self.is_as_wanted(false, leftover.is_empty())?;
                 self.world.undo();
                 Ok(Attempt::Again(Duration::ZERO))
             }
             Ended::RolledBack { why } => match self.topology().end {
                 End::RolledBack => {
+                    self.back.set(true);
                     self.is_as_wanted(true, true)?;
                     Ok(Attempt::Reached)
                 }
@@ -448,6 +452,10 @@ impl Course {
         if !retired {
             differences.retain(|difference| !difference.contains("is still there"));
         }
+        if back && (self.world.state.excused.get() || self.world.state.paused.get()) {
+            // What the cloud would not delete, or somebody else has taken.
+            differences.retain(|difference| !difference.contains("is left over"));
+        }
         if differences.is_empty() { Ok(()) } else { Err(format!("I3: {}", differences.join("; "))) }
     }
 
@@ -457,11 +465,10 @@ impl Course {
         self.world.settle();
         self.world.set_clock();
         self.world.check();
-        let back = self.topology().end == End::RolledBack;
         if let End::Refused(_) = self.topology().end {
             return self.untouched();
         }
-        if back && !self.world.state.excused.get() {
+        if self.back.get() {
             return self.is_as_wanted(true, true);
         }
         self.is_as_wanted(false, false)?;

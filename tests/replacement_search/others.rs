@@ -194,7 +194,7 @@ impl Others<'_> {
         take_off(&mut self.change_region().customer_gateways.iter_mut());
         take_off(&mut self.truth.objects.customer_gateways.iter_mut());
         self.truth.edit(Act::UnmarksOld, &id, self.now);
-        self.truth.unmarked_new |= self.truth.objects.customer_gateway(&id).is_none();
+        self.truth.unmarked_new |= ip == self.new;
         Some(Standing::Unmarked { gateway: id, marks })
     }
 

@@ -152,6 +152,8 @@ impl Expected<'_> {
             }
         };
         let made_again = is.id != was.id;
+        let binding = |objects: &Objects, id: &str| objects.attachments.iter().find(|own| own.connection == id).map(|own| own.id.clone());
+        let bound_again = made_again || binding(&self.was, &was.id) != binding(self.now, &is.id);
         let on_router = !matches!(was.carrier, Carrier::VpnGateway(_));
         same("Name", was.name == is.name);
         // No call that makes a connection takes one (cloud/api.md 1.2).
@@ -167,7 +169,7 @@ impl Expected<'_> {
             same("EnableDpd", was.enable_dpd == is.enable_dpd);
             same("EnableNatTraversal", was.enable_nat_traversal == is.enable_nat_traversal);
             let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
-            ike(&was.ike, &is.ike, &identity, (made_again && on_router).then_some(&is.internet_ip), &mut same);
+            ike(&was.ike, &is.ike, &identity, (bound_again && on_router).then_some(&is.internet_ip), &mut same);
             same("IpsecConfig", was.ipsec == is.ipsec);
             same("BgpConfig", (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip) == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip));
             let health = |connection: &Connection| {
@@ -179,14 +181,14 @@ impl Expected<'_> {
         }
         same("NetworkType", was.network_type == is.network_type);
         same("TunnelBandwidth", was.tunnel_bandwidth == is.tunnel_bandwidth);
-        same("InternetIp", made_again && on_router || was.internet_ip == is.internet_ip);
+        same("InternetIp", bound_again && on_router || was.internet_ip == is.internet_ip);
         same("ResourceGroupId", was.resource_group == is.resource_group);
         same("Tags", was.tags == is.tags);
         same("State", is.pending.is_none());
         same("CrossAccountAuthorized", was.cross_account_authorized == is.cross_account_authorized);
         same("tunnels", was.tunnels.len() == is.tunnels.len());
         for (was, tunnel) in was.tunnels.iter().zip(&is.tunnels) {
-            self.tunnel(was, tunnel, planned, made_again && on_router, &mut same);
+            self.tunnel(was, tunnel, planned, bound_again && on_router, &mut same);
         }
         differing
     }

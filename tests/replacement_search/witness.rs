@@ -263,7 +263,7 @@ impl Witness {
             None => (&connection.customer_gateway, &connection.ike.psk, &connection.status),
         };
         let ours = truth.replaced.contains(gateway) || self.made.contains(gateway) || open.plan.new.id.as_ref() == Some(gateway);
-        if !ours && truth.objects.customer_gateway(gateway).is_some_and(|stranger| !is_ours(stranger)) {
+        if !ours && objects.customer_gateway(gateway).is_some_and(|stranger| !is_ours(stranger)) {
             overwrites(truth, &first, &[Act::Elsewhere], now, "where it was pointed")?;
         }
         if call.psk().is_some_and(|sent| sent != *psk) {

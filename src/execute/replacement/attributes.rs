@@ -12,18 +12,16 @@ impl Replacer {
     pub(super) fn new_gateway(&self, plan: &ReplacementPlan, snapshot: &Snapshot, slot: &Slot) -> NewCustomerGateway {
         let old = snapshot.gateways.first();
         let desired = &self.desired;
-        let old_name = old.map(|old| old.name.clone()).filter(|name| !name.is_empty());
+        let old_name = old.map(|old| lasting_name(&old.name).to_owned()).filter(|name| !name.is_empty());
         let name = desired.name.clone().or(old_name).unwrap_or_else(|| desired.owner.device.clone());
         let old_description = old.map(|old| old.description.clone()).filter(|text| !text.is_empty());
         let old_group = old.map(|old| old.resource_group.clone()).filter(|group| !group.is_empty());
-        let (target, name, description) = match slot {
-            Slot::Temporary => (
-                plan.temporary.as_ref().unwrap_or(&plan.new),
-                temporary_name(&name),
-                Some("made by cgwd for the time of a replacement; it is deleted at its end".to_owned()),
-            ),
-            Slot::New | Slot::Old(_) => (&plan.new, name, desired.description.clone().or(old_description)),
+        // It keeps the old one's attributes too: where the plan is given up in between, it is all that is left of them.
+        let (target, name) = match slot {
+            Slot::Temporary => (plan.temporary.as_ref().unwrap_or(&plan.new), temporary_name(&name)),
+            Slot::New | Slot::Old(_) => (&plan.new, name),
         };
+        let description = desired.description.clone().or(old_description);
         NewCustomerGateway {
             region: plan.region.clone(),
             ip: target.ip,
@@ -49,6 +47,11 @@ impl Replacer {
 /// Set by the cloud itself, and refused from anybody else (cloud/api.md 2.1).
 fn is_reserved(key: &str) -> bool {
     key.starts_with("aliyun") || key.starts_with("acs:")
+}
+
+/// The name that a customer gateway has without being temporary.
+fn lasting_name(name: &str) -> &str {
+    name.strip_suffix(TEMPORARY).map_or(name, str::trim_end)
 }
 
 fn temporary_name(name: &str) -> String {

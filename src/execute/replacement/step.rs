@@ -6,6 +6,7 @@ use crate::cloud::error::CloudError;
 use crate::journal::Record;
 use crate::model::{Lane, Op, PlannedStep, Stopped};
 use crate::plan::LATE_EFFECT;
+use crate::plan::replacement::gaps;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -198,12 +199,15 @@ impl Course<'_> {
     }
 
     /// A connection that is being deleted is deleted to its end, and then made again, whatever the device is now: anywhere in
-    /// between it exists in the journal alone.
+    /// between it exists in the journal alone. In the documented order the old customer gateway goes in between.
     fn is_half_way(&self, step: &PlannedStep) -> bool {
         let journal = self.replacer.executor.journal.borrow();
-        let Some(progress) = journal.progress().replacements.open.as_ref().filter(|_| step.op.opens_a_gap()) else { return false };
-        let of_the_same = progress.plan.steps().filter(|other| other.op.opens_a_gap() && other.op.connection() == step.op.connection());
-        of_the_same.into_iter().any(|other| progress.steps.contains_key(&other.id))
+        let Some(progress) = &journal.progress().replacements.open else { return false };
+        let gaps = gaps(progress);
+        match step.op.connection() {
+            Some(connection) => step.op.opens_a_gap() && gaps.iter().any(|(id, _)| id == connection),
+            None => !gaps.is_empty(),
+        }
     }
 
     /// Trouble with a reading passes, or does not.

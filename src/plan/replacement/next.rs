@@ -19,7 +19,7 @@ use serde_json::Value;
 /// seen; bindings to a transit router take up to 17 minutes (cloud/api.md 4.1).
 const SHOWN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
-/// So long a call without a trustworthy answer is looked for every few seconds.
+/// So long the effect of a call is looked for every few seconds.
 const OFTEN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a step is judged by, besides the reading.
@@ -145,6 +145,13 @@ impl View<'_> {
     pub fn moved_ids(&self) -> Vec<String> {
         let temporary = self.plan().temporary.as_ref().and_then(|temporary| temporary.id.clone());
         self.plan().old.iter().map(|old| old.id.clone()).chain(temporary).collect()
+    }
+
+    /// Whether a tunnel, or a single-tunnel connection, is still at a customer gateway that is to be left.
+    fn is_where_it_was(&self, shape: &IpsecConnection, index: u8) -> bool {
+        let tunnel = shape.tunnels.iter().find(|tunnel| tunnel.index == index);
+        let gateway = tunnel.map_or(&shape.customer_gateway_id, |tunnel| &tunnel.customer_gateway_id);
+        self.moved_ids().contains(gateway) || self.gateway(&Slot::Temporary).as_ref() == Some(gateway)
     }
 
     /// The mark by which a connection that this step makes is found.
@@ -349,8 +356,9 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
             Some(_) => Effect::Shown(None),
             None => Effect::Settling,
         },
+        // An old reading shows it up where it was before.
         Op::Verify { index, .. } => match reads.connection.as_ref().and_then(Option::as_ref) {
-            Some((shape, _)) if works(shape, *index) => Effect::Shown(None),
+            Some((shape, _)) if works(shape, *index) && !view.is_where_it_was(shape, *index) => Effect::Shown(None),
             _ => Effect::Missing,
         },
     }
@@ -624,16 +632,16 @@ fn unresolved(view: &View<'_>, step: &PlannedStep, reads: &Reads, open: &Pending
         Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
         Some(since) if since >= dead => Act::LookAgain(since + ABSENT_TWICE),
         _ if now.uptime >= dead => Act::LookAgain(now.uptime + ABSENT_TWICE),
-        _ => waiting_for_a_lost_call(open, dead, now),
+        _ => rarer(open.last_sent.uptime.unwrap_or(now.uptime), dead, now),
     }
 }
 
-/// Most calls land at once or never: the longer it takes, the rarer it is looked for.
-fn waiting_for_a_lost_call(open: &PendingWrite, dead: SignedDuration, now: Now) -> Act {
-    let age = now.uptime - open.last_sent.uptime.unwrap_or(now.uptime);
+/// Most calls land and most effects show at once or never: the longer it takes, the rarer it is looked for.
+fn rarer(since: SignedDuration, until: SignedDuration, now: Now) -> Act {
+    let age = now.uptime - since;
     match age < OFTEN {
-        true => Act::LookAgain(dead.min(now.uptime + SignedDuration::from_secs(5))),
-        false => Act::Wait(dead.min(now.uptime + age / 8)),
+        true => Act::LookAgain(until.min(now.uptime + SignedDuration::from_secs(5))),
+        false => Act::Wait(until.min(now.uptime + age / 8)),
     }
 }
 
@@ -645,7 +653,7 @@ pub fn dead_at(sending: &Sending, now: Now) -> SignedDuration {
 /// The cloud said that it was done: readings lag behind.
 fn answered(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
     if now.uptime < standing.looking_since + SHOWN_WITHIN {
-        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+        return rarer(standing.looking_since, standing.looking_since + SHOWN_WITHIN, now);
     }
     Act::Stop(Stopped {
         reason: "not_shown".to_owned(),
@@ -769,21 +777,20 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
     let snapshot = view.snapshot_of(&step.op)?;
     let (shape, body) = reads.connection.as_ref()?.as_ref()?;
     match &step.op {
-        Op::RebindTunnel { connection, index, to } => {
+        Op::RebindTunnel { connection, index, .. } => {
             let place = shape.tunnels.iter().position(|tunnel| tunnel.index == *index)?;
             let found = tunnels(&body.0).get(place).copied()?;
             let was = tunnel(snapshot, *index)?;
             let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
             let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
             let differing = unlike(&expected, found);
-            let moving_on = *to == Slot::New || *to == Slot::Temporary;
-            (!differing.is_empty() && moving_on)
-                .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
+            (!differing.is_empty()).then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
         }
-        Op::RebindConnection { connection, to } => {
-            let differing = unlike(&snapshot.body.0, &body.0);
-            let moving_on = matches!(to, Slot::New | Slot::Temporary);
-            (!differing.is_empty() && moving_on).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
+        Op::RebindConnection { connection, .. } => {
+            let on_new = Some(&shape.customer_gateway_id) == view.gateway(&Slot::New).as_ref();
+            let expected = if on_new { view.connection_bound(connection, &Slot::New)? } else { snapshot.body.0.clone() };
+            let differing = unlike(&expected, &body.0);
+            (!differing.is_empty()).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
         }
         op if op.opens_a_gap() => {
             let mut differing = unlike(&snapshot.body.0, &body.0);
