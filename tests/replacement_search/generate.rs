@@ -63,6 +63,13 @@ fn fits(topology: &Topology, act: &str) -> bool {
     }
 }
 
+/// A customer gateway in between, at an address that the device has left, that somebody takes the mark off: what is on it is
+/// nobody's then.
+fn contradict(faults: &[Fault]) -> bool {
+    let has = |name: &str| faults.iter().any(|(_, known)| *known == name);
+    has("unmarks-new") && has("moves")
+}
+
 impl Block {
     pub fn listed(name: &str, schedules: Vec<Schedule>) -> Block {
         Block { name: name.to_owned(), kind: BlockKind::Listed(schedules) }
@@ -99,7 +106,7 @@ impl Block {
             BlockKind::Pairs { base, every } => {
                 let (first, second) = pair(number * every);
                 let (first, second) = (base.faults[first as usize], base.faults[second as usize]);
-                (first.0 != second.0).then(|| base.schedule.with(&[first.min(second), first.max(second)]))
+                (first.0 != second.0 && !contradict(&[first, second])).then(|| base.schedule.with(&[first.min(second), first.max(second)]))
             }
             BlockKind::Random { first, bases, .. } => Some(random(bases, first + number)),
         }
@@ -149,7 +156,7 @@ pub fn random(bases: &[Base], seed: u64) -> Schedule {
         // Two readings a minute apart that are both older than that minute are beyond what the cloud does.
         let too_stale = stale(fault.1) && faults.iter().any(|(_, name)| stale(name));
         let is_act = OF_OTHERS.iter().any(|(name, _, _)| *name == fault.1);
-        if !too_stale && (!is_act || fits(topology, fault.1)) && faults.iter().all(|(site, _)| *site != fault.0) {
+        if !too_stale && (!is_act || fits(topology, fault.1)) && !contradict(&[&faults[..], &[fault]].concat()) && faults.iter().all(|(site, _)| *site != fault.0) {
             faults.push(fault);
         }
     }

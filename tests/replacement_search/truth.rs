@@ -38,6 +38,8 @@ pub struct Truth {
     /// Of those, the ones that were made again because the plan was deleting them too.
     pub made_again: BTreeSet<String>,
     pub unmarked_new: bool,
+    /// Customer gateways of nobody's that became ours.
+    pub adopted: BTreeSet<String>,
     /// The cloud shows no pre-shared key, so nobody can see that one was changed.
     pub masked: bool,
 }
@@ -267,9 +269,10 @@ impl Expected<'_> {
                         all.push(format!("the old customer gateway {} is still there", was.id));
                     }
                 }
+                Some(_) if self.truth.adopted.contains(&was.id) => {}
                 Some(_) => all.push(format!("customer gateway {} was touched", was.id)),
                 None if self.truth.replaced.contains(&was.id) && !self.back && is_ours(was) => {}
-                None if self.truth.may_be_lost.contains(&was.id) => {}
+                None if self.truth.may_be_lost.contains(&was.id) || self.truth.adopted.contains(&was.id) && self.truth.replaced.contains(&was.id) => {}
                 None => all.push(format!("customer gateway {} is gone", was.id)),
             }
         }
@@ -292,7 +295,8 @@ impl Expected<'_> {
         if !is_ours(is) && !self.truth.unmarked_new {
             wrong("mark");
         }
-        if self.was.customer_gateway(self.new).is_some() {
+        // Those of one that was adopted carry over to the next.
+        if self.was.customer_gateway(self.new).is_some() || !self.truth.adopted.is_empty() {
             return;
         }
         let Some(was) = self.was.customer_gateway(OLD_GATEWAY) else { return };

@@ -177,6 +177,10 @@ impl Witness {
     fn planned(&mut self, call: &Call<'_>, progress: &Progress, objects: &Objects, truth: &mut Truth, seal: &SealKey, now: Timestamp) -> Result<(), String> {
         let registers = progress.pending.as_ref().filter(|pending| call.is_of(pending));
         if registers.is_some() {
+            let id = call.value("CustomerGatewayId").filter(|_| call.action == "DeleteCustomerGateway");
+            if let Some(id) = id.filter(|id| objects.customer_gateway(id).is_some_and(|gateway| !is_ours(gateway))) {
+                overwrites(truth, id, &[Act::UnmarksOld, Act::UnmarksNew], now, "the mark that was taken off")?;
+            }
             return self.repeated(call);
         }
         let Some(open) = &progress.replacements.open else {
@@ -341,14 +345,20 @@ impl Witness {
         }
     }
 
-    fn tags(&self, call: &Call<'_>, objects: &Objects, truth: &Truth) -> Result<(), String> {
+    fn tags(&self, call: &Call<'_>, objects: &Objects, truth: &mut Truth) -> Result<(), String> {
         let id = call.value("ResourceId.1").unwrap_or_default();
         if call.action == "UnTagResources" && call.value("TagKey.1") != Some("cgwd-plan") {
             return Err(format!("I5: tags of {id} are taken off that are not the plan's"));
         }
         let foreign = objects.customer_gateway(id).is_some_and(|gateway| gateway.tags.get("cgwd-device").is_some_and(|device| device != super::topology::DEVICE));
         let known = self.made.contains(id) || truth.successors.contains_key(id) || objects.customer_gateway(id).is_some_and(|_| !foreign);
-        if known { Ok(()) } else { Err(format!("I5: {id} is in no plan and gets other tags")) }
+        if !known {
+            return Err(format!("I5: {id} is in no plan and gets other tags"));
+        }
+        if call.action == "TagResources" && truth.objects.customer_gateway(id).is_some_and(|gateway| !is_ours(gateway)) {
+            truth.adopted.insert(id.to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -57,6 +57,7 @@ pub struct State {
     next: RefCell<Option<Fault>>,
     forbidden_until: Cell<Option<Timestamp>>,
     death: Cell<Option<Pause>>,
+    dead: Cell<bool>,
     pub died: Notify,
     machine: Rc<Machine>,
     pub wanted: Cell<(Ipv4Addr, u32)>,
@@ -107,6 +108,7 @@ impl World {
         let journal = Rc::new(RefCell::new(journal));
         *self.state.journal.borrow_mut() = Some(Rc::clone(&journal));
         self.state.witness.borrow_mut().new_process();
+        self.state.dead.set(false);
         let credentials = Credentials::lasting("AKID", "SECRET", "test");
         let entropy = Entropy::seeded(u64::from(self.state.calls.get()));
         let clock = self.device_clock();
@@ -190,6 +192,7 @@ impl State {
             next: RefCell::default(),
             forbidden_until: Cell::new(None),
             death: Cell::new(None),
+            dead: Cell::new(false),
             died: Notify::new(),
             machine: Rc::default(),
             wanted: Cell::new(schedule.topology.wanted()),
@@ -283,6 +286,7 @@ impl State {
 
     async fn die(&self, pause: Pause) -> ! {
         self.death.set(Some(pause));
+        self.dead.set(true);
         self.died.notify_one();
         std::future::pending().await
     }
@@ -304,6 +308,10 @@ impl Transport for Wire {
     fn send(&self, request: SignedRequest) -> Answer<'_> {
         Box::pin(async move {
             let state = &self.state;
+            if state.dead.get() {
+                // Others of the same process may still be polled.
+                std::future::pending::<()>().await;
+            }
             if state.is_cut() {
                 state.die(Pause::None).await;
             }

@@ -1,5 +1,5 @@
 //! Giving a replacement up at a safe point: what was made stays for the next plan to find. All that is written to the cloud is what
-//! puts back that was taken off a connection which is still there itself.
+//! a connection lacks that is there itself.
 
 use super::{Replacer, StageEnd};
 use crate::execute::ExecuteError;
@@ -8,7 +8,7 @@ use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
-use crate::plan::replacement::{Gap, gaps, put_back, what_is_unsafe, what_stays};
+use crate::plan::replacement::{Gap, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,21 +55,19 @@ impl Replacer {
         }
     }
 
-    /// What was taken off a connection that is there itself is put back; what keeps it from that is returned.
+    /// What was taken off a connection that is there itself is put back, and one that was made again gets what it lacks; what keeps
+    /// it from that is returned.
     async fn mend(&self, plan: &ReplacementPlan, snapshot: &Snapshot, missing: &mut Missing) -> Result<Option<String>, ExecuteError> {
-        let gaps = self.with_progress(gaps)?;
+        let gaps = self.with_progress(|progress| gaps(progress, self.executor.now()))?;
         for (connection, gap) in gaps {
             let id = self.with_progress(|progress| View { progress, snapshot, owner: &self.owner }.connection_id(&connection))?;
             let is_there = self.executor.client.whole_connection(&plan.region, &id).await?.is_some();
             missing.saw(&connection, is_there || gap == Gap::Deleted, self.executor.clock.uptime());
-            let is_open = self.with_progress(|progress| {
-                let own = progress.plan.steps().filter(|step| step.op.connection() == Some(connection.as_str()));
-                own.into_iter().any(|step| progress.step(&step.id).open.is_some())
-            })?;
-            if !is_there || gap == Gap::Unfinished || is_open {
+            let may_change = self.with_progress(|progress| may_change_still(progress, &connection, self.executor.now()))?;
+            if !is_there || may_change || gap == Gap::Deleted {
                 continue;
             }
-            if let Some(lane) = self.with_progress(|progress| put_back(progress, &connection))? {
+            if let Some(lane) = self.with_progress(|progress| made_whole(progress, &connection))? {
                 self.resume()?;
                 match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
                     StageEnd::Done => {}

@@ -21,7 +21,11 @@ impl Course<'_> {
             Op::CreateGateway { slot } => {
                 gateways::create_customer_gateway(&self.replacer.new_gateway(&self.plan, self.snapshot, slot), token)
             }
-            Op::AdoptGateway { id } => gateways::tag_customer_gateway(region, id, &self.replacer.owner.mark()),
+            Op::AdoptGateway { id } => {
+                let mut tags = self.replacer.owner.mark();
+                tags.insert(MARK_PLAN.to_owned(), self.plan.id.clone());
+                gateways::tag_customer_gateway(region, id, &tags)
+            }
             Op::UnmarkGateway => gateways::untag_customer_gateway(region, &view.gateway(&Slot::New)?, [MARK_PLAN]),
             Op::DeleteGateway { id } => gateways::delete_customer_gateway(region, id, token),
             Op::DeleteMade { slot } => {

@@ -203,7 +203,7 @@ impl Course<'_> {
     fn is_half_way(&self, step: &PlannedStep) -> bool {
         let journal = self.replacer.executor.journal.borrow();
         let Some(progress) = &journal.progress().replacements.open else { return false };
-        let gaps = gaps(progress);
+        let gaps = gaps(progress, self.replacer.executor.now());
         match step.op.connection() {
             Some(connection) => step.op.opens_a_gap() && gaps.iter().any(|(id, _)| id == connection),
             None => !gaps.is_empty(),

@@ -137,8 +137,17 @@ impl View<'_> {
         steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.id.clone())
     }
 
-    pub fn addresses(&self) -> Addresses {
-        Addresses { old: self.plan().old.iter().map(|old| old.ip).collect(), new: self.plan().new.ip }
+    fn addresses(&self, to: &Slot) -> Addresses {
+        match to {
+            Slot::New => Addresses::of(self.plan()),
+            Slot::Temporary => Addresses::to_wait(self.plan()),
+            Slot::Old(_) => Addresses::none(self.plan()),
+        }
+    }
+
+    /// Where among the plan's customer gateways a tunnel is now, other than where it was.
+    fn place(&self, gateway: &str) -> Option<Slot> {
+        [Slot::New, Slot::Temporary].into_iter().find(|slot| self.gateway(slot).as_deref() == Some(gateway))
     }
 
     /// Customer gateways whose tunnels are ours to move.
@@ -167,29 +176,18 @@ impl View<'_> {
     pub fn tunnel_bound(&self, connection: &str, index: u8, to: &Slot) -> Option<Value> {
         let before = tunnel(self.snapshot.connection(connection)?, index)?;
         let gateway = self.gateway(to)?;
-        Some(match to {
-            // Only the last place brings the new address; the way back is as it was.
-            Slot::New => rebound_tunnel(before, &gateway, &self.addresses()),
-            Slot::Temporary | Slot::Old(_) => rebound_tunnel(before, &gateway, &self.no_addresses()),
-        })
+        Some(rebound_tunnel(before, &gateway, &self.addresses(to)))
     }
 
     pub fn connection_bound(&self, connection: &str, to: &Slot) -> Option<Value> {
         let before = &self.snapshot.connection(connection)?.body.0;
         let gateway = self.gateway(to)?;
-        Some(match to {
-            Slot::New => rebound_connection(before, &gateway, &self.addresses()),
-            Slot::Temporary | Slot::Old(_) => rebound_connection(before, &gateway, &self.no_addresses()),
-        })
+        Some(rebound_connection(before, &gateway, &self.addresses(to)))
     }
 
     pub fn connection_made_again(&self, connection: &str) -> Option<Value> {
         let gateway = self.gateway(&Slot::New)?;
-        Some(recreated(self.snapshot.connection(connection)?, &self.moved_ids(), &gateway, &self.addresses()))
-    }
-
-    fn no_addresses(&self) -> Addresses {
-        Addresses { old: Vec::new(), new: self.plan().new.ip }
+        Some(recreated(self.snapshot.connection(connection)?, &self.moved_ids(), &gateway, &self.addresses(&Slot::New)))
     }
 }
 
@@ -220,9 +218,12 @@ pub fn needs(view: &View<'_>, op: &Op) -> Vec<Need> {
         Op::DeleteRoute { .. } | Op::DeletePolicy { .. } => {
             vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)]
         }
-        Op::DeleteConnection { connection } => match gateway {
+        Op::DeleteConnection { .. } => match gateway {
             Some(_) => vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)],
-            None => vec![Some(Need::Connection(connection.clone()))],
+            None => vec![
+                original(),
+                router.as_ref().and_then(|_| op.connection()).map(|id| Need::ConnectionRoutes(id.to_owned())),
+            ],
         },
         Op::Detach { .. } => vec![original(), old_attachment(), op.connection().map(|id| Need::ConnectionRoutes(id.to_owned()))],
         Op::CreateConnection { connection } => {
@@ -606,10 +607,15 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         (Some(open), Effect::Missing) => unresolved(view, step, reads, open, standing, now),
         (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
-            Some(until) => Act::Wait(until),
-            None => Act::Prove(id.clone()),
+            Some(until) if now.uptime < until => Act::Wait(until),
+            _ => Act::Prove(id.clone()),
         },
-        (None, Effect::Missing) if known.answered => answered(step, standing, now),
+        (None, Effect::Missing) if known.answered => match overtaken_until(view, step, now) {
+            Some(until) if now.uptime < until => Act::Wait(until),
+            // A late copy of another request has undone it.
+            Some(_) => ready(view, step, reads, standing, now),
+            None => answered(step, standing, now),
+        },
         (None, Effect::Missing) => ready(view, step, reads, standing, now),
     }
 }
@@ -665,6 +671,7 @@ fn answered(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
 }
 
 /// An effect counts only once no earlier request can undo it: another pointing of the same tunnel, or the making of what was deleted.
+/// When the last one of which that was ever possible is dead.
 fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<SignedDuration> {
     let undoes = |other: &Op| match (&step.op, other) {
         (Op::RebindTunnel { connection, index, .. }, Op::RebindTunnel { connection: other, index: place, .. }) => {
@@ -679,7 +686,7 @@ fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<Sign
         let other = view.progress.steps.get(&other.id)?;
         other.open.as_ref().map(|open| &open.last_sent).or(other.doubtful.as_ref())
     });
-    sent.map(|sending| dead_at(sending, now)).filter(|dead| now.uptime < *dead).max()
+    sent.map(|sending| dead_at(sending, now)).max()
 }
 
 fn verify(view: &View<'_>, known: &StepProgress, shown: &Effect, now: Now) -> Act {
@@ -781,14 +788,18 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
             let place = shape.tunnels.iter().position(|tunnel| tunnel.index == *index)?;
             let found = tunnels(&body.0).get(place).copied()?;
             let was = tunnel(snapshot, *index)?;
-            let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
-            let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
+            let expected = match view.place(&shape.tunnels[place].customer_gateway_id) {
+                Some(slot) => view.tunnel_bound(connection, *index, &slot)?,
+                None => was.clone(),
+            };
             let differing = unlike(&expected, found);
             (!differing.is_empty()).then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
         }
         Op::RebindConnection { connection, .. } => {
-            let on_new = Some(&shape.customer_gateway_id) == view.gateway(&Slot::New).as_ref();
-            let expected = if on_new { view.connection_bound(connection, &Slot::New)? } else { snapshot.body.0.clone() };
+            let expected = match view.place(&shape.customer_gateway_id) {
+                Some(slot) => view.connection_bound(connection, &slot)?,
+                None => snapshot.body.0.clone(),
+            };
             let differing = unlike(&expected, &body.0);
             (!differing.is_empty()).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
         }
