@@ -106,7 +106,7 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
         ([_], all) if all.iter().any(|gateway| gateway.tags.contains_key(replacement::MARK_PLAN)) => case.replace(&subjects, findings, gates),
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
         ([], [_]) => case.replace(&subjects, findings, gates),
-        ([], all) if is_left_by_a_replacement(all) => case.replace(&subjects, findings, gates),
+        ([], all) if is_left_by_a_replacement(all, progress) => case.replace(&subjects, findings, gates),
         (_, all) => {
             let ids: Vec<&str> = all.iter().map(|gateway| gateway.id.as_str()).collect();
             findings.push(Finding::error(
@@ -123,9 +123,12 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     }
 }
 
-/// Of several none is as wanted, and all but one were made by replacements that were given up.
-fn is_left_by_a_replacement(all: &[&CustomerGateway]) -> bool {
-    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN)).count() <= 1
+/// Of several none is as wanted, and all but one are known from replacements: made by one that was given up, or replaced by the last.
+fn is_left_by_a_replacement(all: &[&CustomerGateway], progress: &Progress) -> bool {
+    let last = progress.replacements.last.as_ref();
+    let was_replaced = |gateway: &CustomerGateway| last.is_some_and(|last| last.progress.plan.is_old(&gateway.id));
+    let is_known = |gateway: &CustomerGateway| gateway.tags.contains_key(replacement::MARK_PLAN) || was_replaced(gateway);
+    all.iter().filter(|gateway| !is_known(gateway)).count() <= 1
 }
 
 struct Case<'a> {

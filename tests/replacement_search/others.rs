@@ -66,6 +66,7 @@ impl Others<'_> {
                 };
                 put_back(&mut self.change_region().customer_gateways.iter_mut());
                 put_back(&mut self.truth.objects.customer_gateways.iter_mut());
+                self.truth.edits.retain(|edit| edit.of != *gateway);
             }
             Standing::Made => {
                 self.change_region().connections.retain(|connection| connection.id != HAND);

@@ -118,7 +118,11 @@ impl Course<'_> {
                     Sent::Unconfirmed => self.sleep(pause.grown()).await,
                     Sent::Busy => self.sleep(pause.grown()).await,
                     Sent::Look if self.uptime() > began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
-                    Sent::Look => self.sleep(pause.grown()).await,
+                    // The longer it takes, the rarer it is looked for.
+                    Sent::Look => {
+                        let age = Duration::try_from(self.uptime() - began).unwrap_or_default();
+                        self.sleep(pause.grown().max(age / 8)).await;
+                    }
                     Sent::Refused(error) => match self.refused(step, &error, &mut refusals) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
                         None => self.sleep(pause.grown()).await,

@@ -605,7 +605,7 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
             Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
         }
         (Some(open), Effect::Missing) => unresolved(view, step, reads, open, standing, now),
-        (_, Effect::Settling) => Act::LookAgain(now.uptime + SignedDuration::from_secs(5)),
+        (_, Effect::Settling) => answered(step, standing, now),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
             Some(until) if now.uptime < until => Act::Wait(until),
             _ => Act::Prove(id.clone()),
@@ -663,7 +663,7 @@ fn answered(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
     }
     Act::Stop(Stopped {
         reason: "not_shown".to_owned(),
-        message: format!("the cloud accepted step {} half an hour ago and does not show its effect", step.id),
+        message: format!("the cloud has not shown the effect of step {} for half an hour", step.id),
         remedy: "look at it in the cloud's console; `cgwd replace --resume` looks again".to_owned(),
         step: Some(step.id.clone()),
         passes: true,
