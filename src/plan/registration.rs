@@ -101,7 +101,9 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
         ([], []) => case.none_of_ours(findings, gates),
         // A replacement was given up half-way: what is still on another of ours goes to this one.
         ([_], _) if inventory.connections.iter().any(|connection| subjects.moves(connection)) => case.replace(&subjects, findings, gates),
-        ([gateway], _) if gateway.tags.contains_key(replacement::MARK_PLAN) => case.replace(&subjects, findings, gates),
+        ([_], all) if all.iter().any(|gateway| gateway.tags.contains_key(replacement::MARK_PLAN)) => {
+            case.replace(&subjects, findings, gates)
+        }
         ([gateway], all) => case.in_sync(gateway, all, findings, gates),
         ([], [_]) => case.replace(&subjects, findings, gates),
         ([], all) if is_left_by_a_replacement(all, progress) => case.replace(&subjects, findings, gates),
@@ -121,10 +123,12 @@ fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now
     }
 }
 
-/// Of several none is as wanted, and all but one were made by replacements that were given up, or could not be deleted at the end of one.
+/// Of several none is as wanted, and all but one are known from replacements: made by one that was given up, or replaced by the last.
 fn is_left_by_a_replacement(all: &[&CustomerGateway], progress: &Progress) -> bool {
-    let leftover = |id: &String| progress.replacements.last.as_ref().is_some_and(|last| last.leftover.contains(id));
-    all.iter().filter(|gateway| !gateway.tags.contains_key(replacement::MARK_PLAN) && !leftover(&gateway.id)).count() <= 1
+    let last = progress.replacements.last.as_ref();
+    let was_replaced = |id: &String| last.is_some_and(|last| last.progress.plan.is_old(id) || last.leftover.contains(id));
+    let is_known = |gateway: &CustomerGateway| gateway.tags.contains_key(replacement::MARK_PLAN) || was_replaced(&gateway.id);
+    all.iter().filter(|gateway| !is_known(gateway)).count() <= 1
 }
 
 struct Case<'a> {

@@ -21,8 +21,8 @@ mod words;
 
 pub use gates::{Case, Evidence, gates, opens_by_itself};
 pub use outline::{is_shown, listed, outline};
-pub use rollback::{back_lanes, leaves_nothing_behind, route_lanes};
-pub use safe_point::{Unsafe, in_a_gap, what_is_unsafe, what_stays};
+pub use rollback::{back_lanes, leaves_nothing_behind};
+pub use safe_point::{Gap, Unsafe, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
 pub use words::{as_planned, auto_config_route, describe, interruption, losses, rewrites};
 
 use super::ownership::Ownership;

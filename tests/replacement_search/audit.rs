@@ -93,8 +93,11 @@ fn decisions(progress: &Progress, now: Now) -> Vec<String> {
         cgwd::model::Snapshot { format: 1, region: String::new(), taken_at: open.began, gateways: Vec::new(), connections: Vec::new() };
     let view = View { progress: open, snapshot: &empty, owner: &owner };
     let next = open.plan.steps().find(|step| !open.is_proven(&step.id));
-    let mut all =
-        vec![format!("{:?}", what_is_unsafe(open, now)), format!("{:?}", what_stays(&view)), format!("{:?}", back_lanes(open, &empty))];
+    let mut all = vec![
+        format!("{:?}", what_is_unsafe(open, &[], now)),
+        format!("{:?}", what_stays(&view)),
+        format!("{:?}", back_lanes(open, &empty)),
+    ];
     if let Some(step) = next {
         let reads = cgwd::plan::replacement::next::Reads::default();
         all.push(format!("{:?} {:?}", needs(&view, &step.op), effect(&view, step, &reads)));

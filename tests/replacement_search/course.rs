@@ -9,7 +9,7 @@ use super::world::{World, seed_of};
 use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey};
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
-use cgwd::model::{RegistrationPolicy, Secret, Stopped};
+use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
 use cgwd::plan::replacement::Evidence;
 use cgwd::plan::{DecisionKind, Gate};
 use cgwd::simulator::Seed;
@@ -86,9 +86,13 @@ struct Course {
     attempts: u32,
     /// How often a person has been asked about the same stop.
     asked: u32,
+    /// Stops since the last plan began.
+    stops: u32,
     drafts: u64,
     /// What the last trouble was.
     last: RefCell<String>,
+    /// The last replacement went back.
+    back: Cell<bool>,
     troubles: Cell<u32>,
 }
 
@@ -105,7 +109,16 @@ enum Attempt {
 
 impl Course {
     fn of(world: World) -> Course {
-        Course { world, attempts: 0, asked: 0, drafts: 0, last: RefCell::default(), troubles: Cell::new(0) }
+        Course {
+            world,
+            attempts: 0,
+            asked: 0,
+            stops: 0,
+            drafts: 0,
+            last: RefCell::default(),
+            back: Cell::new(false),
+            troubles: Cell::new(0),
+        }
     }
 
     fn topology(&self) -> &'static Topology {
@@ -181,19 +194,43 @@ impl Course {
         let open = replacer.executor.journal.borrow().progress().replacements.open.as_ref().map(|open| open.stopped.clone());
         match open {
             None => self.from_the_start(replacer).await,
+            Some(_) if self.is_outrun(replacer) => self.give_up(replacer).await,
             Some(None) => self.ended(replacer.carry_on(None).await),
             Some(Some(stopped)) => self.after_a_stop(replacer, &stopped).await,
+        }
+    }
+
+    /// The device is no longer what the plan was made for.
+    fn is_outrun(&self, replacer: &Replacer) -> bool {
+        let journal = replacer.executor.journal.borrow();
+        let (ip, asn) = self.world.state.wanted.get();
+        journal.progress().replacements.open.as_ref().is_some_and(|open| (open.plan.new.ip, open.plan.new.asn) != (ip, Asn::new(asn)))
+    }
+
+    /// And on with it where that is not safe yet.
+    async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+        if self.asked > 12 {
+            return Err("I8: no way on from a plan that the device has outrun".to_owned());
+        }
+        match replacer.abandon().await {
+            Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
+            Ok(Abandoned::NotSafe(why)) => {
+                self.asked += 1;
+                self.last.replace(why);
+                self.go_on(replacer).await
+            }
+            Err(error) => self.trouble(&error),
         }
     }
 
     async fn from_the_start(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         let executor = &replacer.executor;
         if executor.journal.borrow().progress().pending.is_some() {
-            return Ok(match executor.resolve_open_write(&replacer.owner).await {
-                Ok(true) => Attempt::Again(Duration::ZERO),
-                Ok(false) => Attempt::Again(BEFORE_GOING_ON),
-                Err(error) => self.trouble(&error)?,
-            });
+            match executor.resolve_open_write(&replacer.owner).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Attempt::Again(BEFORE_GOING_ON)),
+                Err(error) => return self.trouble(&error),
+            }
         }
         let draft = match executor.draft(&self.asked_for()).await {
             Ok(draft) => draft,
@@ -216,7 +253,7 @@ impl Course {
     }
 
     async fn begin(&mut self, replacer: &Replacer, draft: &Draft) -> Result<Attempt, String> {
-        self.asked = 0;
+        (self.asked, self.stops) = (0, 0);
         self.ended(replacer.begin(draft).await)
     }
 
@@ -259,8 +296,8 @@ impl Course {
         }
         let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
         self.last.replace(format!("it does not begin: {}; {}", words(), findings.join("; ")));
-        let passes =
-            refused.iter().all(|gate| ["clock", "daily_limit", "settled", "working_tunnel"].contains(&gate.name)) && !refused.is_empty();
+        let passes = refused.iter().all(|gate| ["clock", "daily_limit", "dry_run", "settled", "working_tunnel"].contains(&gate.name))
+            && !refused.is_empty();
         if passes || self.world.state.excused.get() {
             self.world.set_clock();
             return Ok(Attempt::Again(BEFORE_GOING_ON));
@@ -286,12 +323,14 @@ impl Course {
                 if state.is_cut() {
                     return Ok(Attempt::Died);
                 }
+                self.back.set(false);
                 self.is_as_wanted(false, leftover.is_empty())?;
                 self.world.undo();
                 Ok(Attempt::Again(Duration::ZERO))
             }
             Ended::RolledBack { why } => match self.topology().end {
                 End::RolledBack => {
+                    self.back.set(true);
                     self.is_as_wanted(true, true)?;
                     Ok(Attempt::Reached)
                 }
@@ -316,23 +355,33 @@ impl Course {
 
     /// What passes is gone on with; for the rest a person looks after it, who has read the remedy.
     async fn after_a_stop(&mut self, replacer: &Replacer, stopped: &Stopped) -> Result<Attempt, String> {
-        if stopped.passes {
+        self.stops += 1;
+        // A daemon goes on with what passes; where it does not, somebody comes.
+        if stopped.passes && (self.stops < 4 || !self.world.state.excused.get()) {
             self.undo_what_is_in_the_way();
             if stopped.reason == "not_verified" && self.world.state.excused.get() {
                 self.world.configure_device();
             }
             return self.go_on(replacer).await;
         }
-        self.asked += 1;
-        if self.asked > 1 {
+        if self.asked > 1 || self.drafts > 2 {
             self.undo_what_is_in_the_way();
         }
         if self.asked > 8 {
-            return Err(format!("I8: no way on from ({}): {}", stopped.reason, stopped.message));
+            return Err(format!("I8: no way on from ({}): {}; {}", stopped.reason, stopped.message, self.last.borrow()));
+        }
+        // What the cloud refused once it may do the next time.
+        if stopped.reason == "refused" && self.asked == 0 {
+            self.asked += 1;
+            return self.go_on(replacer).await;
         }
         match replacer.abandon().await {
             Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
-            Ok(Abandoned::NotSafe(_)) => self.go_on(replacer).await,
+            Ok(Abandoned::NotSafe(why)) => {
+                self.asked += 1;
+                self.last.replace(why);
+                self.go_on(replacer).await
+            }
             Err(error) => self.trouble(&error),
         }
     }
@@ -423,10 +472,14 @@ impl Course {
         let ip = planned.unwrap_or(ip);
         let new = objects.customer_gateways.iter().find(|gateway| gateway.ip == ip.to_string()).map(|gateway| gateway.id.clone());
         let new = new.filter(|id| !back || truth.replaced.contains(id)).unwrap_or_default();
-        let expected = Expected { truth: &truth, now: objects, new: &new, ip, back };
+        let expected = Expected { truth: &truth, was: truth.expected(), now: objects, new: &new, ip, back };
         let mut differences = expected.differences();
         if !retired {
-            differences.retain(|difference| !difference.contains("is still there"));
+            differences.retain(|difference| !difference.contains("is still there") && !difference.contains("is left over"));
+        }
+        if back && (self.world.state.excused.get() || self.world.state.paused.get()) {
+            // What the cloud would not delete, or somebody else has taken.
+            differences.retain(|difference| !difference.contains("is left over"));
         }
         if differences.is_empty() { Ok(()) } else { Err(format!("I3: {}", differences.join("; "))) }
     }
@@ -437,11 +490,10 @@ impl Course {
         self.world.settle();
         self.world.set_clock();
         self.world.check();
-        let back = self.topology().end == End::RolledBack;
         if let End::Refused(_) = self.topology().end {
             return self.untouched();
         }
-        if back && !self.world.state.excused.get() {
+        if self.back.get() {
             return self.is_as_wanted(true, true);
         }
         self.is_as_wanted(false, false)?;

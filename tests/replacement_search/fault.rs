@@ -1,7 +1,7 @@
 //! What can go wrong with a replacement, and the one word by which a schedule names it.
 
 use cgwd::simulator::Fault;
-use cgwd::simulator::fault::{Answer, Effect, Lag};
+use cgwd::simulator::fault::{Effect, Lag};
 use jiff::SignedDuration;
 use std::time::Duration;
 
@@ -171,18 +171,6 @@ impl Of {
     }
 }
 
-impl Kind {
-    /// Whether a named stop may come of it: somebody else acted, or the cloud said that it will never do it.
-    pub fn excuses_a_stop(self, name: &str) -> bool {
-        matches!(self, Kind::Act(_)) || name == "refused"
-    }
-
-    /// Whether it may have to wait until somebody gives the right back.
-    pub fn excuses_a_pause(self, name: &str) -> bool {
-        matches!(self, Kind::Forbidden(_)) || name == "forbidden"
-    }
-}
-
 /// The name as the tables have it, with its kind.
 pub fn named(name: &str) -> Option<(&'static str, Kind)> {
     let of_calls = OF_CALLS.iter().chain(OF_OTHERS).map(|(known, _, kind)| (*known, *kind));
@@ -203,7 +191,11 @@ pub fn lands_after(fault: &Fault) -> Option<SignedDuration> {
     }
 }
 
-/// Whether a read with this fault tells the present.
-pub fn tells_the_present(fault: Option<&Fault>) -> bool {
-    fault.is_none_or(|fault| fault.stale.is_none() && fault.answer == Answer::Real)
+/// How old what a read shows can be.
+pub fn lag(fault: Option<&Fault>) -> SignedDuration {
+    match fault.and_then(|fault| fault.stale) {
+        Some(Lag::Time(lag)) => SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX),
+        Some(Lag::Reads(_)) => SignedDuration::MAX,
+        None => SignedDuration::ZERO,
+    }
 }

@@ -54,16 +54,27 @@ fn faults_at(topology: &Topology, site: Site, is_write: bool, all: bool) -> Vec<
     match site {
         Site::Record(_) => OF_RECORDS.iter().map(|(name, _)| (site, *name)).collect(),
         Site::Call(_) => {
-            let others = OF_OTHERS.iter().filter(|_| has_others(topology));
+            let others = OF_OTHERS.iter().filter(|(name, _, _)| fits(topology, name));
             let fitting = OF_CALLS.iter().chain(others).filter(|(_, of, _)| of.includes(is_write)).map(|(name, _, _)| *name);
             fitting.filter(told).map(|name| (site, name)).collect()
         }
     }
 }
 
-/// Where a gate refuses, what others do would open it.
-fn has_others(topology: &Topology) -> bool {
-    !matches!(topology.end, End::Refused(_))
+/// Where a gate refuses, what others do would open it; and what goes back has to find things as they were.
+fn fits(topology: &Topology, act: &str) -> bool {
+    match topology.end {
+        End::Done => true,
+        End::RolledBack => ["route", "tag", "unmarks-new"].contains(&act),
+        End::Refused(_) => false,
+    }
+}
+
+/// A customer gateway in between, at an address that the device has left, that somebody takes the mark off: what is on it is
+/// nobody's then.
+fn contradict(faults: &[Fault]) -> bool {
+    let has = |name: &str| faults.iter().any(|(_, known)| *known == name);
+    has("unmarks-new") && has("moves")
 }
 
 impl Block {
@@ -102,7 +113,7 @@ impl Block {
             BlockKind::Pairs { base, every } => {
                 let (first, second) = pair(number * every);
                 let (first, second) = (base.faults[first as usize], base.faults[second as usize]);
-                (first.0 != second.0).then(|| base.schedule.with(&[first.min(second), first.max(second)]))
+                (first.0 != second.0 && !contradict(&[first, second])).then(|| base.schedule.with(&[first.min(second), first.max(second)]))
             }
             BlockKind::Random { first, bases, .. } => Some(random(bases, first + number)),
         }
@@ -145,13 +156,18 @@ pub fn random(bases: &[Base], seed: u64) -> Schedule {
         let below = |limit: u32, number: u64| 1 + (number % u64::from(limit.max(1))) as u32;
         let fault = match number() % 6 {
             0 => (Site::Record(below(records, number())), OF_RECORDS[(number() % OF_RECORDS.len() as u64) as usize].0),
-            1 if has_others(topology) => (Site::Call(below(calls, number())), OF_OTHERS[(number() % OF_OTHERS.len() as u64) as usize].0),
+            1 => (Site::Call(below(calls, number())), OF_OTHERS[(number() % OF_OTHERS.len() as u64) as usize].0),
             _ => (Site::Call(below(calls, number())), OF_CALLS[(number() % OF_CALLS.len() as u64) as usize].0),
         };
         let stale = |name: &str| name.starts_with("stale");
         // Two readings a minute apart that are both older than that minute are beyond what the cloud does.
         let too_stale = stale(fault.1) && faults.iter().any(|(_, name)| stale(name));
-        if !too_stale && faults.iter().all(|(site, _)| *site != fault.0) {
+        let is_act = OF_OTHERS.iter().any(|(name, _, _)| *name == fault.1);
+        if !too_stale
+            && (!is_act || fits(topology, fault.1))
+            && !contradict(&[&faults[..], &[fault]].concat())
+            && faults.iter().all(|(site, _)| *site != fault.0)
+        {
             faults.push(fault);
         }
     }

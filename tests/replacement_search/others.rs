@@ -66,11 +66,14 @@ impl Others<'_> {
                 };
                 put_back(&mut self.change_region().customer_gateways.iter_mut());
                 put_back(&mut self.truth.objects.customer_gateways.iter_mut());
+                self.truth.edits.retain(|edit| edit.of != *gateway);
             }
             Standing::Made => {
                 self.change_region().connections.retain(|connection| connection.id != HAND);
                 self.truth.objects.connections.retain(|connection| connection.id != HAND);
             }
+            // What a plan is about by now stays where that brings it.
+            Standing::Uses(_) if self.truth.planned.contains(STRANGER) => {}
             Standing::Uses(gateway) => {
                 let (first, id) = (STRANGER.to_owned(), STRANGER.to_owned());
                 let ip = self.objects().customer_gateway(gateway).map(|gateway| gateway.ip.clone()).unwrap_or_default();
@@ -149,8 +152,7 @@ impl Others<'_> {
 
     fn delete(&mut self, first: &str, id: &str) {
         remove(self.change_region(), id);
-        remove(&mut self.truth.objects, first);
-        self.truth.deleted.insert(first.to_owned());
+        self.truth.delete(first);
     }
 
     fn point_elsewhere(&mut self, first: &str, id: &str) {
@@ -198,7 +200,7 @@ impl Others<'_> {
         take_off(&mut self.change_region().customer_gateways.iter_mut());
         take_off(&mut self.truth.objects.customer_gateways.iter_mut());
         self.truth.edit(Act::UnmarksOld, &id, self.now);
-        self.truth.unmarked_new |= self.truth.objects.customer_gateway(&id).is_none();
+        self.truth.unmarked_new |= ip == self.new;
         Some(Standing::Unmarked { gateway: id, marks })
     }
 
@@ -220,7 +222,7 @@ fn point(place: &mut String, ike: &mut Ike, gateway: &str, ip: &str) {
     }
 }
 
-fn remove(objects: &mut Objects, id: &str) {
+pub fn remove(objects: &mut Objects, id: &str) {
     objects.connections.retain(|connection| connection.id != id);
     objects.routes.retain(|route| route.next_hop != id);
     let bound: Vec<String> = objects.attachments.iter().filter(|own| own.connection == id).map(|own| own.id.clone()).collect();

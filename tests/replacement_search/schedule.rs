@@ -34,10 +34,6 @@ impl Schedule {
     pub fn kinds(&self) -> impl Iterator<Item = (Site, Kind)> {
         self.faults.iter().filter_map(|(site, name)| fault::named(name).map(|(_, kind)| (*site, kind)))
     }
-
-    pub fn has(&self, is: impl Fn(Kind, &str) -> bool) -> bool {
-        self.faults.iter().any(|(_, name)| fault::named(name).is_some_and(|(_, kind)| is(kind, name)))
-    }
 }
 
 /// `single/tokens-none+kept: 3=lost-answer r2=full`

@@ -33,9 +33,13 @@ pub struct Truth {
     pub planned: BTreeSet<String>,
     /// Old customer gateways of every plan.
     pub replaced: BTreeSet<String>,
-    /// Connections that somebody deleted.
-    pub deleted: BTreeSet<String>,
+    /// Connections that somebody deleted, with everything as it was before.
+    pub deleted: BTreeMap<String, Objects>,
+    /// Of those, the ones that were made again because the plan was deleting them too.
+    pub made_again: BTreeSet<String>,
     pub unmarked_new: bool,
+    /// Customer gateways of nobody's that became ours.
+    pub adopted: BTreeSet<String>,
     /// The cloud shows no pre-shared key, so nobody can see that one was changed.
     pub masked: bool,
 }
@@ -43,6 +47,7 @@ pub struct Truth {
 /// What the comparison allows.
 pub struct Expected<'a> {
     pub truth: &'a Truth,
+    pub was: Objects,
     pub now: &'a Objects,
     /// Where everything is to be: the customer gateway's id.
     pub new: &'a str,
@@ -73,6 +78,24 @@ impl Truth {
         now.connections.iter().filter(move |connection| self.first(&connection.id) == first && connection.state != "deleting")
     }
 
+    pub fn delete(&mut self, first: &str) {
+        self.deleted.insert(first.to_owned(), self.objects.clone());
+        super::others::remove(&mut self.objects, first);
+    }
+
+    /// What has to be there, with what nobody could know to be deleted.
+    pub fn expected(&self) -> Objects {
+        let mut objects = self.objects.clone();
+        for (first, before) in self.deleted.iter().filter(|(first, _)| self.made_again.contains(*first)) {
+            objects.connections.extend(before.connections.iter().filter(|own| own.id == *first).cloned());
+            objects.routes.extend(before.routes.iter().filter(|own| own.next_hop == *first).cloned());
+            let bound: Vec<_> = before.attachments.iter().filter(|own| own.connection == *first).cloned().collect();
+            objects.links.extend(before.links.iter().filter(|link| bound.iter().any(|own| own.id == link.attachment)).cloned());
+            objects.attachments.extend(bound);
+        }
+        objects
+    }
+
     pub fn edit(&mut self, act: Act, first: &str, at: Timestamp) {
         self.edits.push(Edit { at, of: first.to_owned(), act, seen: false });
     }
@@ -86,7 +109,7 @@ impl Expected<'_> {
         self.routes(&mut all);
         self.bindings(&mut all);
         self.customer_gateways(&mut all);
-        let (was, is) = (&self.truth.objects, self.now);
+        let (was, is) = (&self.was, self.now);
         if was.vpn_gateways != is.vpn_gateways
             && was
                 .vpn_gateways
@@ -103,16 +126,16 @@ impl Expected<'_> {
     }
 
     fn connections(&self, all: &mut Vec<String>) {
-        for was in self.truth.objects.connections.iter() {
+        for was in self.was.connections.iter() {
             let live: Vec<&Connection> = self.truth.live(self.now, &was.id).collect();
             match live.as_slice() {
                 [is] => self.connection(was, is, all),
-                [] if self.truth.deleted.contains(&was.id) => {}
+                [] if self.truth.deleted.contains_key(&was.id) => {}
                 [] => all.push(format!("{} is gone", was.id)),
                 more => all.push(format!("{} is there {} times", was.id, more.len())),
             }
         }
-        let known = |connection: &Connection| self.truth.objects.connection(self.truth.first(&connection.id)).is_some();
+        let known = |connection: &Connection| self.was.connection(self.truth.first(&connection.id)).is_some();
         all.extend(
             self.now.connections.iter().filter(|connection| !known(connection)).map(|connection| format!("{} is nobody's", connection.id)),
         );
@@ -139,6 +162,8 @@ impl Expected<'_> {
             }
         };
         let made_again = is.id != was.id;
+        let binding = |objects: &Objects, id: &str| objects.attachments.iter().find(|own| own.connection == id).map(|own| own.id.clone());
+        let bound_again = made_again || binding(&self.was, &was.id) != binding(self.now, &is.id);
         let on_router = !matches!(was.carrier, Carrier::VpnGateway(_));
         same("Name", was.name == is.name);
         // No call that makes a connection takes one (cloud/api.md 1.2).
@@ -154,7 +179,7 @@ impl Expected<'_> {
             same("EnableDpd", was.enable_dpd == is.enable_dpd);
             same("EnableNatTraversal", was.enable_nat_traversal == is.enable_nat_traversal);
             let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
-            ike(&was.ike, &is.ike, &identity, (made_again && on_router).then_some(&is.internet_ip), &mut same);
+            ike(&was.ike, &is.ike, &identity, (bound_again && on_router).then_some(&is.internet_ip), &mut same);
             same("IpsecConfig", was.ipsec == is.ipsec);
             same(
                 "BgpConfig",
@@ -170,14 +195,14 @@ impl Expected<'_> {
         }
         same("NetworkType", was.network_type == is.network_type);
         same("TunnelBandwidth", was.tunnel_bandwidth == is.tunnel_bandwidth);
-        same("InternetIp", made_again && on_router || was.internet_ip == is.internet_ip);
+        same("InternetIp", bound_again && on_router || was.internet_ip == is.internet_ip);
         same("ResourceGroupId", was.resource_group == is.resource_group);
         same("Tags", was.tags == is.tags);
         same("State", is.pending.is_none());
         same("CrossAccountAuthorized", was.cross_account_authorized == is.cross_account_authorized);
         same("tunnels", was.tunnels.len() == is.tunnels.len());
         for (was, tunnel) in was.tunnels.iter().zip(&is.tunnels) {
-            self.tunnel(was, tunnel, planned, made_again && on_router, &mut same);
+            self.tunnel(was, tunnel, planned, bound_again && on_router, &mut same);
         }
         differing
     }
@@ -207,7 +232,7 @@ impl Expected<'_> {
     }
 
     fn identity(&self, was: &str, gateway: &str, planned: bool) -> String {
-        let address = self.truth.objects.customer_gateway(gateway).map(|gateway| gateway.ip.as_str());
+        let address = self.was.customer_gateway(gateway).map(|gateway| gateway.ip.as_str());
         let rewritten = self.moved(gateway, planned) != gateway && address == Some(was);
         if rewritten { self.ip.to_string() } else { was.to_owned() }
     }
@@ -219,8 +244,8 @@ impl Expected<'_> {
             told.sort();
             told
         };
-        let (was, is) = (of(&self.truth.objects, self.truth), of(self.now, self.truth));
-        let excused = |line: &String| self.truth.deleted.iter().chain(&self.truth.may_be_lost).any(|id| line.contains(id.as_str()));
+        let (was, is) = (of(&self.was, self.truth), of(self.now, self.truth));
+        let excused = |line: &String| self.truth.deleted.keys().chain(&self.truth.may_be_lost).any(|id| line.contains(id.as_str()));
         all.extend(was.iter().filter(|line| !is.contains(line) && !excused(line)).map(|line| format!("route lost: {line}")));
         all.extend(is.iter().filter(|line| !was.contains(line)).map(|line| format!("route that was not there: {line}")));
         let gone = self.now.routes.iter().filter(|route| self.now.connection(&route.next_hop).is_none());
@@ -228,11 +253,11 @@ impl Expected<'_> {
     }
 
     fn bindings(&self, all: &mut Vec<String>) {
-        for was in self.truth.objects.attachments.iter() {
+        for was in self.was.attachments.iter() {
             let same_place = |is: &&Attachment| self.truth.first(&is.connection) == was.connection;
             let found: Vec<&Attachment> = self.now.attachments.iter().filter(same_place).collect();
             let [is] = found.as_slice() else {
-                if !self.truth.deleted.contains(&was.connection) {
+                if !self.truth.deleted.contains_key(&was.connection) {
                     all.push(format!("{} is bound {} times", was.connection, found.len()));
                 }
                 continue;
@@ -254,14 +279,14 @@ impl Expected<'_> {
                 let own = objects.links.iter().filter(|link| link.attachment == id);
                 own.map(|link| (link.kind == cgwd::simulator::objects::LinkKind::Association, link.table.clone())).collect()
             };
-            if links(&self.truth.objects, &was.id) != links(self.now, &is.id) {
+            if links(&self.was, &was.id) != links(self.now, &is.id) {
                 all.push(format!("the route tables of {} are others", was.connection));
             }
         }
     }
 
     fn customer_gateways(&self, all: &mut Vec<String>) {
-        for was in self.truth.objects.customer_gateways.iter().filter(|was| was.id != self.new || self.back) {
+        for was in self.was.customer_gateways.iter().filter(|was| was.id != self.new || self.back) {
             let is = self.now.customer_gateway(&was.id);
             match is {
                 Some(is) if is == was => {
@@ -269,15 +294,15 @@ impl Expected<'_> {
                         all.push(format!("the old customer gateway {} is still there", was.id));
                     }
                 }
+                Some(_) if self.truth.adopted.contains(&was.id) => {}
                 Some(_) => all.push(format!("customer gateway {} was touched", was.id)),
                 None if self.truth.replaced.contains(&was.id) && !self.back && is_ours(was) => {}
-                None if self.truth.may_be_lost.contains(&was.id) => {}
+                None if self.truth.may_be_lost.contains(&was.id)
+                    || self.truth.adopted.contains(&was.id) && self.truth.replaced.contains(&was.id) => {}
                 None => all.push(format!("customer gateway {} is gone", was.id)),
             }
         }
-        let known = |gateway: &CustomerGateway| {
-            self.truth.objects.customer_gateway(&gateway.id).is_some() || (gateway.id == self.new && !self.back)
-        };
+        let known = |gateway: &CustomerGateway| self.was.customer_gateway(&gateway.id).is_some() || (gateway.id == self.new && !self.back);
         all.extend(
             self.now
                 .customer_gateways
@@ -302,10 +327,11 @@ impl Expected<'_> {
         if !is_ours(is) && !self.truth.unmarked_new {
             wrong("mark");
         }
-        if self.truth.objects.customer_gateway(self.new).is_some() {
+        // Those of one that was adopted carry over to the next.
+        if self.was.customer_gateway(self.new).is_some() || !self.truth.adopted.is_empty() {
             return;
         }
-        let Some(was) = self.truth.objects.customer_gateway(OLD_GATEWAY) else { return };
+        let Some(was) = self.was.customer_gateway(OLD_GATEWAY) else { return };
         if (&is.name, &is.description, &is.auth_key, &is.resource_group)
             != (&was.name, &was.description, &was.auth_key, &was.resource_group)
         {

@@ -43,7 +43,8 @@ pub struct Witness {
 
 /// What the write is to its step.
 #[derive(Clone, Copy)]
-struct Step {
+struct Step<'a> {
+    id: &'a str,
     goes_back: bool,
     again: bool,
 }
@@ -83,14 +84,14 @@ impl Witness {
     }
 
     /// An answer came, of a connection or of a list.
-    pub fn read(&mut self, truth: &mut Truth, action: &str, about: Option<&str>, now: Timestamp, present: bool) {
+    pub fn read(&mut self, truth: &mut Truth, action: &str, about: Option<&str>, now: Timestamp, lag: SignedDuration) {
         if let Some(id) = about.filter(|_| action == "DescribeVpnConnection" || action == "DescribeCustomerGateway") {
             self.reads.entry(id.to_owned()).or_insert((now, now)).1 = now;
         }
         if action == "DescribeCustomerGateways" {
             self.reads.entry(LISTED.to_owned()).or_insert((now, now)).1 = now;
         }
-        if truth.edits.is_empty() || !present {
+        if truth.edits.is_empty() {
             return;
         }
         let first = about.map(|id| truth.first(id).to_owned());
@@ -101,7 +102,10 @@ impl Witness {
                 Act::UsesOld => action.starts_with("DescribeVpnConnection"),
                 _ => action == "DescribeVpnConnection" && first.as_deref() == Some(edit.of.as_str()),
             };
-            edit.seen |= shows;
+            // What an older reading hides again is as good as unseen.
+            if shows {
+                edit.seen = now.duration_since(edit.at) >= lag;
+            }
         }
     }
 
@@ -142,7 +146,7 @@ impl Witness {
             }
             let is_planned = |op: &Op| matches!(op, Op::CreateConnection { connection } if truth.first(connection) == first);
             let kept = || open.is_some_and(|open| open.plan.steps().any(|step| is_planned(&step.op)));
-            if live == 0 && !truth.deleted.contains(first) && !kept() {
+            if live == 0 && !truth.deleted.contains_key(first) && !kept() {
                 return Err(format!("I1: {first} is neither live nor on the disk"));
             }
         }
@@ -194,6 +198,10 @@ impl Witness {
     ) -> Result<(), String> {
         let registers = progress.pending.as_ref().filter(|pending| call.is_of(pending));
         if registers.is_some() {
+            let id = call.value("CustomerGatewayId").filter(|_| call.action == "DeleteCustomerGateway");
+            if let Some(id) = id.filter(|id| objects.customer_gateway(id).is_some_and(|gateway| !is_ours(gateway))) {
+                overwrites(truth, id, &[Act::UnmarksOld, Act::UnmarksNew], now, "the mark that was taken off")?;
+            }
             return self.repeated(call);
         }
         let Some(open) = &progress.replacements.open else {
@@ -210,7 +218,8 @@ impl Witness {
             return Err(format!("I6: {} is not the request that step {step} meant", call.action));
         }
         self.repeated(call)?;
-        let step = Step { goes_back: step.starts_with("back-"), again: write.resent };
+        let id = step.as_str();
+        let step = Step { id, goes_back: step.starts_with("back-"), again: write.resent };
         match call.action {
             "DeleteCustomerGateway" => self.deletes_gateway(call, open, objects, truth, now, step),
             "ModifyTunnelAttribute" | "ModifyVpnAttachmentAttribute" => self.points(call, open, objects, truth, now, step),
@@ -232,7 +241,7 @@ impl Witness {
                     || action.starts_with("Enable")
                     || action.starts_with("Publish") =>
             {
-                self.makes(call, truth)
+                self.makes(call, open, step.id, truth)
             }
             action => Err(format!("I5: {action} has no place here")),
         }
@@ -272,7 +281,7 @@ impl Witness {
         objects: &Objects,
         truth: &mut Truth,
         now: Timestamp,
-        step: Step,
+        step: Step<'_>,
     ) -> Result<(), String> {
         let id = call.value("CustomerGatewayId").unwrap_or_default();
         if !open.plan.is_old(id) && !self.made.contains(id) {
@@ -292,7 +301,7 @@ impl Witness {
         objects: &Objects,
         truth: &mut Truth,
         now: Timestamp,
-        step: Step,
+        step: Step<'_>,
     ) -> Result<(), String> {
         let id = call.value("VpnConnectionId").unwrap_or_default();
         let first = truth.first(id).to_owned();
@@ -305,7 +314,7 @@ impl Witness {
             None => (&connection.customer_gateway, &connection.ike.psk, &connection.status),
         };
         let ours = truth.replaced.contains(gateway) || self.made.contains(gateway) || open.plan.new.id.as_ref() == Some(gateway);
-        if !ours && truth.objects.customer_gateway(gateway).is_some_and(|stranger| !is_ours(stranger)) {
+        if !ours && objects.customer_gateway(gateway).is_some_and(|stranger| !is_ours(stranger)) {
             overwrites(truth, &first, &[Act::Elsewhere], now, "where it was pointed")?;
         }
         if call.psk().is_some_and(|sent| sent != *psk) {
@@ -329,7 +338,7 @@ impl Witness {
         truth: &mut Truth,
         seal: &SealKey,
         now: Timestamp,
-        step: Step,
+        step: Step<'_>,
     ) -> Result<(), String> {
         let bound = |id: &str| objects.attachments.iter().find(|own| own.id == id).map(|own| own.connection.clone());
         let id = match call.action {
@@ -377,7 +386,18 @@ impl Witness {
         Ok(())
     }
 
-    fn makes(&self, call: &Call<'_>, truth: &Truth) -> Result<(), String> {
+    fn makes(&self, call: &Call<'_>, open: &ReplacementProgress, step: &str, truth: &mut Truth) -> Result<(), String> {
+        if let Some(Op::CreateConnection { connection }) = open.plan.step(step).map(|step| &step.op) {
+            let first = truth.first(connection).to_owned();
+            let deletes = open.plan.steps().find(|step| matches!(&step.op, Op::DeleteConnection { connection: own } if own == connection));
+            let sent = deletes.and_then(|step| open.steps.get(&step.id)).is_some_and(|step| step.may_have_happened());
+            if truth.deleted.contains_key(&first) && !sent {
+                return Err(format!("I5: {first} is made again, which somebody has deleted"));
+            }
+            if truth.deleted.contains_key(&first) {
+                truth.made_again.insert(first);
+            }
+        }
         let over = call.value("NextHop").map(|id| truth.first(id).to_owned());
         match over {
             Some(first) if !truth.planned.contains(&first) => Err(format!("I5: {} over {first} is in no plan", call.action)),
@@ -385,7 +405,7 @@ impl Witness {
         }
     }
 
-    fn tags(&self, call: &Call<'_>, objects: &Objects, truth: &Truth) -> Result<(), String> {
+    fn tags(&self, call: &Call<'_>, objects: &Objects, truth: &mut Truth) -> Result<(), String> {
         let id = call.value("ResourceId.1").unwrap_or_default();
         if call.action == "UnTagResources" && call.value("TagKey.1") != Some("cgwd-plan") {
             return Err(format!("I5: tags of {id} are taken off that are not the plan's"));
@@ -394,7 +414,13 @@ impl Witness {
             .customer_gateway(id)
             .is_some_and(|gateway| gateway.tags.get("cgwd-device").is_some_and(|device| device != super::topology::DEVICE));
         let known = self.made.contains(id) || truth.successors.contains_key(id) || objects.customer_gateway(id).is_some_and(|_| !foreign);
-        if known { Ok(()) } else { Err(format!("I5: {id} is in no plan and gets other tags")) }
+        if !known {
+            return Err(format!("I5: {id} is in no plan and gets other tags"));
+        }
+        if call.action == "TagResources" && truth.objects.customer_gateway(id).is_some_and(|gateway| !is_ours(gateway)) {
+            truth.adopted.insert(id.to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! A device, its disk and a cloud, all in memory and on paused time: what goes wrong is decided by a schedule, and what must never
 //! happen is checked at every call.
 
-use super::fault::{Kind, Pause, lands_after, tells_the_present};
+use super::fault::{Kind, Pause, lag, lands_after};
 use super::mutants::Mutant;
 use super::others::{Others, Standing};
 use super::schedule::{Schedule, Site};
@@ -57,6 +57,7 @@ pub struct State {
     next: RefCell<Option<Fault>>,
     forbidden_until: Cell<Option<Timestamp>>,
     death: Cell<Option<Pause>>,
+    dead: Cell<bool>,
     pub died: Notify,
     machine: Rc<Machine>,
     pub wanted: Cell<(Ipv4Addr, u32)>,
@@ -108,6 +109,7 @@ impl World {
         let journal = Rc::new(RefCell::new(journal));
         *self.state.journal.borrow_mut() = Some(Rc::clone(&journal));
         self.state.witness.borrow_mut().new_process();
+        self.state.dead.set(false);
         let credentials = Credentials::lasting("AKID", "SECRET", "test");
         let entropy = Entropy::seeded(u64::from(self.state.calls.get()));
         let clock = self.device_clock();
@@ -191,6 +193,7 @@ impl State {
             next: RefCell::default(),
             forbidden_until: Cell::new(None),
             death: Cell::new(None),
+            dead: Cell::new(false),
             died: Notify::new(),
             machine: Rc::default(),
             wanted: Cell::new(schedule.topology.wanted()),
@@ -285,6 +288,7 @@ impl State {
 
     async fn die(&self, pause: Pause) -> ! {
         self.death.set(Some(pause));
+        self.dead.set(true);
         self.died.notify_one();
         std::future::pending().await
     }
@@ -306,6 +310,10 @@ impl Transport for Wire {
     fn send(&self, request: SignedRequest) -> Answer<'_> {
         Box::pin(async move {
             let state = &self.state;
+            if state.dead.get() {
+                // Others of the same process may still be polled.
+                std::future::pending::<()>().await;
+            }
             if state.is_cut() {
                 state.die(Pause::None).await;
             }
@@ -361,7 +369,7 @@ impl Transport for Wire {
             }
             if !is_write && answer.as_ref().is_ok_and(|answer| answer.status == 200 || answer.status == 404) {
                 let (mut witness, mut truth) = (state.witness.borrow_mut(), state.truth.borrow_mut());
-                witness.read(&mut truth, &action, about.as_deref(), self.clock.now(), tells_the_present(fault.as_ref()));
+                witness.read(&mut truth, &action, about.as_deref(), self.clock.now(), lag(fault.as_ref()));
             }
             answer
         })

@@ -94,7 +94,7 @@ impl Daemon {
         let now = Now { wall: self.clock.now(), uptime: self.clock.uptime() };
         let can_go = self.state.progress(|progress| {
             let open = progress.replacements.open.as_ref();
-            open.is_some_and(|open| fit(&open.plan, settled, current) == Fit::Another && what_is_unsafe(open, now).is_none())
+            open.is_some_and(|open| fit(&open.plan, settled, current) == Fit::Another && what_is_unsafe(open, &[], now).is_none())
         });
         if can_go {
             tracing::info!("the device has changed again: the replacement is given up where it is safe");

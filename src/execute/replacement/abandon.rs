@@ -1,13 +1,16 @@
-//! Giving a replacement up at a safe point: what was made stays for the next plan to find. Nothing is written to the cloud, but for
-//! routes that were deleted while their connection is still there: they are put back.
+//! Giving a replacement up at a safe point: what was made stays for the next plan to find. All that is written to the cloud is what
+//! a connection lacks that is there itself.
 
 use super::{Replacer, StageEnd};
 use crate::execute::ExecuteError;
 use crate::journal::Record;
-use crate::model::{ReplacementOutcome, ReplacementPlan, Snapshot};
+use crate::journal::replay::{ReplacementProgress, StepProgress};
+use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
+use crate::plan::ABSENT_TWICE;
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
-use crate::plan::replacement::{route_lanes, what_is_unsafe, what_stays};
+use crate::plan::replacement::{Gap, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// So long an unresolved call is looked after before the person is told when to come back.
@@ -29,6 +32,7 @@ impl Replacer {
     pub async fn abandon(&self) -> Result<Abandoned, ExecuteError> {
         let (plan, snapshot) = self.opened()?;
         let began = tokio::time::Instant::now();
+        let mut missing = Missing::default();
         if self.executor.client.cloud_time().is_none() {
             // Over a restart of the machine the cloud's clock alone tells how long ago a call went out.
             self.executor.client.customer_gateways(&plan.region).await?;
@@ -36,74 +40,102 @@ impl Replacer {
         loop {
             self.executor.place_sendings_of_steps();
             self.look_after_open_writes(&plan.region, &snapshot).await?;
+            let trouble = self.mend(&plan, &snapshot, &mut missing).await?;
             let (problem, stays) = {
                 let journal = self.executor.journal.borrow();
                 let Some(progress) = &journal.progress().replacements.open else { return Err(ExecuteError::NothingOpen) };
                 let view = View { progress, snapshot: &snapshot, owner: &self.owner };
-                (what_is_unsafe(progress, self.executor.now()), what_stays(&view))
+                (what_is_unsafe(progress, &missing.lost(self.executor.clock.uptime()), self.executor.now()), what_stays(&view))
             };
             let Some(problem) = problem else {
-                if let Some(why) = self.put_routes_back(&plan, &snapshot).await? {
-                    return Ok(Abandoned::NotSafe(why));
-                }
                 let (outcome, leftover) = (ReplacementOutcome::Abandoned, Vec::new());
                 self.executor.append(Record::ReplacementEnded { plan: plan.id, outcome, new_gateway: None, leftover })?;
                 return Ok(Abandoned::Yes { stays });
             };
             let patience = SignedDuration::try_from(PATIENCE.saturating_sub(began.elapsed())).unwrap_or_default();
-            if problem.passes_in.is_none_or(|least| least >= patience) {
-                return Ok(Abandoned::NotSafe(problem.why));
+            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!missing.0.is_empty() && !patience.is_zero());
+            if !passes {
+                return Ok(Abandoned::NotSafe(trouble.unwrap_or(problem.why)));
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Routes that are deleted while their connection is still there; why they could not be put back, where that is so.
-    async fn put_routes_back(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<Option<String>, ExecuteError> {
-        let lanes = {
-            let journal = self.executor.journal.borrow();
-            journal.progress().replacements.open.as_ref().map(route_lanes).unwrap_or_default()
-        };
-        Ok(match self.course(plan, snapshot, None).stage(&lanes).await? {
-            StageEnd::Done => None,
-            StageEnd::NotVerified { why, .. } => Some(why),
-            StageEnd::Stopped(stopped) => Some(format!("deleted routes could not be put back: {}", stopped.message)),
-        })
+    /// What was taken off a connection that is there itself is put back, and one that was made again gets what it lacks; what keeps
+    /// it from that is returned.
+    async fn mend(&self, plan: &ReplacementPlan, snapshot: &Snapshot, missing: &mut Missing) -> Result<Option<String>, ExecuteError> {
+        let gaps = self.with_progress(|progress| gaps(progress, self.executor.now()))?;
+        for (connection, gap) in gaps {
+            let id = self.with_progress(|progress| View { progress, snapshot, owner: &self.owner }.connection_id(&connection))?;
+            let is_there = self.executor.client.whole_connection(&plan.region, &id).await?.is_some();
+            missing.saw(&connection, is_there || gap == Gap::Deleted, self.executor.clock.uptime());
+            let may_change = self.with_progress(|progress| may_change_still(progress, &connection, self.executor.now()))?;
+            if !is_there || may_change || gap == Gap::Deleted {
+                continue;
+            }
+            if let Some(lane) = self.with_progress(|progress| made_whole(progress, &connection))? {
+                self.resume()?;
+                match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
+                    StageEnd::Done => {}
+                    StageEnd::Stopped(stopped) => return Ok(Some(stopped.message)),
+                    StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
+                }
+            }
+        }
+        Ok(None)
     }
 
-    /// What a reading proves about calls whose outcome is not known; nothing is sent.
+    fn with_progress<T>(&self, read: impl FnOnce(&ReplacementProgress) -> T) -> Result<T, ExecuteError> {
+        let journal = self.executor.journal.borrow();
+        journal.progress().replacements.open.as_ref().map(read).ok_or(ExecuteError::NothingOpen)
+    }
+
+    /// What a reading proves about calls that can still take effect; nothing is sent. Its answer tells the cloud's time, and with
+    /// that how old they are.
     async fn look_after_open_writes(&self, region: &str, snapshot: &Snapshot) -> Result<(), ExecuteError> {
-        let open = {
-            let journal = self.executor.journal.borrow();
-            let Some(progress) = &journal.progress().replacements.open else { return Ok(()) };
-            progress.plan.steps().filter(|step| progress.step(&step.id).open.is_some()).cloned().collect::<Vec<_>>()
-        };
+        let open = self.with_progress(|progress| {
+            let is_open = |step: &&PlannedStep| may_take_effect(&progress.step(&step.id));
+            progress.plan.steps().filter(is_open).cloned().collect::<Vec<_>>()
+        })?;
         for step in open {
-            let wanted = {
-                let journal = self.executor.journal.borrow();
-                let Some(progress) = &journal.progress().replacements.open else { return Ok(()) };
-                needs(&View { progress, snapshot, owner: &self.owner }, &step.op)
-            };
+            let wanted = self.with_progress(|progress| needs(&View { progress, snapshot, owner: &self.owner }, &step.op))?;
             let reads = self.executor.look_for(region, &wanted).await?;
             self.executor.place_sendings_of_steps();
-            let (concluded, shown) = {
-                let journal = self.executor.journal.borrow();
-                let Some(progress) = &journal.progress().replacements.open else { return Ok(()) };
+            let (shown, act) = self.with_progress(|progress| {
                 let view = View { progress, snapshot, owner: &self.owner };
                 let shown = effect(&view, &step, &reads);
                 let looking_since = self.executor.clock.uptime();
                 let standing = Standing { agreed_since: None, looking_since, shown_since: None, missing_since: None, changed: None };
-                let concluded = match next(&view, &step, &reads, &shown, &standing, self.executor.now()) {
-                    Act::Conclude { intent, found } => Some((intent, found)),
-                    _ => None,
-                };
-                (concluded, shown)
-            };
+                let act = next(&view, &step, &reads, &shown, &standing, self.executor.now());
+                (shown, act)
+            })?;
             self.executor.remember_absence_of_step(&step.id, &shown);
-            if let Some((intent, found)) = concluded {
+            if let Act::Conclude { intent, found } = act {
                 self.executor.append(Record::WriteConcluded { intent, found })?;
             }
         }
         Ok(())
+    }
+}
+
+fn may_take_effect(step: &StepProgress) -> bool {
+    step.open.is_some() || step.doubtful.is_some()
+}
+
+/// Connections that are gone although the plan did not delete them, and since when, in time since boot, they were not shown.
+#[derive(Default)]
+struct Missing(BTreeMap<String, SignedDuration>);
+
+impl Missing {
+    fn saw(&mut self, connection: &str, is_there: bool, now: SignedDuration) {
+        match is_there {
+            true => drop(self.0.remove(connection)),
+            false => drop(self.0.entry(connection.to_owned()).or_insert(now)),
+        }
+    }
+
+    /// Those that somebody else has deleted: one reading can be an old one.
+    fn lost(&self, now: SignedDuration) -> Vec<String> {
+        self.0.iter().filter(|(_, since)| now >= **since + ABSENT_TWICE).map(|(connection, _)| connection.clone()).collect()
     }
 }

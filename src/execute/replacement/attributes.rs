@@ -16,14 +16,12 @@ impl Replacer {
         let name = desired.name.clone().or_else(|| old.and_then(carried_name)).unwrap_or_else(|| desired.owner.device.clone());
         let old_description = old.and_then(carried_description);
         let old_group = old.map(|old| old.resource_group.clone()).filter(|group| !group.is_empty());
-        let (target, name, description) = match slot {
-            Slot::Temporary => (
-                plan.temporary.as_ref().unwrap_or(&plan.new),
-                temporary_name(&name),
-                Some("made by cgwd for the time of a replacement; it is deleted at its end".to_owned()),
-            ),
-            Slot::New | Slot::Old(_) => (&plan.new, name, desired.description.clone().or(old_description)),
+        // It keeps the old one's attributes too: where the plan is given up in between, it is all that is left of them.
+        let (target, name) = match slot {
+            Slot::Temporary => (plan.temporary.as_ref().unwrap_or(&plan.new), temporary_name(&name)),
+            Slot::New | Slot::Old(_) => (&plan.new, name),
         };
+        let description = desired.description.clone().or(old_description);
         NewCustomerGateway {
             region: plan.region.clone(),
             ip: target.ip,

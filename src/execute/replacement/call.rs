@@ -22,7 +22,11 @@ impl Course<'_> {
             Op::CreateGateway { slot } => {
                 gateways::create_customer_gateway(&self.replacer.new_gateway(&self.plan, self.snapshot, slot), token)
             }
-            Op::AdoptGateway { id } => gateways::tag_customer_gateway(region, id, &self.replacer.owner.mark()),
+            Op::AdoptGateway { id } => {
+                let mut tags = self.replacer.owner.mark();
+                tags.insert(MARK_PLAN.to_owned(), self.plan.id.clone());
+                gateways::tag_customer_gateway(region, id, &tags)
+            }
             Op::UnmarkGateway => gateways::untag_customer_gateway(region, &view.gateway(&Slot::New)?, [MARK_PLAN]),
             Op::DeleteGateway { id } => gateways::delete_customer_gateway(region, id, token),
             Op::DeleteMade { slot } => {
@@ -62,8 +66,8 @@ impl Course<'_> {
                 self.creation(known?, &body, &connection_tags(known?, &view.mark_of(step)), false, token)
             }
             Op::Attach { .. } => routers::create_router_attachment(region, known?.attachment.as_ref()?, &id, token),
-            Op::Associate { table, .. } => routers::associate(&view.attachment_id(original?)?, table, token),
-            Op::Propagate { table, .. } => routers::propagate(&view.attachment_id(original?)?, table, token),
+            Op::Associate { table, .. } => routers::associate(&attachment_id(reads)?, table, token),
+            Op::Propagate { table, .. } => routers::propagate(&attachment_id(reads)?, table, token),
             Op::CreateRoute { route, .. } => self.route(known?, *route, &id, reads, token)?,
             Op::CreatePolicy { policy, .. } => self.policy(known?, *policy, &id, reads, token)?,
             Op::CreateConnectionRoute { route, .. } => {
@@ -133,6 +137,11 @@ pub(super) fn creation(
             connections::create_vpn_attachment(region, body, tags, group, dry_run, token)
         }
     }
+}
+
+/// Of the connection as it is bound now.
+fn attachment_id(reads: &Reads) -> Option<String> {
+    reads.attachment.as_ref().and_then(Option::as_ref).map(|attachment| attachment.id.clone())
 }
 
 fn gateway_of(known: &ConnectionSnapshot) -> Option<&str> {

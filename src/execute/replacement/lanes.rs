@@ -4,7 +4,7 @@ use super::side_by_side::side_by_side;
 use super::step::StepEnd;
 use super::{Course, ExecuteError, StageEnd};
 use crate::model::{Lane, Op, PlannedStep, Slot, Stopped};
-use crate::plan::replacement::in_a_gap;
+use crate::plan::replacement::gaps;
 
 /// How a lane ended.
 enum LaneEnd {
@@ -93,7 +93,7 @@ impl Course<'_> {
 
     fn is_in_a_gap(&self) -> bool {
         let journal = self.replacer.executor.journal.borrow();
-        journal.progress().replacements.open.as_ref().is_some_and(|open| in_a_gap(open).is_some())
+        journal.progress().replacements.open.as_ref().is_some_and(|open| !gaps(open, self.replacer.executor.now()).is_empty())
     }
 
     pub(super) fn is_in_last_stage(&self, step: &PlannedStep) -> bool {

@@ -26,7 +26,13 @@ impl Executor {
                 Need::CustomerGateway(id) => reads.customer_gateway = Some(self.client.customer_gateway(region, id).await?),
                 Need::Routes(gateway) => reads.routes = Some(self.client.destination_routes(region, gateway).await?),
                 Need::Policies(gateway) => reads.policies = Some(self.client.policy_routes(region, gateway).await?),
-                Need::ConnectionRoutes(id) => reads.connection_routes = Some(self.client.connection_routes(region, id).await?),
+                Need::ConnectionRoutes(id) => {
+                    reads.connection_routes = Some(match self.client.connection_routes(region, id).await {
+                        // A connection that is gone took them with it; its own reading tells.
+                        Err(error) if error.is_not_found() => Vec::new(),
+                        read => read?,
+                    });
+                }
                 Need::Attachment(router, connection) => {
                     reads.attachment = Some(self.client.router_attachment(region, router, connection).await?);
                 }

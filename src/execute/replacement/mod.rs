@@ -98,16 +98,15 @@ impl Replacer {
     /// Where the journal cannot be written, or the snapshot not be opened. What the cloud does is told in the result.
     pub async fn carry_on(&self, fresh: Option<SignedDuration>) -> Result<Ended, ExecuteError> {
         let (plan, snapshot) = self.opened()?;
-        let course = self.course(&plan, &snapshot, fresh);
-        course.run().await
+        self.course(plan, &snapshot, fresh).run().await
     }
 
-    fn course<'a>(&'a self, plan: &ReplacementPlan, snapshot: &'a Snapshot, fresh: Option<SignedDuration>) -> Course<'a> {
+    fn course<'a>(&'a self, plan: ReplacementPlan, snapshot: &'a Snapshot, fresh: Option<SignedDuration>) -> Course<'a> {
         Course {
             replacer: self,
             snapshot,
-            agreed: RefCell::new(agreed_at(plan, fresh)),
-            plan: plan.clone(),
+            agreed: RefCell::new(agreed_at(&plan, fresh)),
+            plan,
             locks: RefCell::default(),
             took: RefCell::default(),
             pace: Pace::default(),

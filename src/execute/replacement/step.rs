@@ -4,8 +4,10 @@ use super::outcome::Sent;
 use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
-use crate::journal::replay::{ReplacementProgress, StepProgress};
+use crate::journal::replay::ReplacementProgress;
 use crate::model::{Lane, Op, PlannedStep, Stopped};
+use crate::plan::Now;
+use crate::plan::replacement::gaps;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -131,7 +133,11 @@ impl Course<'_> {
                         None => self.sleep(pause.grown()).await,
                     },
                     Sent::Look if self.uptime() > seen.began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
-                    Sent::Look => self.sleep(pause.grown()).await,
+                    // The longer it takes, the rarer it is looked for.
+                    Sent::Look => {
+                        let age = Duration::try_from(self.uptime() - seen.began).unwrap_or_default();
+                        self.sleep(pause.grown().max(age / 8)).await;
+                    }
                     Sent::Refused(error) => match self.refused(step, &error, &seen, &mut refusals) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
                         None => self.sleep(pause.grown()).await,
@@ -155,12 +161,12 @@ impl Course<'_> {
                 looking_since: seen.began,
                 shown_since: seen.shown_since,
                 missing_since: seen.missing_since,
-                changed: self.changed().filter(|_| !is_half_way(progress, step)),
+                changed: self.changed().filter(|_| !is_half_way(progress, step, self.replacer.executor.now())),
             };
             let act = next(&view, step, reads, &shown, &standing, self.replacer.executor.now());
             (shown, act)
         };
-        self.remember_absence(step, &shown);
+        self.replacer.executor.remember_absence_of_step(&step.id, &shown);
         act
     }
 
@@ -170,10 +176,6 @@ impl Course<'_> {
         let is_gone = matches!(reads.connection, Some(None));
         seen.shown_since = matches!(shown, Effect::Shown(_)).then(|| seen.shown_since.unwrap_or(now));
         seen.missing_since = (*shown == Effect::Missing || is_gone).then(|| seen.missing_since.unwrap_or(now));
-    }
-
-    fn remember_absence(&self, step: &PlannedStep, shown: &Effect) {
-        self.replacer.executor.remember_absence_of_step(&step.id, shown);
     }
 
     /// It, and what was done after it in its lane, is done anew.
@@ -362,13 +364,13 @@ impl Course<'_> {
 }
 
 /// A connection that is being deleted is deleted to its end, and then made again, whatever the device is now: anywhere in between it
-/// exists in the journal alone.
-fn is_half_way(progress: &ReplacementProgress, step: &PlannedStep) -> bool {
-    if !step.op.opens_a_gap() {
-        return false;
+/// exists in the journal alone. In the documented order the old customer gateway goes in between.
+fn is_half_way(progress: &ReplacementProgress, step: &PlannedStep, now: Now) -> bool {
+    let gaps = gaps(progress, now);
+    match step.op.connection() {
+        Some(connection) => step.op.opens_a_gap() && gaps.iter().any(|(id, _)| id == connection),
+        None => !gaps.is_empty(),
     }
-    let mut of_the_same = progress.plan.steps().filter(|other| other.op.opens_a_gap() && other.op.connection() == step.op.connection());
-    of_the_same.any(|other| progress.steps.get(&other.id).is_some_and(StepProgress::may_have_happened))
 }
 
 /// What the two readings of a destructive call are about.

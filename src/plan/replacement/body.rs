@@ -6,7 +6,7 @@ pub use compare::{differences, unlike, with_keys_of};
 
 use crate::facts::connection_fields::{KNOWN, REPORTS, UNLISTED};
 use crate::facts::states::{ROLE_ACTIVE, ROLE_STANDBY};
-use crate::model::{ConnectionSnapshot, Verbatim};
+use crate::model::{ConnectionSnapshot, ReplacementPlan, Verbatim};
 use compare::settings;
 use serde_json::{Map, Value};
 use std::net::Ipv4Addr;
@@ -29,6 +29,25 @@ pub struct Rewrite {
 pub struct Addresses {
     pub old: Vec<Ipv4Addr>,
     pub new: Ipv4Addr,
+}
+
+impl Addresses {
+    /// Of a whole plan. What waits at the temporary customer gateway, in this plan or since an earlier one, bears that address.
+    pub fn of(plan: &ReplacementPlan) -> Addresses {
+        let old = plan.old.iter().map(|old| old.ip).chain(plan.temporary.as_ref().map(|temporary| temporary.ip));
+        Addresses { old: old.collect(), new: plan.new.ip }
+    }
+
+    /// Of the way to the temporary customer gateway.
+    pub fn to_wait(plan: &ReplacementPlan) -> Addresses {
+        let new = plan.temporary.as_ref().map_or(plan.new.ip, |temporary| temporary.ip);
+        Addresses { old: plan.old.iter().map(|old| old.ip).collect(), new }
+    }
+
+    /// Of the way back: as it was.
+    pub fn none(plan: &ReplacementPlan) -> Addresses {
+        Addresses { old: Vec::new(), new: plan.new.ip }
+    }
 }
 
 /// The tunnel objects of a description: none of a single-tunnel connection.

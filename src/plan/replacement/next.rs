@@ -23,7 +23,7 @@ const MOST_UNDONE: u32 = 3;
 /// Why a replacement stops where somebody deleted what was made again.
 const MADE_GONE: &str = "made_gone";
 
-/// So long a call without a trustworthy answer is looked for every few seconds.
+/// So long the effect of a call is looked for every few seconds.
 const OFTEN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a step is judged by, besides the reading.
@@ -141,20 +141,22 @@ impl View<'_> {
         self.made_by(makes).unwrap_or_else(|| original.to_owned())
     }
 
-    /// The attachment that was made for a connection, else the one that it had.
-    pub fn attachment_id(&self, original: &str) -> Option<String> {
-        let makes = |op: &Op| matches!(op, Op::Attach { connection } if connection == original);
-        let had = || self.snapshot.connection(original).and_then(|connection| connection.attachment.as_ref()).map(|had| had.id.clone());
-        self.made_by(makes).or_else(had)
-    }
-
     fn made_by(&self, makes: impl Fn(&Op) -> bool) -> Option<String> {
         let steps = self.plan().steps().filter(|step| makes(&step.op));
         steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.id.clone())
     }
 
-    pub fn addresses(&self) -> Addresses {
-        Addresses { old: self.plan().old.iter().map(|old| old.ip).collect(), new: self.plan().new.ip }
+    fn addresses(&self, to: &Slot) -> Addresses {
+        match to {
+            Slot::New => Addresses::of(self.plan()),
+            Slot::Temporary => Addresses::to_wait(self.plan()),
+            Slot::Old(_) => Addresses::none(self.plan()),
+        }
+    }
+
+    /// Where among the plan's customer gateways a tunnel is now, other than where it was.
+    fn place(&self, gateway: &str) -> Option<Slot> {
+        [Slot::New, Slot::Temporary].into_iter().find(|slot| self.gateway(slot).as_deref() == Some(gateway))
     }
 
     /// Customer gateways whose tunnels are ours to move.
@@ -181,29 +183,18 @@ impl View<'_> {
     pub fn tunnel_bound(&self, connection: &str, index: u8, to: &Slot) -> Option<Value> {
         let before = tunnel(self.snapshot.connection(connection)?, index)?;
         let gateway = self.gateway(to)?;
-        Some(match to {
-            // Only the last place brings the new address; the way back is as it was.
-            Slot::New => rebound_tunnel(before, &gateway, &self.addresses()),
-            Slot::Temporary | Slot::Old(_) => rebound_tunnel(before, &gateway, &self.no_addresses()),
-        })
+        Some(rebound_tunnel(before, &gateway, &self.addresses(to)))
     }
 
     pub fn connection_bound(&self, connection: &str, to: &Slot) -> Option<Value> {
         let before = &self.snapshot.connection(connection)?.body.0;
         let gateway = self.gateway(to)?;
-        Some(match to {
-            Slot::New => rebound_connection(before, &gateway, &self.addresses()),
-            Slot::Temporary | Slot::Old(_) => rebound_connection(before, &gateway, &self.no_addresses()),
-        })
+        Some(rebound_connection(before, &gateway, &self.addresses(to)))
     }
 
     pub fn connection_made_again(&self, connection: &str) -> Option<Value> {
         let gateway = self.gateway(&Slot::New)?;
-        Some(recreated(self.snapshot.connection(connection)?, &self.moved_ids(), &gateway, &self.addresses()))
-    }
-
-    fn no_addresses(&self) -> Addresses {
-        Addresses { old: Vec::new(), new: self.plan().new.ip }
+        Some(recreated(self.snapshot.connection(connection)?, &self.moved_ids(), &gateway, &self.addresses(&Slot::New)))
     }
 }
 
@@ -234,9 +225,9 @@ pub fn needs(view: &View<'_>, op: &Op) -> Vec<Need> {
         Op::DeleteRoute { .. } | Op::DeletePolicy { .. } => {
             vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)]
         }
-        Op::DeleteConnection { connection } => match gateway {
+        Op::DeleteConnection { .. } => match gateway {
             Some(_) => vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)],
-            None => vec![Some(Need::Connection(connection.clone()))],
+            None => vec![original(), router.as_ref().and_then(|_| op.connection()).map(|id| Need::ConnectionRoutes(id.to_owned()))],
         },
         Op::Detach { .. } => vec![original(), old_attachment(), op.connection().map(|id| Need::ConnectionRoutes(id.to_owned()))],
         Op::CreateConnection { connection } => {
@@ -655,18 +646,27 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         return act;
     }
     match (&known.open, shown) {
+        // Its effect is not there either, and comes no more.
+        (Some(open), Effect::Contradiction(_)) if dead_at(&open.last_sent, now) + ABSENT_TWICE <= now.uptime => {
+            Act::Conclude { intent: open.intent, found: None }
+        }
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
         (Some(open), Effect::Shown(id)) => {
             Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
         }
         (Some(open), Effect::Missing) => unresolved(view, step, reads, open, standing, now),
         (_, Effect::Settling) => settling(step, standing, now),
-        (None, Effect::Shown(_)) if is_taken(step) && known.first_sent.is_none() => taken_by_others(step),
+        (None, Effect::Shown(_)) if is_taken(step) && !known.may_have_happened() => taken_by_others(step),
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
-            Some(until) => Act::Wait(until),
-            None => Act::Prove(id.clone()),
+            Some(until) if now.uptime < until => Act::Wait(until),
+            _ => Act::Prove(id.clone()),
         },
-        (None, Effect::Missing) if known.answered => answered(step, &known, standing, now),
+        (None, Effect::Missing) if known.answered => match overtaken_until(view, step, now) {
+            Some(until) if now.uptime < until => Act::Wait(until),
+            // A late copy of another request has undone it.
+            Some(_) => ready(view, step, reads, standing, now),
+            None => answered(step, &known, standing, now),
+        },
         (None, Effect::Missing) => ready(view, step, reads, standing, now),
     }
 }
@@ -689,16 +689,16 @@ fn unresolved(view: &View<'_>, step: &PlannedStep, reads: &Reads, open: &Pending
         Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
         Some(since) if since >= dead => Act::LookAgain(since + ABSENT_TWICE),
         _ if now.uptime >= dead => Act::LookAgain(now.uptime + ABSENT_TWICE),
-        _ => waiting_for_a_lost_call(open, dead, now),
+        _ => rarer(open.last_sent.uptime.unwrap_or(now.uptime), dead, now),
     }
 }
 
-/// Most calls land at once or never: the longer it takes, the rarer it is looked for.
-fn waiting_for_a_lost_call(open: &PendingWrite, dead: SignedDuration, now: Now) -> Act {
-    let age = now.uptime - open.last_sent.uptime.unwrap_or(now.uptime);
+/// Most calls land and most effects show at once or never: the longer it takes, the rarer it is looked for.
+fn rarer(since: SignedDuration, until: SignedDuration, now: Now) -> Act {
+    let age = now.uptime - since;
     match age < OFTEN {
-        true => Act::LookAgain(dead.min(now.uptime + SignedDuration::from_secs(5))),
-        false => Act::Wait(dead.min(now.uptime + age / 8)),
+        true => Act::LookAgain(until.min(now.uptime + SignedDuration::from_secs(5))),
+        false => Act::Wait(until.min(now.uptime + age / 8)),
     }
 }
 
@@ -712,7 +712,8 @@ pub fn dead_at(sending: &Sending, now: Now) -> SignedDuration {
 fn answered(step: &PlannedStep, known: &StepProgress, standing: &Standing, now: Now) -> Act {
     let missing_for = standing.missing_since.map_or(SignedDuration::ZERO, |since| now.uptime - since);
     if missing_for < LATE_EFFECT + ABSENT_TWICE {
-        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+        let since = standing.missing_since.unwrap_or(now.uptime);
+        return rarer(since, since + LATE_EFFECT + ABSENT_TWICE, now);
     }
     if known.undone < MOST_UNDONE {
         return Act::Undo(step.id.clone());
@@ -779,6 +780,7 @@ fn gone_again(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Sta
 }
 
 /// An effect counts only once no earlier request can undo it: another pointing of the same tunnel, or the making of what was deleted.
+/// When the last one of which that was ever possible is dead.
 fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<SignedDuration> {
     let undoes = |other: &Op| match (&step.op, other) {
         (Op::RebindTunnel { connection, index, .. }, Op::RebindTunnel { connection: other, index: place, .. }) => {
@@ -793,7 +795,7 @@ fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<Sign
         let other = view.progress.steps.get(&other.id)?;
         other.open.as_ref().map(|open| &open.last_sent).or(other.doubtful.as_ref())
     });
-    sent.map(|sending| dead_at(sending, now)).filter(|dead| now.uptime < *dead).max()
+    sent.map(|sending| dead_at(sending, now)).max()
 }
 
 fn verify(view: &View<'_>, step: &PlannedStep, known: &StepProgress, shown: &Effect, standing: &Standing, now: Now) -> Act {
@@ -913,16 +915,20 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
             let place = shape.tunnels.iter().position(|tunnel| tunnel.index == *index)?;
             let found = tunnels(&body.0).get(place).copied()?;
             let was = tunnel(snapshot, *index)?;
-            let on_new = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(&Slot::New).as_ref();
-            let expected = if on_new { view.tunnel_bound(connection, *index, &Slot::New)? } else { was.clone() };
+            let expected = match view.place(&shape.tunnels[place].customer_gateway_id) {
+                Some(slot) => view.tunnel_bound(connection, *index, &slot)?,
+                None => was.clone(),
+            };
             let differing = unlike(&expected, found);
             let is_there = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(to).as_ref();
             (!differing.is_empty() && !is_there)
                 .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
         }
         Op::RebindConnection { connection, to } => {
-            let on_new = Some(&shape.customer_gateway_id) == view.gateway(&Slot::New).as_ref();
-            let expected = if on_new { view.connection_bound(connection, &Slot::New)? } else { snapshot.body.0.clone() };
+            let expected = match view.place(&shape.customer_gateway_id) {
+                Some(slot) => view.connection_bound(connection, &slot)?,
+                None => snapshot.body.0.clone(),
+            };
             let differing = unlike(&expected, &body.0);
             let is_there = Some(&shape.customer_gateway_id) == view.gateway(to).as_ref();
             (!differing.is_empty() && !is_there).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))

@@ -33,24 +33,6 @@ fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep)
     }
 }
 
-/// Routes that were deleted while their connection is still there, put back: the way out of a plan that stopped between the two.
-pub fn route_lanes(progress: &ReplacementProgress) -> Vec<Lane> {
-    let may_have_happened = |step: &PlannedStep| progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened);
-    let is_there = |lane: &&Lane| !lane.steps.iter().any(|step| matches!(step.op, Op::DeleteConnection { .. }) && may_have_happened(step));
-    let lanes = progress.plan.lanes().filter(is_there).map(|lane| {
-        let back = lane.steps.iter().filter(|step| may_have_happened(step)).filter_map(|step| {
-            let op = match &step.op {
-                Op::DeleteRoute { connection, route } => Op::CreateRoute { connection: connection.clone(), route: *route },
-                Op::DeletePolicy { connection, policy } => Op::CreatePolicy { connection: connection.clone(), policy: *policy },
-                _ => return None,
-            };
-            Some(PlannedStep { id: format!("back-{}", step.id), op })
-        });
-        Lane { steps: back.collect(), ..lane.clone() }
-    });
-    lanes.filter(|lane| !lane.steps.is_empty()).collect()
-}
-
 fn came_up(progress: &ReplacementProgress, connection: &str, index: u8) -> bool {
     let verifies = |op: &Op| *op == Op::Verify { connection: connection.to_owned(), index };
     progress.plan.steps().any(|step| verifies(&step.op) && progress.is_proven(&step.id))

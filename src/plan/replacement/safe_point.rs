@@ -2,7 +2,7 @@
 
 use super::next::{View, dead_at};
 use crate::journal::replay::{ReplacementProgress, StepProgress};
-use crate::model::{Op, Slot};
+use crate::model::{Lane, Op, PlannedStep, Slot};
 use crate::plan::Now;
 use jiff::SignedDuration;
 
@@ -14,11 +14,26 @@ pub struct Unsafe {
     pub passes_in: Option<SignedDuration>,
 }
 
+/// How far a connection is from being whole, where the plan has begun to delete it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Routes or its transit router were taken off it.
+    TakenOff,
+    /// Its deletion was sent: it may be in the journal alone.
+    Deleted,
+    /// It was made again, without all that hangs on it.
+    Unfinished,
+}
+
 /// A connection that is deleted and not wholly made again is in the journal alone; and a call that can still take effect would
-/// surprise the next plan.
-pub fn what_is_unsafe(progress: &ReplacementProgress, now: Now) -> Option<Unsafe> {
-    if let Some(connection) = in_a_gap(progress) {
-        let why = format!("{connection} is deleted and not made again yet: `cgwd replace --resume` makes it again first");
+/// surprise the next plan. `lost`: connections that somebody else has deleted since.
+pub fn what_is_unsafe(progress: &ReplacementProgress, lost: &[String], now: Now) -> Option<Unsafe> {
+    if let Some((connection, gap)) = gaps(progress, now).into_iter().find(|(connection, _)| !lost.contains(connection)) {
+        let why = match gap {
+            Gap::TakenOff => format!("{connection} lacks what was taken off it"),
+            Gap::Deleted => format!("{connection} is deleted and not made again yet: `cgwd replace --resume` makes it again first"),
+            Gap::Unfinished => format!("{connection} is not wholly made again yet: `cgwd replace --resume` does that first"),
+        };
         return Some(Unsafe { why, passes_in: None });
     }
     for (id, step) in &progress.steps {
@@ -43,19 +58,80 @@ fn has_an_id_of_its_own(op: &Op) -> bool {
     matches!(op, Op::DeleteConnection { .. } | Op::Detach { .. } | Op::DeleteGateway { .. })
 }
 
-/// The connection that has been touched by what deletes it and is not made again to the last route.
-pub fn in_a_gap(progress: &ReplacementProgress) -> Option<String> {
+/// The connections that have been touched by what deletes them and are not whole again.
+pub fn gaps(progress: &ReplacementProgress, now: Now) -> Vec<(String, Gap)> {
     let connections = progress.plan.connections();
-    let in_gap = connections.into_iter().find(|id| {
-        let steps = || progress.plan.steps().filter(|step| step.op.connection() == Some(id));
-        // Routes alone are put back while the connection is still there.
-        let is_gap = |op: &Op| matches!(op, Op::Detach { .. } | Op::DeleteConnection { .. });
-        let begun = steps().any(|step| is_gap(&step.op) && progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened));
-        let is_made = |op: &Op| !op.opens_a_gap() && !matches!(op, Op::Verify { .. } | Op::UnmarkConnection { .. });
-        let whole = steps().filter(|step| is_made(&step.op)).all(|step| progress.is_proven(&step.id));
-        begun && !whole
-    });
-    in_gap.map(str::to_owned)
+    connections.into_iter().filter_map(|id| gap(progress, id, now).map(|gap| (id.to_owned(), gap))).collect()
+}
+
+fn gap(progress: &ReplacementProgress, connection: &str, now: Now) -> Option<Gap> {
+    let is_deleted = |step: &PlannedStep| {
+        let deletes = matches!(&step.op, Op::DeleteConnection { connection: own } if own == connection);
+        deletes && progress.steps.get(&step.id).is_some_and(|step| may_be_done(step, now))
+    };
+    if is_made_again(progress, connection) {
+        return made_whole(progress, connection).map(|_| Gap::Unfinished);
+    }
+    if progress.plan.steps().any(is_deleted) {
+        return Some(Gap::Deleted);
+    }
+    made_whole(progress, connection).map(|_| Gap::TakenOff)
+}
+
+/// Whether it is done, or can be yet.
+fn may_be_done(step: &StepProgress, now: Now) -> bool {
+    step.answered || step.proven.is_some() || can_take_effect(step, now)
+}
+
+fn can_take_effect(step: &StepProgress, now: Now) -> bool {
+    step.open.is_some() || step.doubtful.as_ref().is_some_and(|sending| now.uptime < dead_at(sending, now))
+}
+
+/// The cloud has told the id of the one that was made again.
+fn is_made_again(progress: &ReplacementProgress, connection: &str) -> bool {
+    let makes = |op: &Op| matches!(op, Op::CreateConnection { connection: own } if own == connection);
+    progress.plan.steps().any(|step| makes(&step.op) && progress.step(&step.id).id.is_some())
+}
+
+/// What a connection lacks that is there itself, the one made again or the first one: as steps; `None` where it lacks nothing.
+pub fn made_whole(progress: &ReplacementProgress, connection: &str) -> Option<Lane> {
+    let lane = progress.plan.lanes().find(|lane| lane.connection.as_deref() == Some(connection))?;
+    let steps = match is_made_again(progress, connection) {
+        true => still_to_make(progress, connection),
+        false => taken_off(progress, connection),
+    };
+    let is_done = steps.iter().all(|step| progress.is_proven(&step.id));
+    (!is_done).then(|| Lane { steps, ..lane.clone() })
+}
+
+/// Everything but the connection itself. Whether it is as it was is for somebody to judge who has changed it.
+fn still_to_make(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedStep> {
+    let hangs_on_it = |op: &Op| !op.opens_a_gap() && !matches!(op, Op::Verify { .. } | Op::CreateConnection { .. });
+    progress.plan.steps().filter(|step| step.op.connection() == Some(connection) && hangs_on_it(&step.op)).cloned().collect()
+}
+
+/// As the plan would have done it for the one made again.
+fn taken_off(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedStep> {
+    let steps = || progress.plan.steps().filter(|step| step.op.connection() == Some(connection));
+    let had_effect = |step: &PlannedStep| progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened);
+    let taken = |op: &Op| steps().any(|step| step.op == *op && had_effect(step));
+    let id = || connection.to_owned();
+    let was_taken = |op: &Op| match op {
+        Op::CreateRoute { route, .. } => taken(&Op::DeleteRoute { connection: id(), route: *route }),
+        Op::CreatePolicy { policy, .. } => taken(&Op::DeletePolicy { connection: id(), policy: *policy }),
+        Op::Attach { .. } | Op::Associate { .. } | Op::Propagate { .. } | Op::CreateConnectionRoute { .. } => {
+            taken(&Op::Detach { connection: id() })
+        }
+        _ => false,
+    };
+    let back = |step: &PlannedStep| PlannedStep { id: format!("back-{}", step.id), op: step.op.clone() };
+    steps().filter(|step| was_taken(&step.op)).map(back).collect()
+}
+
+/// Whether a call for this connection can still take effect.
+pub fn may_change_still(progress: &ReplacementProgress, connection: &str, now: Now) -> bool {
+    let own = progress.plan.steps().filter(|step| step.op.connection() == Some(connection));
+    own.filter_map(|step| progress.steps.get(&step.id)).any(|step| can_take_effect(step, now))
 }
 
 /// What the plan has made and moved so far, for the person who gives it up.

@@ -202,7 +202,7 @@ fn why_deleted(plan: &ReplacementPlan, snapshot: &Snapshot, connection: &str) ->
 
 /// Every field that holds an old address, before and after.
 pub fn rewrites(plan: &ReplacementPlan, snapshot: &Snapshot) -> Vec<Rewrite> {
-    let addresses = Addresses { old: plan.old.iter().map(|old| old.ip).collect(), new: plan.new.ip };
+    let addresses = Addresses::of(plan);
     let moved = |id: &str| plan.is_old(id) || plan.temporary.as_ref().and_then(|temporary| temporary.id.as_deref()) == Some(id);
     snapshot.connections.iter().flat_map(|connection| rewrites_of(connection, &addresses, moved)).collect()
 }

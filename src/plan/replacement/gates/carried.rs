@@ -22,9 +22,8 @@ pub fn carried_name(old: &GatewaySnapshot) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// A temporary customer gateway's description says only that it is one.
 pub fn carried_description(old: &GatewaySnapshot) -> Option<String> {
-    (!old.description.is_empty() && !old.name.ends_with(TEMPORARY)).then(|| old.description.clone())
+    (!old.description.is_empty()).then(|| old.description.clone())
 }
 
 /// The tags that a connection is made again with: exactly those that it had, and the plan's mark until it is found.
