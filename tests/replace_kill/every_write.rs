@@ -1,15 +1,14 @@
 //! SIGKILL right after the effect of each write, before it reaches the cloud, and after the first write of each process in turn.
 
-use super::topology::{ASN, DOCUMENTED, DUAL, REMADE, ROUTER, SINGLE, SOME, Topology, minutes_can_pass, resume, resuming, side_by_side};
+use super::topology::{
+    ASN, DOCUMENTED, DUAL, LATER, REMADE, ROUTER, SINGLE, SOME, Topology, is_connection, minutes_can_pass, resume, resuming, side_by_side,
+};
 use crate::common;
 use crate::replacing::Scene;
 use crate::replacing::stroke::{replace, signalled};
 use crate::replacing::wire::Moment;
 use rustix::process::Signal;
 use std::time::Instant;
-
-/// Longer than any request can live.
-const LATER: u32 = 20;
 
 #[test]
 fn a_single_tunnel_connection() {
@@ -68,10 +67,6 @@ fn every_write(topology: &Topology) {
         topology.comes_to_its_end(&scene, &undisturbed, if topology.undoes { LATER } else { 0 }, &course);
     });
     common::measured(&format!("{}: {} deaths", topology.name, courses.len()), began.elapsed());
-}
-
-fn is_connection(action: &str) -> bool {
-    ["CreateVpnConnection", "CreateVpnAttachment"].contains(&action)
 }
 
 /// The write of this number kills; where lanes run side by side, that can be another one than in the undisturbed course.

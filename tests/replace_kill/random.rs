@@ -1,9 +1,12 @@
 //! SIGKILL at random moments, the same ones each time as far as a clock can say so: between intent and call, in the middle of a
 //! record, while it reads.
 
-use super::topology::{ASN, DOCUMENTED, DUAL, REMADE, ROUTER, SINGLE, SOME, Topology, minutes_can_pass, side_by_side};
+use super::topology::{
+    ASN, DOCUMENTED, DUAL, LATER, REMADE, ROUTER, SINGLE, SOME, Topology, is_connection, minutes_can_pass, side_by_side,
+};
 use crate::common;
-use crate::common::device::Output;
+use crate::common::device::{Output, writes};
+use crate::replacing::Scene;
 use std::time::{Duration, Instant};
 
 const SEEDS: std::ops::Range<u64> = 0..30;
@@ -21,7 +24,8 @@ fn killed_at_random(topology: &Topology) {
     }
     let undisturbed = topology.undisturbed();
     let began = Instant::now();
-    side_by_side(SOME, &SEEDS.collect::<Vec<_>>(), |seed| {
+    let seeds: Vec<u64> = SEEDS.collect();
+    side_by_side(if topology.undoes { seeds.len() } else { SOME }, &seeds, |seed| {
         let scene = topology.scene();
         let mut child = scene.device.command(&[&["replace", "--yes", "--json"], topology.arguments].concat()).spawn().unwrap();
         let after = undisturbed.took.mul_f64(part(*seed));
@@ -29,9 +33,17 @@ fn killed_at_random(topology: &Topology) {
         child.kill().unwrap();
         let output = Output::of(child);
         assert!(output.exit.is_none_or(|exit| exit == 0), "{output:?}");
-        topology.comes_to_its_end(&scene, &undisturbed, 20, &format!("seed {seed}: killed after {after:?}"));
+        let later = if topology.undoes || makes_a_connection(&scene) { LATER } else { 0 };
+        topology.comes_to_its_end(&scene, &undisturbed, later, &format!("seed {seed}: killed after {after:?}"));
     });
     common::measured(&format!("{}: {} random deaths", topology.name, SEEDS.end), began.elapsed());
+}
+
+/// Whether it died while a connection was being made: nobody makes a second one before the first can no longer come.
+fn makes_a_connection(scene: &Scene) -> bool {
+    let history = scene.device.history();
+    let last = writes(&history).last().copied();
+    last.is_some_and(|write| write["outcome"] == "intended" && is_connection(write["action"].as_str().unwrap()))
 }
 
 /// Of two deaths the second is within what the first left.
@@ -43,7 +55,7 @@ fn twice() {
     let undisturbed = SINGLE.undisturbed();
     side_by_side(SOME, &(0..8).collect::<Vec<u64>>(), |seed| {
         let scene = SINGLE.scene();
-        for (death, later) in [(0, 0), (1, 20)] {
+        for (death, later) in [(0, 0), (1, LATER)] {
             let command = match death {
                 0 => scene.device.command(&["replace", "--yes", "--json"]),
                 _ => super::topology::resuming(&scene, later),
@@ -53,7 +65,7 @@ fn twice() {
             child.kill().unwrap();
             Output::of(child);
         }
-        SINGLE.comes_to_its_end(&scene, &undisturbed, 40, &format!("seed {seed}: killed twice"));
+        SINGLE.comes_to_its_end(&scene, &undisturbed, 2 * LATER, &format!("seed {seed}: killed twice"));
     });
 }
 

@@ -59,6 +59,9 @@ fn with_identities(estate: Estate) -> Estate {
     })
 }
 
+/// Minutes; longer than any request can live.
+pub const LATER: u32 = 20;
+
 /// At a time, where a course takes some seconds.
 pub const SOME: usize = 8;
 
@@ -147,6 +150,11 @@ pub fn resuming(scene: &Scene, later: u32) -> Command {
     command.arg(cgwd.get_program()).args(cgwd.get_args());
     scene.device.surround(&mut command);
     command
+}
+
+/// Calls that make what could be made twice.
+pub fn is_connection(action: &str) -> bool {
+    ["CreateVpnConnection", "CreateVpnAttachment"].contains(&action)
 }
 
 /// Whether minutes can be made to pass here; says so where they cannot.
