@@ -1,75 +1,19 @@
 //! A replacement that breaks off: resumed, given up, overtaken by another change.
 
-use crate::common::device::{Device, Output};
-use crate::common::simulated::Sim;
 use crate::replacing::estate::Estate;
-use crate::replacing::wire::{Call, Fate, Moment, Wire};
+use crate::replacing::stroke::{killed_after, killed_in, replace, signalled};
+use crate::replacing::wire::Moment;
 use crate::replacing::{NEW, OLD, Scene, THIRD, gateway_was_replaced, is_done, only_changed, pointed, written};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
-
-/// Runs `replace` and sends it a signal right after the cloud has done the call that is looked for.
-fn signalled(
-    sim: &Sim,
-    device: &mut Device,
-    signal: Signal,
-    arguments: &[&str],
-    is: impl Fn(&Call) -> bool + Send + Sync + 'static,
-) -> Output {
-    let process = Arc::new(AtomicI32::new(0));
-    let victim = process.clone();
-    let wire = Wire::to(sim, move |call, moment, _| {
-        if moment == Moment::Before || !is(call) {
-            return Fate::Pass;
-        }
-        let pid = loop {
-            match victim.load(Ordering::SeqCst) {
-                0 => std::thread::sleep(Duration::from_millis(1)),
-                pid => break pid,
-            }
-        };
-        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
-        Fate::Cut
-    });
-    let url = std::mem::replace(&mut device.url, wire.url());
-    device.configure();
-    let child = device.command(&[&["replace", "--yes", "--json"], arguments].concat()).spawn().unwrap();
-    process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
-    let output = Output::of(child);
-    device.url = url;
-    device.configure();
-    output
-}
-
-/// In the middle of this call: the cloud has done it, and nobody has heard.
-fn killed_in(scene: &mut Scene, action: &'static str) {
-    let output = signalled(&scene.sim, &mut scene.device, Signal::KILL, &[], move |call| call.action == action && call.write > 0);
-    assert_eq!(output.exit, None, "{output:?}");
-}
-
-/// While it looks what became of this call, whose answer it has.
-fn killed_after(scene: &mut Scene, action: &'static str, arguments: &[&str]) {
-    let answered = AtomicBool::new(false);
-    let looks = move |call: &Call| match call.write {
-        0 => answered.load(Ordering::SeqCst),
-        _ => {
-            answered.fetch_or(call.action == action, Ordering::SeqCst);
-            false
-        }
-    };
-    let output = signalled(&scene.sim, &mut scene.device, Signal::KILL, arguments, looks);
-    assert_eq!(output.exit, None, "{output:?}");
-}
 
 #[test]
 fn a_service_manager_may_end_it_and_it_is_resumed() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut scene = Scene::of(Estate::new().dual().single());
         let before = scene.world();
-        let output = signalled(&scene.sim, &mut scene.device, signal, &[], |call| call.action == "DeleteVpnConnection");
+        let output = signalled(&mut scene, signal, Moment::After, |call| call.action == "DeleteVpnConnection", replace(&[])).0;
         let document = output.expect(6).json();
         assert_eq!(document["outcome"], "interrupted");
         assert!(document["reason"]["remedy"].as_str().unwrap().contains("--resume"), "{document:#}");
@@ -86,7 +30,7 @@ fn a_service_manager_may_end_it_and_it_is_resumed() {
 #[test]
 fn a_hang_up_ends_nothing() {
     let mut scene = Scene::of(Estate::new().dual());
-    let output = signalled(&scene.sim, &mut scene.device, Signal::HUP, &[], |call| call.action == "ModifyTunnelAttribute");
+    let output = signalled(&mut scene, Signal::HUP, Moment::After, |call| call.action == "ModifyTunnelAttribute", replace(&[])).0;
     is_done(&output.expect(0).json());
 }
 

@@ -202,6 +202,11 @@ impl Output {
     }
 }
 
+/// A process of its own.
+pub fn spawned(mut command: Command) -> Child {
+    command.spawn().unwrap_or_else(|error| panic!("{:?} cannot be started: {error}", command.get_program()))
+}
+
 /// The codes of findings, as `severity code`.
 pub fn findings(document: &Value) -> Vec<String> {
     let all = document["findings"].as_array().unwrap_or_else(|| panic!("no findings in {document:#}"));

@@ -1,7 +1,10 @@
 //! What the stories about replacements share: a device whose address has changed and its estate in the cloud, and ways to look at
 //! both.
 
+#![allow(dead_code, reason = "each test program uses its own part of it")]
+
 pub mod estate;
+pub mod stroke;
 pub mod wire;
 pub mod world;
 

@@ -97,15 +97,14 @@ fn carry(caller: TcpStream, cloud: SocketAddr, heard: &Mutex<Vec<Call>>, rule: &
             return Ok(());
         }
         let mut to_cloud = TcpStream::connect(cloud)?;
-        to_cloud.write_all(head.as_bytes())?;
-        to_cloud.write_all(&body)?;
+        // In one piece: two small ones would wait for each other's acknowledgement.
+        to_cloud.write_all(&[head.as_bytes(), &body].concat())?;
         let Some((head, body)) = message(&mut BufReader::new(to_cloud))? else { return Ok(()) };
         let mut answer = String::from_utf8_lossy(&body).into_owned();
         if rule(&call, Moment::After, &mut answer) == Fate::Cut {
             return Ok(());
         }
-        to_caller.write_all(with_length(&head, answer.len()).as_bytes())?;
-        to_caller.write_all(answer.as_bytes())?;
+        to_caller.write_all((with_length(&head, answer.len()) + &answer).as_bytes())?;
     }
     Ok(())
 }
