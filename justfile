@@ -16,7 +16,7 @@ lint:
 test:
     tests/run
 
-# Memory, threads and wake-ups beside other daemons, cold starts, size, latency of an alert; about three minutes after the build.
+# Memory, wake-ups and latency beside other daemons, then the time that replacements take; about twelve minutes after the build.
 bench *arguments:
     bench/run {{arguments}}
 

@@ -1,7 +1,7 @@
 //! A stage: its lanes side by side, the steps of a lane one after the other.
 
 use super::side_by_side::side_by_side;
-use super::step::StepEnd;
+use super::step::{StepEnd, takes_a_turn};
 use super::{Course, ExecuteError, StageEnd};
 use crate::model::{Lane, Op, PlannedStep, Slot, Stopped};
 use crate::plan::replacement::gaps;
@@ -55,22 +55,23 @@ impl Course<'_> {
     /// the other, and not all of them at once.
     async fn once_through(&self, lane: &Lane) -> Result<Option<LaneEnd>, ExecuteError> {
         let lock = self.lock_of(lane);
-        let mut turn = None;
+        let (mut turn, mut last) = (None, None);
         for (place, step) in lane.steps.iter().enumerate() {
             if self.is_proven(&step.id) {
                 continue;
             }
-            let waits = matches!(step.op, Op::Verify { .. });
-            if !waits && turn.is_none() {
+            if takes_a_turn(&step.op) && turn.is_none() {
                 self.agree_before_the_turn(step).await;
                 turn = Some(lock.lock().await);
+                // Others had theirs since.
+                last = None;
             }
-            let end = self.step(lane, step).await?;
-            if waits || !self.keeps_its_turn(lane, place) {
+            let end = self.step(lane, step, last.take()).await?;
+            if !keeps_its_turn(lane, place) {
                 turn = None;
             }
             match end {
-                StepEnd::Proven => {}
+                StepEnd::Proven(reading) => last = Some(reading),
                 StepEnd::Undone => return Ok(None),
                 StepEnd::NotVerified(why) => {
                     let rebound = !lane.steps.iter().any(|step| matches!(step.op, Op::CreateConnection { .. }));
@@ -80,15 +81,6 @@ impl Course<'_> {
             }
         }
         Ok(Some(LaneEnd::Done))
-    }
-
-    /// Between the first deletion and the last route.
-    fn keeps_its_turn(&self, lane: &Lane, place: usize) -> bool {
-        let is_gap = |op: &Op| op.opens_a_gap();
-        let is_made = |op: &Op| !matches!(op, Op::Verify { .. } | Op::UnmarkConnection { .. });
-        let begun = lane.steps.iter().take(place + 1).any(|step| is_gap(&step.op));
-        let ends = lane.steps.iter().skip(place + 1).any(|step| is_made(&step.op));
-        begun && ends
     }
 
     fn is_in_a_gap(&self) -> bool {
@@ -117,4 +109,11 @@ impl Course<'_> {
             && self.plan.steps().any(|step| rebinds(&step.op) && touched(&step.id))
             && !self.plan.steps().any(|step| deletes(&step.op) && touched(&step.id))
     }
+}
+
+/// Between the first deletion and the last route.
+fn keeps_its_turn(lane: &Lane, place: usize) -> bool {
+    let begun = lane.steps.iter().take(place + 1).any(|step| step.op.opens_a_gap());
+    let ends = lane.steps.iter().skip(place + 1).any(|step| takes_a_turn(&step.op));
+    begun && ends
 }

@@ -20,6 +20,7 @@ mod look;
 mod memory;
 mod outcome;
 mod pace;
+mod rhythm;
 mod side_by_side;
 mod step;
 
@@ -29,6 +30,7 @@ pub use leftover::Leftover;
 pub use step::Notice;
 
 use self::pace::Pace;
+use self::rhythm::Times;
 use super::{ExecuteError, Executor};
 use crate::journal::Record;
 use crate::model::{Asn, ReplacementOutcome, ReplacementPlan, Snapshot, Stopped};
@@ -39,7 +41,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Everything that replacing needs besides acting on the cloud.
 #[derive(Clone)]
@@ -86,8 +87,7 @@ pub(super) struct Course<'a> {
     agreed: RefCell<BTreeMap<String, SignedDuration>>,
     /// What takes one change at a time.
     locks: RefCell<BTreeMap<String, Rc<tokio::sync::Mutex<()>>>>,
-    /// How long changes took, by the place that they were made at.
-    took: RefCell<BTreeMap<String, Duration>>,
+    times: Times,
     pace: Pace,
 }
 
@@ -108,7 +108,7 @@ impl Replacer {
             agreed: RefCell::new(agreed_at(&plan, fresh)),
             plan,
             locks: RefCell::default(),
-            took: RefCell::default(),
+            times: Times::default(),
             pace: Pace::default(),
         }
     }

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// How one attempt of a step ended.
 pub(super) enum Sent {
     Done,
+    /// It was not sent, because too many went out lately: what it relies on is read again first.
+    NotYet,
     /// It may have happened.
     Unconfirmed,
     /// Another change is running there.
@@ -29,9 +31,10 @@ pub(super) enum Sent {
 impl Course<'_> {
     pub(super) async fn send(&self, step: &PlannedStep, reads: &Reads) -> Result<Sent, ExecuteError> {
         let Some((known, call, token)) = self.prepared(step, reads) else { return Ok(Sent::Look) };
-        while let Some(until) = self.pace.wait_until(call.action, self.uptime()) {
+        if let Some(until) = self.pace.wait_until(call.action, self.uptime()) {
             self.notice_waiting(step, "the cloud's rate limit");
             self.sleep_until(until, Duration::from_secs(60)).await;
+            return Ok(Sent::NotYet);
         }
         let executor = &self.replacer.executor;
         let sent = Some(executor.sent_now());

@@ -1,6 +1,8 @@
 //! One step, from wherever it is to its proven effect: read, ask the planner, do what it says.
 
+use super::look::Reading;
 use super::outcome::Sent;
+use super::rhythm::Rhythm;
 use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
@@ -12,9 +14,6 @@ use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect,
 use jiff::SignedDuration;
 use std::time::Duration;
 
-/// Bounds of the pause between two looks (product.md 4).
-const POLL_FIRST: Duration = Duration::from_millis(200);
-const POLL_MOST: Duration = Duration::from_secs(5);
 /// So long a cloud that cannot be read, or refuses for a reason that passes, is waited for.
 const READ_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// Refusals of a kind that may pass, of one step.
@@ -47,7 +46,8 @@ pub enum Notice {
 
 /// How a step ended.
 pub(super) enum StepEnd {
-    Proven,
+    /// By this reading.
+    Proven(Box<Reading>),
     /// It, or an earlier one of its lane, has to be done anew.
     Undone,
     NotVerified(String),
@@ -62,44 +62,38 @@ struct Seen {
     busy_since: Option<SignedDuration>,
 }
 
-/// The pause before the next look grows while nothing changes.
-struct Pause(Duration);
+/// The time that a tunnel takes to come up, among those of the places that changes are made at.
+const NEGOTIATION: &str = "negotiation";
 
 impl Course<'_> {
-    /// With the lane's turn in hand.
-    pub(super) async fn step(&self, lane: &Lane, step: &PlannedStep) -> Result<StepEnd, ExecuteError> {
-        let waits = matches!(step.op, Op::Verify { .. });
-        let place = lane.lock.as_deref().filter(|_| !waits).unwrap_or_default();
-        self.until_proven(lane, step, place).await
-    }
-
-    /// `place`: what takes one change at a time.
-    async fn until_proven(&self, lane: &Lane, step: &PlannedStep, place: &str) -> Result<StepEnd, ExecuteError> {
+    /// With the lane's turn in hand where the step [takes one](takes_a_turn). `last` is what the step before was proven by, where
+    /// the turn was not given away since.
+    pub(super) async fn step(&self, lane: &Lane, step: &PlannedStep, mut last: Option<Box<Reading>>) -> Result<StepEnd, ExecuteError> {
         let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };
-        let mut answered = None;
-        let mut pause = Pause(POLL_FIRST);
+        let mut rhythm = Rhythm::new(&self.times, waits_for(lane, step));
         let (mut refusals, mut trouble) = (0, None);
         self.notice(step, "began");
         loop {
-            let reads = match self.read(step).await {
-                Ok(reads) => reads,
+            let reading = match self.read(step, last.take().as_deref()).await {
+                Ok(reading) => reading,
                 Err(error) => match self.bear(&error, &mut trouble, step) {
                     Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
                     None => {
-                        self.sleep(pause.grown()).await;
+                        self.sleep(rhythm.next(self.uptime())).await;
                         continue;
                     }
                 },
             };
+            let reads = &reading.reads;
             trouble = None;
-            let act = self.judge(step, &reads, &mut seen);
+            let act = self.judge(step, reads, &mut seen);
             tracing::debug!(step = step.id, ?act, "the next thing to do");
             match act {
                 Act::Prove(id) => {
                     self.append(Record::StepProven { plan: self.plan.id.clone(), step: step.id.clone(), id })?;
                     self.notice(step, "proven");
-                    self.remember_time(place, answered);
-                    return Ok(StepEnd::Proven);
+                    rhythm.end(self.uptime());
+                    return Ok(StepEnd::Proven(Box::new(reading)));
                 }
                 Act::Conclude { intent, found } => {
                     self.append(Record::WriteConcluded { intent, found })?;
@@ -108,39 +102,38 @@ impl Course<'_> {
                     let sent = self.replacer.executor.sent_now();
                     self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: step.id.clone(), sent })?;
                     self.place_sendings();
+                    let now = self.uptime();
+                    self.sleep_until(now.saturating_add(self.verify_time()), rhythm.begin(now)).await;
                 }
                 Act::Undo(from) => {
                     self.undo(lane, &from)?;
                     return Ok(StepEnd::Undone);
                 }
-                Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, &reads).await)),
+                Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, reads).await)),
                 Act::Stop(stopped) => return Ok(StepEnd::Stopped(stopped)),
                 Act::Agreed(until) => {
                     self.agree(step);
                     self.sleep_until(until, Duration::MAX).await;
                 }
                 Act::Wait(until) => self.sleep_until(until, Duration::MAX).await,
-                Act::LookAgain(until) => self.sleep_until(until, pause.grown()).await,
-                Act::Send | Act::Resend => match self.send(step, &reads).await? {
-                    Sent::Done => {
-                        answered = Some(self.uptime());
-                        pause = Pause(POLL_FIRST);
-                        self.sleep(self.usual_time(place)).await;
-                    }
-                    Sent::Unconfirmed => self.sleep(pause.grown()).await,
+                Act::LookAgain(until) => self.sleep_until(until, rhythm.next(self.uptime())).await,
+                Act::Send | Act::Resend => match self.send(step, reads).await? {
+                    Sent::Done => self.sleep(rhythm.begin(self.uptime())).await,
+                    Sent::NotYet => {}
+                    Sent::Unconfirmed => self.sleep(rhythm.next(self.uptime())).await,
                     Sent::Busy => match self.busy(step, &mut seen) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
-                        None => self.sleep(pause.grown()).await,
+                        None => self.sleep(rhythm.next(self.uptime())).await,
                     },
                     Sent::Look if self.uptime() > seen.began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
                     // The longer it takes, the rarer it is looked for.
                     Sent::Look => {
                         let age = Duration::try_from(self.uptime() - seen.began).unwrap_or_default();
-                        self.sleep(pause.grown().max(age / 8)).await;
+                        self.sleep(rhythm.next(self.uptime()).max(age / 8)).await;
                     }
                     Sent::Refused(error) => match self.refused(step, &error, &seen, &mut refusals) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
-                        None => self.sleep(pause.grown()).await,
+                        None => self.sleep(rhythm.next(self.uptime())).await,
                     },
                 },
             }
@@ -209,8 +202,8 @@ impl Course<'_> {
             return;
         }
         let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };
-        if let Ok(reads) = self.read(step).await
-            && matches!(self.judge(step, &reads, &mut seen), Act::Agreed(_))
+        if let Ok(reading) = self.read(step, None).await
+            && matches!(self.judge(step, &reading.reads, &mut seen), Act::Agreed(_))
         {
             self.agree(step);
         }
@@ -228,16 +221,8 @@ impl Course<'_> {
         }
     }
 
-    /// Changes at one place take about the same time: the shortest so far, a little less, is when to look first.
-    fn usual_time(&self, place: &str) -> Duration {
-        self.took.borrow().get(place).map_or(POLL_FIRST, |took| took.mul_f64(0.95).max(POLL_FIRST))
-    }
-
-    fn remember_time(&self, place: &str, answered: Option<SignedDuration>) {
-        let Some(took) = answered.and_then(|answered| Duration::try_from(self.uptime() - answered).ok()) else { return };
-        let mut known = self.took.borrow_mut();
-        let shortest = known.entry(place.to_owned()).or_insert(took);
-        *shortest = took.min(*shortest);
+    fn verify_time(&self) -> SignedDuration {
+        SignedDuration::from_millis(i64::try_from(self.plan.verify_ms).unwrap_or(i64::MAX))
     }
 
     /// What the device is now, where that is not what the plan was made for.
@@ -320,14 +305,14 @@ impl Course<'_> {
         }
     }
 
-    async fn read(&self, step: &PlannedStep) -> Result<Reads, CloudError> {
+    async fn read(&self, step: &PlannedStep, last: Option<&Reading>) -> Result<Reading, CloudError> {
         let wanted = {
             let journal = self.replacer.executor.journal.borrow();
             let open = journal.progress().replacements.open.as_ref();
             open.map(|progress| needs(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, &step.op))
                 .unwrap_or_default()
         };
-        self.replacer.executor.look_for(&self.plan.region, &wanted).await
+        self.replacer.executor.look_further(&self.plan.region, wanted, last).await
     }
 
     fn place_sendings(&self) {
@@ -382,11 +367,15 @@ fn subject(op: &Op) -> String {
     }
 }
 
-impl Pause {
-    fn grown(&mut self) -> Duration {
-        let pause = self.0;
-        // Gently: what is waited too long is the user's outage.
-        self.0 = self.0.mul_f64(1.15).min(POLL_MOST);
-        pause
+/// Whether it changes what takes one change at a time. Tags are no part of that.
+pub(super) fn takes_a_turn(op: &Op) -> bool {
+    !matches!(op, Op::Verify { .. } | Op::UnmarkConnection { .. })
+}
+
+/// What takes about the same time as it did before.
+fn waits_for(lane: &Lane, step: &PlannedStep) -> Option<String> {
+    match &step.op {
+        Op::Verify { .. } => Some(NEGOTIATION.to_owned()),
+        op => lane.lock.clone().filter(|_| takes_a_turn(op)),
     }
 }
