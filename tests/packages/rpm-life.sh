@@ -46,6 +46,7 @@ Summary: What this system has from packages of another kind
 License: none
 BuildArch: noarch
 Provides: systemd
+Provides: /bin/sh
 %description
 %files
 SPEC
