@@ -17,6 +17,9 @@
 
 mod replacement_search;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use replacement_search::clouds::CloudKind;
 use replacement_search::course::Runner;
 use replacement_search::generate::{Block, bases, pairs_of};

@@ -82,6 +82,20 @@ pub struct PlannedStep {
     pub op: Op,
 }
 
+/// Before the ids of steps that no plan has: those of the way back.
+const BACK: &str = "back-";
+
+impl PlannedStep {
+    /// On the way back, what takes the place of the plan's own step `of`.
+    pub fn back(of: &str, op: Op) -> PlannedStep {
+        PlannedStep { id: format!("{BACK}{of}"), op }
+    }
+
+    pub fn goes_back(&self) -> bool {
+        self.id.starts_with(BACK)
+    }
+}
+
 /// Which customer gateway a tunnel is pointed at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -70,3 +70,8 @@ fn id_of(owner: &str) -> &str {
 fn epoch_of(owner: &str) -> Option<u32> {
     owner.split_once('.').and_then(|(_, epoch)| epoch.parse().ok())
 }
+
+/// A tag that is none of cgwd's own marks.
+pub fn is_the_users(key: &str) -> bool {
+    !key.starts_with("cgwd-")
+}

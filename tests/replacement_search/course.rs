@@ -130,7 +130,8 @@ impl Course {
         let (calls, writes, records) = (self.world.state.calls(), self.world.state.writes.take(), self.world.state.records());
         self.world.state.disarm();
         if self.world.state.excused.get() {
-            // What somebody did last may not have been noticed yet.
+            // What somebody did last may not have been noticed yet; and who took a mark off puts it back.
+            self.world.undo();
             self.until_reached().await?;
         }
         self.stays_so().await?;
@@ -324,8 +325,11 @@ impl Course {
                     return Ok(Attempt::Died);
                 }
                 self.back.set(false);
+                if self.world.undo() {
+                    // What had lost its mark was left alone, rightly: judged is what comes of it once that is back.
+                    return Ok(Attempt::Again(BEFORE_GOING_ON));
+                }
                 self.is_as_wanted(false, leftover.is_empty())?;
-                self.world.undo();
                 Ok(Attempt::Again(Duration::ZERO))
             }
             Ended::RolledBack { why } => match self.topology().end {

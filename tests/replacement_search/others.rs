@@ -4,6 +4,7 @@ use super::fault::Act;
 use super::topology::{self, FOREIGN_GATEWAY, NEXT, OLD, OLD_GATEWAY, REGION};
 use super::truth::Truth;
 use cgwd::model::Timestamp;
+use cgwd::plan::replacement::MARK_PLAN;
 use cgwd::simulator::Cloud;
 use cgwd::simulator::objects::{Carrier, Connection, CustomerGateway, Ike, Objects, RouteEntry, RouteKind, Tags};
 
@@ -62,6 +63,8 @@ impl Others<'_> {
         match standing {
             Standing::Unmarked { gateway, marks } => {
                 let put_back = |gateways: &mut dyn Iterator<Item = &mut CustomerGateway>| {
+                    // The plan's own mark says that a plan is under way: it may be over by now.
+                    let marks = marks.iter().filter(|(key, _)| *key != MARK_PLAN).map(|(key, value)| (key.clone(), value.clone()));
                     gateways.filter(|own| own.id == *gateway).for_each(|own| own.tags.extend(marks.clone()));
                 };
                 put_back(&mut self.change_region().customer_gateways.iter_mut());
@@ -207,6 +210,9 @@ impl Others<'_> {
     fn use_old(&mut self) -> Option<Standing> {
         self.objects().customer_gateway(OLD_GATEWAY)?;
         let before = self.objects().connection(STRANGER)?.customer_gateway.clone();
+        if before == OLD_GATEWAY {
+            return None;
+        }
         self.truth.edit(Act::UsesOld, STRANGER, self.now);
         let ip = OLD.to_string();
         self.change(STRANGER, STRANGER, |connection| point(&mut connection.customer_gateway, &mut connection.ike, OLD_GATEWAY, &ip));

@@ -46,7 +46,7 @@ fn customer_gateways(topology: &Topology) -> Vec<Value> {
         Besides::Crowd => all.extend((10..21).map(|host| {
             json!({"CustomerGatewayId": format!("cgw-{host}"), "IpAddress": format!("198.51.100.{host}"), "Asn": 65100 + host, "Tags": {"team": "others"}})
         })),
-        Besides::Adoptable => all.push(json!({"CustomerGatewayId": "cgw-hand", "IpAddress": NEW.to_string(), "Asn": ASN})),
+        Besides::Adoptable => all.push(json!({"CustomerGatewayId": "cgw-hand", "IpAddress": NEW.to_string(), "Asn": ASN, "AuthKey": format!("{CANARY}auth")})),
         Besides::Foreign => all.push(json!({
             "CustomerGatewayId": "cgw-foreign", "IpAddress": NEW.to_string(), "Asn": ASN, "Tags": {"cgwd-device": "box-2", "cgwd-owner": "ffff.1"},
         })),

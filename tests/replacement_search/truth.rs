@@ -146,8 +146,11 @@ impl Expected<'_> {
         if differing.is_empty() {
             return;
         }
-        let earlier = self.truth.versions.get(&was.id).into_iter().flatten();
-        let lost = self.truth.may_be_lost.contains(&was.id) && earlier.into_iter().any(|before| self.settings(before, is).is_empty());
+        // Of several edits any can be lost: each setting is as one of the versions has it.
+        let earlier: Vec<Vec<String>> =
+            self.truth.versions.get(&was.id).into_iter().flatten().map(|before| self.settings(before, is)).collect();
+        let is_as_before = |setting: &String| earlier.iter().any(|differing| !differing.contains(setting));
+        let lost = self.truth.may_be_lost.contains(&was.id) && differing.iter().all(is_as_before);
         if !lost {
             all.push(format!("{} ({}): {}", was.id, is.id, differing.join(", ")));
         }

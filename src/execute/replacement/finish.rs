@@ -74,7 +74,7 @@ impl Course<'_> {
             return Ok(true);
         }
         let op = Op::DeleteMade { slot: Slot::New };
-        let lane = Lane { connection: None, lock: None, steps: vec![PlannedStep { id: "back-gateway".to_owned(), op }] };
+        let lane = Lane { connection: None, lock: None, steps: vec![PlannedStep::back("gateway", op)] };
         Ok(!matches!(self.stage(&[lane]).await?, StageEnd::Done))
     }
 }

@@ -198,7 +198,7 @@ impl Course<'_> {
     /// The first of the two readings need not wait for the lock: lanes of one VPN gateway would wait one after the other.
     pub(super) async fn agree_before_the_turn(&self, step: &PlannedStep) {
         let known = self.agreed.borrow().contains_key(&subject(&step.op));
-        if known || !step.op.is_destructive() || self.plan.recheck_ms == 0 || step.id.starts_with("back-") {
+        if known || !step.op.is_destructive() || self.plan.recheck_ms == 0 || step.goes_back() {
             return;
         }
         let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };

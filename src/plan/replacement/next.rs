@@ -7,9 +7,9 @@ use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOT
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
 use crate::model::{
     Attachment, ConnectionRoute, ConnectionSnapshot, CustomerGateway, DestinationRoute, IpsecConnection, Op, PlannedStep, PolicyRoute,
-    ReplacementPlan, RouterAttachment, Slot, Snapshot, Stopped, Verbatim,
+    ReplacementPlan, RouterAttachment, Slot, Snapshot, Stopped, Tags, Verbatim,
 };
-use crate::plan::ownership::Ownership;
+use crate::plan::ownership::{Ownership, is_the_users};
 use crate::plan::pending::{ABSENT_TWICE, LATE_EFFECT};
 use crate::plan::{Now, Owner};
 use jiff::SignedDuration;
@@ -235,7 +235,7 @@ pub fn needs(view: &View<'_>, op: &Op) -> Vec<Need> {
             vec![made.or(Some(Need::Connections)), on_gateway(Need::VpnGateway)]
         }
         Op::Attach { .. } => vec![attachment(), of_connection(Need::Connection)],
-        Op::Associate { .. } | Op::Propagate { .. } => vec![attachment()],
+        Op::Associate { .. } | Op::Propagate { .. } => vec![attachment(), of_connection(Need::Connection)],
         Op::CreateRoute { .. } => vec![on_gateway(Need::Routes), on_gateway(Need::VpnGateway)],
         Op::CreatePolicy { .. } => vec![on_gateway(Need::Policies), on_gateway(Need::VpnGateway)],
         Op::CreateConnectionRoute { .. } => vec![of_connection(Need::ConnectionRoutes), of_connection(Need::Connection)],
@@ -355,6 +355,7 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
             }
         }
         Op::UnmarkConnection { connection } => match reads.connection.as_ref().and_then(Option::as_ref) {
+            Some((shape, _)) if shape.tags.contains_key(MARK_PLAN) && step.goes_back() => Effect::Missing,
             Some((shape, body)) if shape.tags.contains_key(MARK_PLAN) => came_out_as_it_was(view, connection, shape, body),
             Some(_) => Effect::Shown(None),
             None => Effect::Settling,
@@ -640,7 +641,10 @@ fn has_field(body: &Value, path: &str) -> bool {
 pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, standing: &Standing, now: Now) -> Act {
     let known = view.progress.step(&step.id);
     if let Op::Verify { .. } = step.op {
-        return verify(view, step, &known, shown, standing, now);
+        return match verify(view, step, &known, shown, standing, now) {
+            Act::NotVerified if matches!(reads.connection, Some(None)) => deleted_by_others(view, step),
+            act => act,
+        };
     }
     if let Some(act) = gone_again(view, step, reads, standing, now) {
         return act;
@@ -743,7 +747,7 @@ fn settling(step: &PlannedStep, standing: &Standing, now: Now) -> Act {
 
 /// Steps that take away what a person may have taken away first.
 fn is_taken(step: &PlannedStep) -> bool {
-    step.op.opens_a_gap() && !step.id.starts_with("back-")
+    step.op.opens_a_gap() && !step.goes_back()
 }
 
 /// It is gone, and not by us: somebody wanted it gone.
@@ -763,20 +767,27 @@ fn gone_again(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Sta
     let is_later =
         !step.op.opens_a_gap() && !matches!(step.op, Op::CreateConnection { .. } | Op::RebindTunnel { .. } | Op::RebindConnection { .. });
     let makes = |op: &Op| matches!(op, Op::CreateConnection { connection } if connection == original);
-    let maker = view.plan().steps().find(|step| makes(&step.op)).filter(|_| is_later)?;
-    if !matches!(reads.connection, Some(None)) || now.uptime < standing.missing_since? + LATE_EFFECT {
-        return None;
+    let is_made = view.plan().steps().any(|step| makes(&step.op));
+    let is_gone = matches!(reads.connection, Some(None)) && now.uptime >= standing.missing_since? + LATE_EFFECT;
+    (is_made && is_later && is_gone).then(|| deleted_by_others(view, step))
+}
+
+/// Somebody deleted the connection that a step is about.
+fn deleted_by_others(view: &View<'_>, step: &PlannedStep) -> Act {
+    let original = step.op.connection().unwrap_or_default();
+    let makes = |op: &Op| matches!(op, Op::CreateConnection { connection } if connection == original);
+    let maker = view.plan().steps().find(|step| makes(&step.op));
+    match (maker, gone_connection(original)) {
+        (Some(maker), _) if view.progress.resumed_from.as_deref() == Some(MADE_GONE) => Act::Undo(maker.id.clone()),
+        (None, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped }),
+        _ => Act::Stop(Stopped {
+            reason: MADE_GONE.to_owned(),
+            message: format!("{}, made again for {original}, no longer exists: somebody deleted it", view.connection_id(original)),
+            remedy: "`cgwd replace --resume` makes it again from the snapshot".to_owned(),
+            step: Some(step.id.clone()),
+            passes: false,
+        }),
     }
-    if view.progress.resumed_from.as_deref() == Some(MADE_GONE) {
-        return Some(Act::Undo(maker.id.clone()));
-    }
-    Some(Act::Stop(Stopped {
-        reason: MADE_GONE.to_owned(),
-        message: format!("{}, made again for {original}, no longer exists: somebody deleted it", view.connection_id(original)),
-        remedy: "`cgwd replace --resume` makes it again from the snapshot".to_owned(),
-        step: Some(step.id.clone()),
-        passes: false,
-    }))
 }
 
 /// An effect counts only once no earlier request can undo it: another pointing of the same tunnel, or the making of what was deleted.
@@ -849,7 +860,7 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
         return objection;
     }
     // What does not work goes back at once; what is deleted is read twice also then.
-    let points_back = goes_back(step) && !matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
+    let points_back = step.goes_back() && !matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
     if !step.op.is_destructive() || points_back {
         return Act::Send;
     }
@@ -862,10 +873,6 @@ fn ready(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing
     }
 }
 
-fn goes_back(step: &PlannedStep) -> bool {
-    step.id.starts_with("back-")
-}
-
 /// What this one reading has against the call.
 fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Option<Act> {
     let stop = |reason: &str, message: String, remedy: &str| {
@@ -876,7 +883,7 @@ fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Stan
         return Some(Act::LookAgain(now.uptime + SignedDuration::from_secs(5)));
     }
     if step.op.is_destructive()
-        && !goes_back(step)
+        && !step.goes_back()
         && let Some(what) = &standing.changed
     {
         return Some(Act::Stop(changed_again(step, what)));
@@ -897,7 +904,7 @@ fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Stan
         _ => {}
     }
     match in_use(view, step, reads) {
-        Some(_) if goes_back(step) => Some(Act::Prove(Some("kept".to_owned()))),
+        Some(_) if step.goes_back() => Some(Act::Prove(Some("kept".to_owned()))),
         Some(what) if !view.plan().planned => {
             let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
             stop("working_tunnel", format!("{what} works at this moment"), remedy)
@@ -998,9 +1005,15 @@ fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<
         return Some(format!("customer gateway {} no longer bears this device's mark", gateway.id));
     }
     let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id)?;
-    let is_as_it_was = (gateway.ip, gateway.asn, &gateway.name, &gateway.description, &gateway.tags)
-        == (before.ip, before.asn, &before.name, &before.description, &before.tags);
+    let is_as_it_was = (gateway.ip, gateway.asn, &gateway.name, &gateway.description)
+        == (before.ip, before.asn, &before.name, &before.description)
+        && users_tags(&gateway.tags).eq(users_tags(&before.tags));
     (!is_as_it_was).then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
+}
+
+/// A mark that was taken off and put back is no edit.
+fn users_tags(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
+    tags.iter().filter(|(key, _)| is_the_users(key))
 }
 
 /// Connections that still refer to a customer gateway that is to be deleted: strangers', and this plan's own.

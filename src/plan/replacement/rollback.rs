@@ -18,16 +18,15 @@ fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep)
     if !progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened) {
         return None;
     }
-    let id = format!("back-{}", step.id);
     match &step.op {
         Op::RebindTunnel { connection, index, .. } if !came_up(progress, connection, *index) => {
             let tunnel = snapshot.connection(connection)?.shape.tunnels.iter().find(|tunnel| tunnel.index == *index)?;
             let to = Slot::Old(tunnel.customer_gateway_id.clone());
-            Some(PlannedStep { id, op: Op::RebindTunnel { connection: connection.clone(), index: *index, to } })
+            Some(PlannedStep::back(&step.id, Op::RebindTunnel { connection: connection.clone(), index: *index, to }))
         }
         Op::RebindConnection { connection, .. } if !came_up(progress, connection, 0) => {
             let to = Slot::Old(snapshot.connection(connection)?.shape.customer_gateway_id.clone());
-            Some(PlannedStep { id, op: Op::RebindConnection { connection: connection.clone(), to } })
+            Some(PlannedStep::back(&step.id, Op::RebindConnection { connection: connection.clone(), to }))
         }
         _ => None,
     }

@@ -107,7 +107,17 @@ pub fn made_whole(progress: &ReplacementProgress, connection: &str) -> Option<La
 /// Everything but the connection itself. Whether it is as it was is for somebody to judge who has changed it.
 fn still_to_make(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedStep> {
     let hangs_on_it = |op: &Op| !op.opens_a_gap() && !matches!(op, Op::Verify { .. } | Op::CreateConnection { .. });
-    progress.plan.steps().filter(|step| step.op.connection() == Some(connection) && hangs_on_it(&step.op)).cloned().collect()
+    let steps = progress.plan.steps().filter(|step| step.op.connection() == Some(connection) && hangs_on_it(&step.op));
+    steps.map(|step| if is_mark(&step.op) && !progress.is_proven(&step.id) { put_back(step) } else { step.clone() }).collect()
+}
+
+/// The plan's mark waits for a connection that is as it was; giving up ends that too.
+fn is_mark(op: &Op) -> bool {
+    matches!(op, Op::UnmarkConnection { .. })
+}
+
+fn put_back(step: &PlannedStep) -> PlannedStep {
+    PlannedStep::back(&step.id, step.op.clone())
 }
 
 /// As the plan would have done it for the one made again.
@@ -124,8 +134,7 @@ fn taken_off(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedSte
         }
         _ => false,
     };
-    let back = |step: &PlannedStep| PlannedStep { id: format!("back-{}", step.id), op: step.op.clone() };
-    steps().filter(|step| was_taken(&step.op)).map(back).collect()
+    steps().filter(|step| was_taken(&step.op)).map(put_back).collect()
 }
 
 /// Whether a call for this connection can still take effect.

@@ -5,11 +5,12 @@ use crate::facts::names::TAGS_MAX;
 use crate::facts::states::SYSTEM_TAGS;
 use crate::model::{ConnectionSnapshot, CustomerGateway, GatewaySnapshot, Op, Secret, Tags};
 use crate::plan::Desired;
+use crate::plan::ownership::is_the_users;
 use crate::plan::replacement::{MARK_PLAN, TEMPORARY};
 
 /// The tags that a customer gateway is made with: the user's carry over, ours are written anew.
 pub fn gateway_tags(desired: &Desired, old: Option<&GatewaySnapshot>, plan: &str) -> Tags {
-    let carries = |key: &str| !key.starts_with("cgwd-") && !is_system(key);
+    let carries = |key: &str| is_the_users(key) && !is_system(key);
     let mut tags: Tags = old.into_iter().flat_map(|old| old.tags.clone()).filter(|(key, _)| carries(key)).collect();
     tags.extend(desired.marked_tags());
     tags.insert(MARK_PLAN.to_owned(), plan.to_owned());
