@@ -142,7 +142,7 @@ impl Course {
     async fn until_reached(&mut self) -> Result<(), String> {
         let faults = u32::try_from(self.world.schedule.faults.len()).unwrap_or(u32::MAX);
         let connections = u32::try_from(self.topology().parts.len()).unwrap_or(1).max(1);
-        let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 200 * connections * (1 + faults));
+        let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 250 * connections * (1 + faults));
         self.world.state.most_calls.set(most_calls);
         let begun = tokio::time::Instant::now();
         let mut dead = Duration::ZERO;
@@ -212,6 +212,9 @@ impl Course {
     async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         if self.asked > 12 {
             return Err("I8: no way on from a plan that the device has outrun".to_owned());
+        }
+        if self.asked > 1 {
+            self.undo_what_is_in_the_way();
         }
         match replacer.abandon().await {
             Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),

@@ -97,7 +97,7 @@ impl Witness {
         let first = about.map(|id| truth.first(id).to_owned());
         for edit in &mut truth.edits {
             let shows = match edit.act {
-                Act::Route => action.ends_with("RouteEntries"),
+                Act::Route => action.ends_with("RouteEntries") && !action.contains("Pbr"),
                 Act::UnmarksOld | Act::UnmarksNew => action.starts_with("DescribeCustomerGateway"),
                 Act::UsesOld => action.starts_with("DescribeVpnConnection"),
                 _ => action == "DescribeVpnConnection" && first.as_deref() == Some(edit.of.as_str()),
@@ -446,9 +446,12 @@ fn fits(
     if snapshot.shape.tags != connection.tags {
         overwrites(truth, first, &[Act::Tag], now, "the tags")?;
     }
-    let own = objects.routes.iter().filter(|route| route.next_hop == connection.id && route.learnt.is_none());
-    let kept = snapshot.routes.len() + snapshot.policies.len() + snapshot.connection_routes.len();
-    if own.count() > kept {
+    let mut own = objects.routes.iter().filter(|route| route.next_hop == connection.id && route.learnt.is_none());
+    let destinations = snapshot.routes.iter().map(|route| &route.destination);
+    let of_policies = snapshot.policies.iter().map(|policy| &policy.destination);
+    let kept: Vec<&String> =
+        destinations.chain(of_policies).chain(snapshot.connection_routes.iter().map(|route| &route.destination)).collect();
+    if own.any(|route| !kept.contains(&&route.destination)) {
         overwrites(truth, first, &[Act::Route], now, "a route")?;
     }
     let gateways = |one: &[String]| one.to_vec();

@@ -527,6 +527,11 @@ fn elsewhere(view: &View<'_>, connection: &str, found: &str) -> Effect {
     contradiction("drift", format!("somebody pointed {connection} at {found}, which this replacement is not about"))
 }
 
+/// Of a tunnel, or of a single-tunnel connection.
+fn gateway_of(shape: &IpsecConnection, index: u8) -> &str {
+    shape.tunnels.iter().find(|tunnel| tunnel.index == index).map_or(&shape.customer_gateway_id, |tunnel| &tunnel.customer_gateway_id)
+}
+
 fn gone_connection(connection: &str) -> Effect {
     Effect::Contradiction(Stopped {
         reason: "drift".to_owned(),
@@ -642,7 +647,16 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
     let known = view.progress.step(&step.id);
     if let Op::Verify { .. } = step.op {
         return match verify(view, step, &known, shown, standing, now) {
-            Act::NotVerified if matches!(reads.connection, Some(None)) => deleted_by_others(view, step),
+            Act::NotVerified => match (&reads.connection, &step.op) {
+                (Some(None), _) => deleted_by_others(view, step),
+                (Some(Some((shape, _))), Op::Verify { connection, index }) => {
+                    match elsewhere(view, connection, gateway_of(shape, *index)) {
+                        Effect::Contradiction(stopped) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped }),
+                        _ => Act::NotVerified,
+                    }
+                }
+                _ => Act::NotVerified,
+            },
             act => act,
         };
     }
@@ -1001,7 +1015,9 @@ fn in_use(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> 
 fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
     let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
     let gateway = reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)?;
-    if view.owner.ownership(gateway) != Ownership::Ours {
+    // It is read twice, alone and in the list: the later one tells too.
+    let listed = reads.customer_gateways.iter().flatten().filter(|listed| listed.id == gateway.id);
+    if listed.chain([gateway]).any(|reading| view.owner.ownership(reading) != Ownership::Ours) {
         return Some(format!("customer gateway {} no longer bears this device's mark", gateway.id));
     }
     let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id)?;
