@@ -705,7 +705,8 @@ fn unresolved(view: &View<'_>, step: &PlannedStep, reads: &Reads, open: &Pending
     }
     match open.absent_since {
         Some(since) if since >= dead && since + ABSENT_TWICE <= now.uptime => Act::Conclude { intent: open.intent, found: None },
-        Some(since) if since >= dead => Act::LookAgain(since + ABSENT_TWICE),
+        // The second of the two readings that count.
+        Some(since) if since >= dead => Act::Wait(since + ABSENT_TWICE),
         _ if now.uptime >= dead => Act::LookAgain(now.uptime + ABSENT_TWICE),
         _ => rarer(open.last_sent.uptime.unwrap_or(now.uptime), dead, now),
     }
