@@ -503,7 +503,11 @@ impl Course {
         if self.back.get() {
             return self.is_as_wanted(true, true);
         }
-        self.is_as_wanted(false, false)?;
+        if self.is_as_wanted(false, false).is_err() {
+            // What landed after the end, such as a mark, goes at the next visit.
+            self.until_reached().await?;
+            self.is_as_wanted(false, false)?;
+        }
         let records = self.world.state.records();
         self.world.state.most_calls.set(u32::MAX);
         let replacer = self.world.process()?;

@@ -103,7 +103,8 @@ impl Others<'_> {
             self.truth.objects.connections.iter().filter(was_ours).map(|connection| connection.id.clone()).collect()
         };
         let first = ours.get(self.turn % ours.len().max(1))?.clone();
-        let id = self.truth.live(self.objects(), &first).next()?.id.clone();
+        // The cloud takes no change of what it is changing.
+        let id = self.truth.live(self.objects(), &first).find(|live| live.pending.is_none())?.id.clone();
         let version = self.truth.objects.connection(&first)?.clone();
         self.truth.versions.entry(first.clone()).or_default().push(version);
         self.truth.edit(act, &first, self.now);

@@ -252,7 +252,7 @@ impl Expected<'_> {
         all.extend(was.iter().filter(|line| !is.contains(line) && !excused(line)).map(|line| format!("route lost: {line}")));
         all.extend(is.iter().filter(|line| !was.contains(line)).map(|line| format!("route that was not there: {line}")));
         // One that came in the very moment of the deletion nobody could know of.
-        let lost = |id: &str| self.truth.may_be_lost.contains(self.truth.first(id));
+        let lost = |id: &str| self.truth.edits.iter().any(|edit| edit.act == Act::Route && edit.of == self.truth.first(id));
         let gone = self.now.routes.iter().filter(|route| self.now.connection(&route.next_hop).is_none() && !lost(&route.next_hop));
         all.extend(gone.map(|route| format!("route to {}, which is gone", route.next_hop)));
     }

@@ -783,8 +783,12 @@ fn gone_again(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Sta
         !step.op.opens_a_gap() && !matches!(step.op, Op::CreateConnection { .. } | Op::RebindTunnel { .. } | Op::RebindConnection { .. });
     let makes = |op: &Op| matches!(op, Op::CreateConnection { connection } if connection == original);
     let is_made = view.plan().steps().any(|step| makes(&step.op));
-    let is_gone = matches!(reads.connection, Some(None)) && now.uptime >= standing.missing_since? + LATE_EFFECT;
-    (is_made && is_later && is_gone).then(|| deleted_by_others(view, step))
+    if !(is_made && is_later && matches!(reads.connection, Some(None))) {
+        return None;
+    }
+    let since = standing.missing_since.unwrap_or(now.uptime);
+    let counts_from = since + LATE_EFFECT;
+    Some(if now.uptime < counts_from { rarer(since, counts_from, now) } else { deleted_by_others(view, step) })
 }
 
 /// Somebody deleted the connection that a step is about.
