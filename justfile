@@ -16,6 +16,14 @@ lint:
 test:
     tests/run
 
+# The search through faults of replacements: as many schedules as it takes, or for so many hours, with new seeds each time.
+search *arguments:
+    tests/search {{arguments}}
+
+# The search through faults of replacements: 2 million schedules, or --hours N with new seeds each time.
+search *arguments:
+    tests/long-search {{arguments}}
+
 # Memory, wake-ups and latency beside other daemons, then the time that replacements take; about twelve minutes after the build.
 bench *arguments:
     bench/run {{arguments}}

@@ -4,7 +4,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "each test program uses its own part of it")]
 #[path = "../replacing/mod.rs"]
 mod replacing;
 

@@ -5,8 +5,10 @@ use cgwd::simulator::switches::{DanglingRoutes, EqualSubnets, MaskPsk, OmittedIk
 use std::fmt;
 use std::str::FromStr;
 
+type Word = (&'static str, fn(&mut Switches));
+
 /// One word for each way in which a cloud differs from the plain one.
-const WORDS: &[(&str, fn(&mut Switches))] = &[
+const WORDS: &[Word] = &[
     ("tokens-none", |cloud| cloud.client_tokens = TokenMemory::None),
     ("tokens-24h", |cloud| cloud.client_tokens = TokenMemory::Day),
     ("errors", |cloud| cloud.remember_errors = true),

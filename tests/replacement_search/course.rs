@@ -1,7 +1,6 @@
 //! Runs one schedule to its end, as the daemon, the command and the person before it would: again and again, over every crash.
 
 use super::audit;
-use super::mutants::Mutant;
 use super::schedule::{Schedule, Site};
 use super::topology::{self, Besides, End, REGION, Topology};
 use super::truth::Expected;
@@ -46,20 +45,18 @@ pub struct Runner {
     runtime: tokio::runtime::Runtime,
     seal: Rc<SealKey>,
     seeds: BTreeMap<(&'static str, super::clouds::CloudKind), Seed>,
-    pub mutant: Option<Mutant>,
 }
 
 impl Runner {
-    pub fn new(mutant: Option<Mutant>) -> Runner {
-        Runner { runtime: runtime(), seal: seal_key(), seeds: BTreeMap::new(), mutant }
+    pub fn new() -> Runner {
+        Runner { runtime: runtime(), seal: seal_key(), seeds: BTreeMap::new() }
     }
 
     /// `Err` says which invariant was broken.
     pub fn run(&mut self, schedule: &Schedule) -> Result<Report, String> {
         let seed = self.seeds.entry((schedule.topology.name, schedule.cloud)).or_insert_with(|| seed_of(schedule));
-        let (runtime, seal, mutant) = (&self.runtime, &self.seal, self.mutant);
-        let course =
-            std::panic::AssertUnwindSafe(|| runtime.block_on(async { Course::of(World::new(schedule, seed, seal, mutant)).run().await }));
+        let (runtime, seal) = (&self.runtime, &self.seal);
+        let course = std::panic::AssertUnwindSafe(|| runtime.block_on(async { Course::of(World::new(schedule, seed, seal)).run().await }));
         let result = std::panic::catch_unwind(course);
         result.unwrap_or_else(|_| {
             self.runtime = self::runtime();
@@ -194,7 +191,7 @@ impl Course {
     async fn work(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         let open = replacer.executor.journal.borrow().progress().replacements.open.as_ref().map(|open| open.stopped.clone());
         match open {
-            None => self.from_the_start(replacer).await,
+            None => self.begin_anew(replacer).await,
             Some(_) if self.is_outrun(replacer) => self.give_up(replacer).await,
             Some(None) => self.ended(replacer.carry_on(None).await),
             Some(Some(stopped)) => self.after_a_stop(replacer, &stopped).await,
@@ -227,7 +224,7 @@ impl Course {
         }
     }
 
-    async fn from_the_start(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+    async fn begin_anew(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         let executor = &replacer.executor;
         if executor.journal.borrow().progress().pending.is_some() {
             match executor.resolve_open_write(&replacer.owner).await {

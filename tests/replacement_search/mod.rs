@@ -5,7 +5,6 @@ pub mod clouds;
 pub mod course;
 pub mod fault;
 pub mod generate;
-pub mod mutants;
 pub mod others;
 pub mod pool;
 pub mod schedule;

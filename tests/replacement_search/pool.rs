@@ -2,7 +2,6 @@
 
 use super::course::Runner;
 use super::generate::Block;
-use super::mutants::Mutant;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -31,7 +30,7 @@ pub struct Failure {
 }
 
 /// What was run, and what of it failed, shortest line first.
-pub fn run(blocks: &[Block], limits: &Limits, mutant: Option<Mutant>) -> Outcome {
+pub fn run(blocks: &[Block], limits: &Limits) -> Outcome {
     let started = Instant::now();
     let (schedules, calls, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let failures = Mutex::new(Vec::new());
@@ -40,7 +39,7 @@ pub fn run(blocks: &[Block], limits: &Limits, mutant: Option<Mutant>) -> Outcome
         std::thread::scope(|scope| {
             for _ in 0..limits.threads {
                 scope.spawn(|| {
-                    let mut runner = Runner::new(mutant);
+                    let mut runner = Runner::new();
                     loop {
                         let from = next.fetch_add(HANDFUL, Relaxed);
                         if from >= count || stop.load(Relaxed) || limits.until.is_some_and(|until| Instant::now() >= until) {

@@ -330,6 +330,7 @@ impl Witness {
     }
 
     /// I1 and I2: what is about to be lost is on the disk, whole, and is what the cloud holds.
+    #[allow(clippy::too_many_arguments, reason = "all that the call is judged by")]
     fn opens_gap(
         &mut self,
         call: &Call<'_>,

@@ -2,7 +2,6 @@
 //! happen is checked at every call.
 
 use super::fault::{Kind, Pause, lag, lands_after};
-use super::mutants::Mutant;
 use super::others::{Others, Standing};
 use super::schedule::{Schedule, Site};
 use super::topology::{self, Besides, REGION};
@@ -72,7 +71,6 @@ pub struct State {
     quiet: bool,
     /// What is bound to a transit router anew has other addresses, and somebody tells the device at once.
     told_at_once: bool,
-    pub mutant: Option<Mutant>,
 }
 
 /// The device's clocks.
@@ -86,12 +84,12 @@ struct Machine {
 
 impl World {
     /// To be called inside a runtime whose time is paused.
-    pub fn new(schedule: &Schedule, seed: &Seed, seal: &Rc<SealKey>, mutant: Option<Mutant>) -> World {
+    pub fn new(schedule: &Schedule, seed: &Seed, seal: &Rc<SealKey>) -> World {
         let clock = Clock::on_runtime_time(START.parse().expect("a time"));
         let cloud = Rc::new(RefCell::new(Cloud::new(seed, clock.now()).expect("the seed's references are whole")));
         let mut truth = Truth::of(cloud.borrow().region(REGION).expect("seeded").objects());
         truth.masked = seed.switches.mask_psk != MaskPsk::None;
-        let state = Rc::new(State::new(schedule, truth, clock.now(), mutant));
+        let state = Rc::new(State::new(schedule, truth, clock.now()));
         let hook = Rc::clone(&state);
         cloud.borrow_mut().set_hook(move |_| hook.next.take());
         let now = clock.clone();
@@ -171,7 +169,7 @@ impl World {
 }
 
 impl State {
-    fn new(schedule: &Schedule, truth: Truth, now: Timestamp, mutant: Option<Mutant>) -> State {
+    fn new(schedule: &Schedule, truth: Truth, now: Timestamp) -> State {
         let faults: Vec<(Site, Kind)> = schedule.kinds().collect();
         let registered = Record::GatewayRegistered {
             id: topology::OLD_GATEWAY.to_owned(),
@@ -205,7 +203,6 @@ impl State {
             violations: RefCell::default(),
             quiet: matches!(schedule.topology.end, topology::End::Refused(_)),
             told_at_once: schedule.topology.way == topology::Way::Recreate && schedule.topology.parts.contains(&topology::Part::Router),
-            mutant,
         }
     }
 

@@ -5,7 +5,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../replacing/mod.rs"]
-#[allow(dead_code, reason = "a part of it")]
 mod replacing;
 
 mod credentials;
