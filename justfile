@@ -24,6 +24,10 @@ search *arguments:
 search *arguments:
     tests/long-search {{arguments}}
 
+# Safety rules taken out one by one: the searches have to notice each. About two minutes for each.
+mutants *names:
+    tests/mutants/run.py {{names}}
+
 # Memory, wake-ups and latency beside other daemons, then the time that replacements take; about twelve minutes after the build.
 bench *arguments:
     bench/run {{arguments}}
