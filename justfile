@@ -16,10 +16,6 @@ lint:
 test:
     tests/run
 
-# The search through faults of replacements: as many schedules as it takes, or for so many hours, with new seeds each time.
-search *arguments:
-    tests/search {{arguments}}
-
 # The search through faults of replacements: 2 million schedules, or --hours N with new seeds each time.
 search *arguments:
     tests/long-search {{arguments}}

@@ -178,7 +178,7 @@ fn an_unanswered_call_goes_out_again_under_its_token_and_is_proven_absent_late()
     scene.sent(&step, seconds(30)).poisoned = true;
     assert!(matches!(scene.act(&step, &before()), Act::LookAgain(_)), "its token is spent");
     scene.sent(&step, seconds(16 * 60 + 1)).absent_since = Some(uptime() - seconds(1));
-    assert!(matches!(scene.act(&step, &before()), Act::LookAgain(_)), "one absence");
+    assert!(matches!(scene.act(&step, &before()), Act::Wait(_)), "one absence");
     scene.sent(&step, seconds(16 * 60 + 120)).absent_since = Some(uptime() - seconds(61));
     assert_eq!(scene.act(&step, &before()), Act::Conclude { intent: 7, found: None });
 }

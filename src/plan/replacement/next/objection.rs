@@ -1,0 +1,197 @@
+//! What a reading has against a call that is about to go out.
+
+use super::effect::{is_in_use, is_ready, made_gateways};
+use super::view::{Reads, View};
+use super::{Act, Standing};
+use crate::model::{ConnectionSnapshot, IpsecConnection, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags};
+use crate::plan::Now;
+use crate::plan::ownership::{Ownership, is_the_users};
+use crate::plan::pending::LATE_EFFECT;
+use crate::plan::replacement::body::{tunnel, tunnels, unlike};
+use jiff::SignedDuration;
+
+/// What this one reading has against the call.
+pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Option<Act> {
+    let stop = |reason: &str, message: String, remedy: &str| {
+        let (reason, remedy, step) = (reason.to_owned(), remedy.to_owned(), Some(step.id.clone()));
+        Some(Act::Stop(Stopped { reason, message, remedy, step, passes: false }))
+    };
+    if !is_ready(reads) {
+        return Some(Act::LookAgain(now.uptime + SignedDuration::from_secs(5)));
+    }
+    if step.op.is_destructive()
+        && !step.goes_back()
+        && let Some(what) = &standing.changed
+    {
+        return Some(Act::Stop(changed_again(step, what)));
+    }
+    if let Some(drift) = drift(view, step, reads) {
+        let remedy = "somebody else changed it: `cgwd replace --abort`, then `cgwd replace` for a plan of what is there now";
+        return stop("drift", drift, remedy);
+    }
+    if let Some(whose) = no_longer_ours(view, step, reads) {
+        return stop("owner", whose, "nothing is done to what is not this device's; look who took the mark off or changed it");
+    }
+    match users(view, step, reads) {
+        (strangers, _) if !strangers.is_empty() => {
+            let message = format!("the customer gateway is still used by {}", strangers.join(", "));
+            return stop("in_use", message, "point it elsewhere or delete it; then the old customer gateway can go");
+        }
+        (_, ours) if !ours.is_empty() => return Some(lists_lag(step, &ours, standing, now)),
+        _ => {}
+    }
+    match in_use(view, step, reads) {
+        Some(_) if step.goes_back() => Some(Act::Prove(Some("kept".to_owned()))),
+        Some(what) if !view.plan().planned => {
+            let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
+            stop("working_tunnel", format!("{what} works at this moment"), remedy)
+        }
+        _ => None,
+    }
+}
+
+/// How what is there differs from what the snapshot can make again.
+fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let snapshot = view.snapshot_of(&step.op)?;
+    let (shape, body) = reads.connection.as_ref()?.as_ref()?;
+    match &step.op {
+        Op::RebindTunnel { connection, index, to } => {
+            let place = shape.tunnels.iter().position(|tunnel| tunnel.index == *index)?;
+            let found = tunnels(&body.0).get(place).copied()?;
+            let was = tunnel(snapshot, *index)?;
+            let expected = match view.place(&shape.tunnels[place].customer_gateway_id) {
+                Some(slot) => view.tunnel_bound(connection, *index, &slot)?,
+                None => was.clone(),
+            };
+            let differing = unlike(&expected, found);
+            let is_there = Some(&shape.tunnels[place].customer_gateway_id) == view.gateway(to).as_ref();
+            (!differing.is_empty() && !is_there)
+                .then(|| format!("tunnel {index} of {connection} has changed since it was read: {}", differing.join(", ")))
+        }
+        Op::RebindConnection { connection, to } => {
+            let expected = match view.place(&shape.customer_gateway_id) {
+                Some(slot) => view.connection_bound(connection, &slot)?,
+                None => snapshot.body.0.clone(),
+            };
+            let differing = unlike(&expected, &body.0);
+            let is_there = Some(&shape.customer_gateway_id) == view.gateway(to).as_ref();
+            (!differing.is_empty() && !is_there).then(|| format!("{connection} has changed since it was read: {}", differing.join(", ")))
+        }
+        op if op.opens_a_gap() => {
+            let mut differing = unlike(&snapshot.body.0, &body.0);
+            if shape.tags != snapshot.shape.tags {
+                differing.push("Tags".to_owned());
+            }
+            if bindings(shape) != bindings(&snapshot.shape) {
+                differing.push("CustomerGatewayId".to_owned());
+            }
+            if has_new_routes(snapshot, reads) {
+                differing.push("routes".to_owned());
+            }
+            (!differing.is_empty()).then(|| format!("{} has changed since it was read: {}", snapshot.id, differing.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+fn bindings(shape: &IpsecConnection) -> Vec<&str> {
+    [shape.customer_gateway_id.as_str()].into_iter().chain(shape.tunnels.iter().map(|tunnel| tunnel.customer_gateway_id.as_str())).collect()
+}
+
+/// A route that leads into the connection and is not in the snapshot as it is: somebody added or edited it.
+fn has_new_routes(snapshot: &ConnectionSnapshot, reads: &Reads) -> bool {
+    let routes = reads.routes.iter().flatten().filter(|route| route.next_hop == snapshot.id);
+    let policies = reads.policies.iter().flatten().filter(|policy| policy.next_hop == snapshot.id);
+    let own = reads.connection_routes.iter().flatten();
+    let attachment = reads.attachment.as_ref().and_then(Option::as_ref);
+    let rebound = |found: &RouterAttachment| {
+        snapshot.attachment.as_ref().is_none_or(|had| {
+            found.associations.iter().any(|table| !had.associations.contains(table))
+                || found.propagations.iter().any(|table| !had.propagations.contains(table))
+                || (&found.name, &found.description, found.auto_publish, &found.tags)
+                    != (&had.name, &had.description, had.auto_publish, &had.tags)
+        })
+    };
+    routes.into_iter().any(|route| !snapshot.routes.contains(route))
+        || policies.into_iter().any(|policy| !snapshot.policies.contains(policy))
+        || own.into_iter().any(|route| !snapshot.connection_routes.contains(route))
+        || attachment.is_some_and(rebound)
+}
+
+/// What works at this moment and would be interrupted.
+fn in_use(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let (shape, _) = reads.connection.as_ref()?.as_ref()?;
+    let on_temporary = |id: &str| view.gateway(&Slot::Temporary).as_deref() == Some(id);
+    match &step.op {
+        Op::RebindTunnel { connection, index, .. } => is_in_use(shape, *index).then(|| format!("tunnel {index} of {connection}")),
+        Op::RebindConnection { connection, .. } => is_in_use(shape, 0).then(|| connection.clone()),
+        op if op.opens_a_gap() => {
+            let index = shape.tunnels.iter().find(|tunnel| is_in_use(shape, tunnel.index) && !on_temporary(&tunnel.customer_gateway_id));
+            let works = if shape.is_dual() { index.is_some() } else { is_in_use(shape, 0) };
+            works.then(|| shape.id.clone())
+        }
+        _ => None,
+    }
+}
+
+/// A customer gateway that is to be deleted has lost this device's mark.
+fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
+    let gateway = reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)?;
+    // It is read twice, alone and in the list: the later one tells too.
+    let listed = reads.customer_gateways.iter().flatten().filter(|listed| listed.id == gateway.id);
+    if listed.chain([gateway]).any(|reading| view.owner.ownership(reading) != Ownership::Ours) {
+        return Some(format!("customer gateway {} no longer bears this device's mark", gateway.id));
+    }
+    let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id)?;
+    let is_as_it_was = (gateway.ip, gateway.asn, &gateway.name, &gateway.description)
+        == (before.ip, before.asn, &before.name, &before.description)
+        && users_tags(&gateway.tags).eq(users_tags(&before.tags));
+    (!is_as_it_was).then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
+}
+
+/// A mark that was taken off and put back is no edit.
+fn users_tags(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
+    tags.iter().filter(|(key, _)| is_the_users(key))
+}
+
+/// Connections that still refer to a customer gateway that is to be deleted: strangers', and this plan's own.
+fn users(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> (Vec<String>, Vec<String>) {
+    let ids = match &step.op {
+        Op::DeleteGateway { id } => vec![id.clone()],
+        Op::DeleteMade { slot } => made_gateways(view, slot, reads),
+        _ => Vec::new(),
+    };
+    // What the plan deleted can still be listed.
+    let deleted = |connection: &IpsecConnection| {
+        let removes = |op: &Op| matches!(op, Op::DeleteConnection { connection: deleted } if *deleted == connection.id);
+        view.plan().steps().any(|step| removes(&step.op) && view.progress.is_proven(&step.id))
+    };
+    let all = reads.connections.iter().flatten().filter(|connection| ids.iter().any(|id| connection.refers_to(id)) && !deleted(connection));
+    all.map(|connection| connection.id.clone()).partition(|id| view.snapshot.connection(id).is_none())
+}
+
+pub(super) fn changed_again(step: &PlannedStep, what: &str) -> Stopped {
+    Stopped {
+        reason: "changed_again".to_owned(),
+        message: format!("the device has changed again: {what}"),
+        remedy: "`cgwd replace` plans anew from what is there now".to_owned(),
+        step: Some(step.id.clone()),
+        passes: false,
+    }
+}
+
+/// What this plan pointed elsewhere is still listed at the old place: the list lags behind, or somebody pointed it back.
+fn lists_lag(step: &PlannedStep, ours: &[String], standing: &Standing, now: Now) -> Act {
+    let since = standing.looking_since;
+    if now.uptime < since + LATE_EFFECT {
+        return Act::LookAgain(now.uptime + SignedDuration::from_secs(5));
+    }
+    Act::Stop(Stopped {
+        reason: "in_use".to_owned(),
+        message: format!("the customer gateway is still used by {}, which this plan had pointed elsewhere", ours.join(", ")),
+        remedy: "somebody pointed it back: `cgwd replace --abort`, then `cgwd replace` for a plan of what is there now".to_owned(),
+        step: Some(step.id.clone()),
+        passes: false,
+    })
+}
