@@ -78,6 +78,9 @@ fn seal_key() -> Rc<SealKey> {
     Rc::new(key)
 }
 
+/// What `is_as_wanted` says where only the plan's mark is too much.
+const STILL_MARKED: &str = "I3: the new customer gateway's tags: it still bears the plan's mark";
+
 struct Course {
     world: World,
     attempts: u32,
@@ -329,7 +332,11 @@ impl Course {
                     // What had lost its mark was left alone, rightly: judged is what comes of it once that is back.
                     return Ok(Attempt::Again(BEFORE_GOING_ON));
                 }
-                self.is_as_wanted(false, leftover.is_empty())?;
+                match self.is_as_wanted(false, leftover.is_empty()) {
+                    // A late copy of the call that set it: the next visit takes it off.
+                    Err(why) if why == STILL_MARKED => {}
+                    judged => judged?,
+                }
                 Ok(Attempt::Again(Duration::ZERO))
             }
             Ended::RolledBack { why } => match self.topology().end {
@@ -500,11 +507,9 @@ impl Course {
         if self.back.get() {
             return self.is_as_wanted(true, true);
         }
-        if self.is_as_wanted(false, false).is_err() {
-            // What landed after the end, such as a mark, goes at the next visit.
-            self.until_reached().await?;
-            self.is_as_wanted(false, false)?;
-        }
+        // What landed after the end, such as a mark or a customer gateway for nothing, goes at the next visit.
+        self.until_reached().await?;
+        self.is_as_wanted(false, false)?;
         let records = self.world.state.records();
         self.world.state.most_calls.set(u32::MAX);
         let replacer = self.world.process()?;
