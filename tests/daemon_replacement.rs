@@ -479,8 +479,11 @@ fn what_a_person_gave_up_does_not_begin_by_itself() {
     daemon.wait_alert("raised replacement.blocked", 1);
     let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
     assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("given up before"), "{status:#}");
-    let plan = asked(&device, &json!({"go": "draft"}))[0]["draft"]["plan"].clone();
-    let told = asked(&device, &json!({"go": "begin", "plan": plan}));
+    // The last change before may still be under way in the cloud, and the next plan waits for that.
+    let drafted = || asked(&device, &json!({"go": "draft"}))[0]["draft"].clone();
+    let passes = |draft: &Value| draft["gates"].as_array().unwrap().iter().all(|gate| gate["passed"] == true);
+    daemon.wait("that the last change is over", || passes(&drafted()));
+    let told = asked(&device, &json!({"go": "begin", "plan": drafted()["plan"]}));
     assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
     daemon.wait_decision("in_sync");
     assert!(all_at(&sim, ELSEWHERE));

@@ -137,7 +137,15 @@ pub fn replacer(
     present: Rc<dyn Fn() -> Present>,
     watch: Rc<dyn Fn(Notice)>,
 ) -> Replacer {
-    Replacer { executor: executor.clone(), owner: owner.clone(), seal: Rc::clone(seal), desired: Rc::new(desired.clone()), present, watch }
+    Replacer {
+        executor: executor.clone(),
+        owner: owner.clone(),
+        seal: Rc::clone(seal),
+        desired: Rc::new(desired.clone()),
+        present,
+        watch,
+        calls: Rc::default(),
+    }
 }
 
 /// What has become of each connection of a plan.

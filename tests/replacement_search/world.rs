@@ -125,6 +125,7 @@ impl World {
             desired: Rc::new(topology::desired(self.state.wanted.get())),
             present: Rc::new(present),
             watch: Rc::new(|_| ()),
+            calls: Rc::default(),
         })
     }
 

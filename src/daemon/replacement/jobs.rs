@@ -83,6 +83,7 @@ impl Daemon {
             environment: self.environment.clone(),
             seen: Rc::clone(&self.replacing.seen),
             notices: self.background.notices(),
+            calls: Rc::default(),
         };
         self.background.begin_job(tools, job);
     }

@@ -7,7 +7,7 @@ use crate::daemon::replacing::{self, Wish};
 use crate::daemon::want::Wanted;
 use crate::daemon::{auth_key, owner};
 use crate::execute::locate::{Located, locate};
-use crate::execute::replacement::{Abandoned, Draft, Ended, Leftover, Notice, Present, Replacer};
+use crate::execute::replacement::{Abandoned, Calls, Draft, Ended, Leftover, Notice, Present, Replacer};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::{Journal, Record};
 use crate::model::Settings;
@@ -17,6 +17,7 @@ use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::seal::SealKey;
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,6 +30,7 @@ pub struct Tools {
     pub environment: Environment,
     pub seen: Rc<Cell<Seen>>,
     pub notices: mpsc::UnboundedSender<Notice>,
+    pub calls: Rc<Calls>,
 }
 
 pub enum Job {
@@ -99,19 +101,21 @@ pub enum Ending {
     LetGo,
 }
 
-/// Does the job until it is over or `let_go` speaks.
+/// Does the job until it is over or `let_go` speaks; a call that is under way then is heard to its answer, as far as one comes.
 pub async fn run(tools: Tools, job: Job, let_go: oneshot::Receiver<()>) -> Ending {
-    let journal = Rc::clone(&tools.journal);
-    let work = async { work(tools, job).await.unwrap_or_else(Ending::Failed) };
+    let (journal, calls, patience) = (Rc::clone(&tools.journal), Rc::clone(&tools.calls), tools.settings.cloud.timeout);
+    let mut work = pin!(async { work(tools, job).await.unwrap_or_else(Ending::Failed) });
     tokio::select! {
         biased;
-        _ = let_go => {
-            // What was under way may have happened, as after a crash.
-            journal.borrow_mut().progress_mut().begin();
-            Ending::LetGo
-        }
-        ending = work => ending,
+        _ = let_go => {}
+        ending = work.as_mut() => return ending,
     }
+    if let Some(ending) = calls.let_go(work, patience).await {
+        return ending;
+    }
+    // What is under way still may have happened, as after a crash.
+    journal.borrow_mut().progress_mut().begin();
+    Ending::LetGo
 }
 
 async fn work(tools: Tools, job: Job) -> Result<Ending, ExecuteError> {
@@ -193,7 +197,8 @@ impl Tools {
         let seal = SealKey::load_or_make(&self.settings.state_directory, &self.environment)?;
         let executor = self.executor()?;
         let watch = self.watch(&executor);
-        Ok(replacing::replacer(&executor, &self.owner(), &Rc::new(seal), &want.desired, self.present(), watch))
+        let replacer = replacing::replacer(&executor, &self.owner(), &Rc::new(seal), &want.desired, self.present(), watch);
+        Ok(Replacer { calls: Rc::clone(&self.calls), ..replacer })
     }
 
     fn executor(&self) -> Result<Executor, ExecuteError> {

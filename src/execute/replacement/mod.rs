@@ -11,6 +11,7 @@ mod abandon;
 mod attributes;
 mod begin;
 mod call;
+mod calls;
 mod draft;
 mod explain;
 mod finish;
@@ -25,6 +26,7 @@ mod side_by_side;
 mod step;
 
 pub use abandon::Abandoned;
+pub use calls::Calls;
 pub use draft::{Asked, Draft, SuppliedKey};
 pub use leftover::Leftover;
 pub use step::Notice;
@@ -54,6 +56,8 @@ pub struct Replacer {
     pub present: Rc<dyn Fn() -> Present>,
     /// Told of everything that happens, for the person who watches.
     pub watch: Rc<dyn Fn(Notice)>,
+    /// For whoever lets it go.
+    pub calls: Rc<Calls>,
 }
 
 /// What the device is now.

@@ -36,6 +36,7 @@ impl Course<'_> {
             self.sleep_until(until, Duration::from_secs(60)).await;
             return Ok(Sent::NotYet);
         }
+        let _under_way = self.replacer.calls.begin().await;
         let executor = &self.replacer.executor;
         let sent = Some(executor.sent_now());
         let intent = match &known.open {
