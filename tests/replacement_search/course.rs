@@ -195,7 +195,7 @@ impl Course {
         let open = replacer.executor.journal.borrow().progress().replacements.open.as_ref().map(|open| open.stopped.clone());
         match open {
             None => self.begin_anew(replacer).await,
-            Some(_) if self.is_outrun(replacer) => self.give_up(replacer).await,
+            Some(_) if self.is_outrun(replacer) => self.leave_behind(replacer).await,
             Some(None) => self.ended(replacer.carry_on(None).await),
             Some(Some(stopped)) => self.after_a_stop(replacer, &stopped).await,
         }
@@ -208,23 +208,14 @@ impl Course {
         journal.progress().replacements.open.as_ref().is_some_and(|open| (open.plan.new.ip, open.plan.new.asn) != (ip, Asn::new(asn)))
     }
 
-    /// And on with it where that is not safe yet.
-    async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
+    async fn leave_behind(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         if self.asked > 12 {
             return Err("I8: no way on from a plan that the device has outrun".to_owned());
         }
         if self.asked > 1 {
             self.undo_what_is_in_the_way();
         }
-        match replacer.abandon().await {
-            Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
-            Ok(Abandoned::NotSafe(why)) => {
-                self.asked += 1;
-                self.last.replace(why);
-                self.go_on(replacer).await
-            }
-            Err(error) => self.trouble(&error),
-        }
+        self.give_up(replacer).await
     }
 
     async fn begin_anew(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
@@ -386,6 +377,11 @@ impl Course {
             self.asked += 1;
             return self.go_on(replacer).await;
         }
+        self.give_up(replacer).await
+    }
+
+    /// And on with it where that is not safe yet.
+    async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         match replacer.abandon().await {
             Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
             Ok(Abandoned::NotSafe(why)) => {
