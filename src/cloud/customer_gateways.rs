@@ -7,8 +7,9 @@ use super::wire::{FieldError, Fields, Parameters};
 use super::write_call::{WriteCall, Written};
 use crate::facts::endpoints::Product;
 use crate::facts::errors::CUSTOMER_GATEWAY_NOT_FOUND;
+use crate::facts::names::is_system_tag;
 use crate::facts::object_fields::CUSTOMER_GATEWAY;
-use crate::facts::states::{SYSTEM_TAGS, TAG_TYPE_CUSTOMER_GATEWAY};
+use crate::facts::states::TAG_TYPE_CUSTOMER_GATEWAY;
 use crate::model::{Asn, CustomerGateway, Secret, Tags};
 use std::net::Ipv4Addr;
 
@@ -93,8 +94,7 @@ pub fn tag_resources(region: &str, resource_type: &str, id: &str, tags: &Tags) -
 
 /// The tags that a creation may name: those of the cloud's own systems are refused, and come by themselves (cloud/api.md 2.3).
 pub(super) fn user_tags(tags: &Tags) -> Tags {
-    let is_system = |key: &str| SYSTEM_TAGS.iter().any(|start| key.to_lowercase().starts_with(start));
-    tags.iter().filter(|(key, _)| !is_system(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    tags.iter().filter(|(key, _)| !is_system_tag(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// UnTagResources of the tags with these keys.

@@ -28,7 +28,7 @@ pub const DEVICE_NAME_LENGTH: RangeInclusive<usize> = 1..=64;
 
 /// The tag that holds the device's name (product.md 1).
 pub const TAG_DEVICE: &str = "cgwd-device";
-/// The tag that holds the opaque device id and an epoch (product.md 1).
+/// The tag that holds the opaque device id and an epoch, `<device id>.<epoch>` (product.md 1).
 pub const TAG_OWNER: &str = "cgwd-owner";
 /// The tag that what a replacement makes bears while it runs (product.md 1).
 pub const TAG_PLAN: &str = "cgwd-plan";
@@ -151,10 +151,16 @@ fn not_like_a_link(text: &str) -> Checked {
     Ok(())
 }
 
-/// The API model does not say whether case counts: refusing every case refuses a little too much, never too little.
+/// Whether a tag's key is of the cloud's own systems, which alone can set it (cloud/api.md 2.3). The API model does not say whether
+/// case counts: refusing every case refuses a little too much, never too little.
+pub fn is_system_tag(key: &str) -> bool {
+    let key = key.to_lowercase();
+    ["aliyun", "acs:"].iter().any(|start| key.starts_with(start))
+}
+
 fn tag_text(text: &str) -> Checked {
     let lower = text.to_lowercase();
-    if lower.starts_with("aliyun") || lower.starts_with("acs:") {
+    if is_system_tag(text) {
         return Err("must not start with `aliyun` or `acs:`");
     }
     if lower.contains("http://") || lower.contains("https://") {

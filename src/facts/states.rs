@@ -33,9 +33,6 @@ pub const TAG_TYPE_CUSTOMER_GATEWAY: &str = "CUSTOMERGATEWAY";
 pub const TAG_TYPE_VPN_CONNECTION: &str = "VPNCONNECTION";
 pub const TAG_TYPE_VPN_ATTACHMENT: &str = "VPNATTACHMENT";
 
-/// Keys that begin so are the cloud's own systems' and cannot be set (cloud/api.md 2.3).
-pub const SYSTEM_TAGS: &[&str] = &["aliyun", "acs:"];
-
 /// `RouteEntryType` of a route that somebody made; the other is `bgp` (cloud/api.md 2.5).
 pub const ROUTE_CUSTOM: &str = "custom";
 /// `State` of a route that is in the VPC's system route table too; the other is `normal` (cloud/api.md 2.5).

@@ -1,11 +1,9 @@
 //! Whose is a customer gateway? Two tags say it: the device's name, and an opaque owner with an epoch.
 
+use crate::facts::names::OUR_TAG_PREFIX;
 use crate::model::{CustomerGateway, Tags};
 
-/// Tag key: the device's name.
-pub const MARK_DEVICE: &str = "cgwd-device";
-/// Tag key: `<device id>.<epoch>`.
-pub const MARK_OWNER: &str = "cgwd-owner";
+pub use crate::facts::names::{TAG_DEVICE as MARK_DEVICE, TAG_OWNER as MARK_OWNER};
 
 /// Who we are towards the cloud.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,5 +71,5 @@ fn epoch_of(owner: &str) -> Option<u32> {
 
 /// A tag that is none of cgwd's own marks.
 pub fn is_the_users(key: &str) -> bool {
-    !key.starts_with("cgwd-")
+    !key.starts_with(OUR_TAG_PREFIX)
 }

@@ -32,8 +32,7 @@ use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConn
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// Tag key of what a replacement makes, while it runs.
-pub const MARK_PLAN: &str = "cgwd-plan";
+pub use crate::facts::names::TAG_PLAN as MARK_PLAN;
 
 /// The customer gateways that a replacement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! Whether what the old customer gateway has fits on the one that takes its place: its tags, its ASN, its BGP key.
 
 use super::Case;
-use crate::facts::names::TAGS_MAX;
-use crate::facts::states::SYSTEM_TAGS;
+use crate::facts::names::{TAGS_MAX, is_system_tag};
 use crate::model::{ConnectionSnapshot, CustomerGateway, GatewaySnapshot, Op, Secret, Tags};
 use crate::plan::Desired;
 use crate::plan::ownership::is_the_users;
@@ -10,7 +9,7 @@ use crate::plan::replacement::{MARK_PLAN, TEMPORARY};
 
 /// The tags that a customer gateway is made with: the user's carry over, ours are written anew.
 pub fn gateway_tags(desired: &Desired, old: Option<&GatewaySnapshot>, plan: &str) -> Tags {
-    let carries = |key: &str| is_the_users(key) && !is_system(key);
+    let carries = |key: &str| is_the_users(key) && !is_system_tag(key);
     let mut tags: Tags = old.into_iter().flat_map(|old| old.tags.clone()).filter(|(key, _)| carries(key)).collect();
     tags.extend(desired.marked_tags());
     tags.insert(MARK_PLAN.to_owned(), plan.to_owned());
@@ -36,7 +35,7 @@ pub fn connection_tags(connection: &ConnectionSnapshot, mark: &str) -> Tags {
 
 /// Whether the plan's mark does not fit beside the tags of a connection (cloud/api.md 2.3).
 pub(super) fn leaves_no_room(connection: &ConnectionSnapshot) -> bool {
-    connection_tags(connection, "").keys().filter(|key| !is_system(key)).count() > TAGS_MAX
+    connection_tags(connection, "").keys().filter(|key| !is_system_tag(key)).count() > TAGS_MAX
 }
 
 /// Why the customer gateway that takes the old one's place cannot bear all its tags (cloud/api.md 2.1).
@@ -52,7 +51,7 @@ pub(super) fn too_many_tags(case: Case<'_>) -> Option<String> {
         ));
     }
     let adopted = adopted(case)?;
-    let mut tags: Tags = adopted.tags.clone().into_iter().filter(|(key, _)| !is_system(key)).collect();
+    let mut tags: Tags = adopted.tags.clone().into_iter().filter(|(key, _)| !is_system_tag(key)).collect();
     tags.extend(case.desired.owner.mark());
     (tags.len() > TAGS_MAX).then(|| {
         let over = tags.len() - TAGS_MAX;
@@ -111,8 +110,4 @@ pub fn is_masked(key: &Secret) -> bool {
 
 fn adopted(case: Case<'_>) -> Option<&CustomerGateway> {
     case.subjects.adoptable.as_ref().filter(|_| case.subjects.new.is_none())
-}
-
-fn is_system(key: &str) -> bool {
-    SYSTEM_TAGS.iter().any(|start| key.to_lowercase().starts_with(start))
 }

@@ -2,6 +2,7 @@
 
 use super::view::{Reads, View};
 use crate::facts::connection_fields::INHERITED;
+use crate::facts::names::is_system_tag;
 use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
 use crate::model::{
     Attachment, ConnectionRoute, CustomerGateway, DestinationRoute, IpsecConnection, Op, PlannedStep, PolicyRoute, RouterAttachment, Slot,
@@ -376,7 +377,7 @@ fn came_out_as_it_was(view: &View<'_>, original: &str, shape: &IpsecConnection, 
     };
     let mut differing = made_differently(&wanted, &body.0, &snapshot.shape.attachment);
     // What an earlier plan made and left when it was given up can bear that plan's mark in the snapshot.
-    let is_the_users = |(key, _): &(&String, &String)| *key != MARK_PLAN && !is_of_the_cloud(key);
+    let is_the_users = |(key, _): &(&String, &String)| *key != MARK_PLAN && !is_system_tag(key);
     if !shape.tags.iter().filter(is_the_users).eq(snapshot.shape.tags.iter().filter(is_the_users)) {
         differing.push("Tags".to_owned());
     }
@@ -391,11 +392,6 @@ fn came_out_as_it_was(view: &View<'_>, original: &str, shape: &IpsecConnection, 
         step: None,
         passes: false,
     })
-}
-
-/// Tags that only the cloud itself can set (cloud/api.md 2.1).
-fn is_of_the_cloud(key: &str) -> bool {
-    key.starts_with("aliyun") || key.starts_with("acs:")
 }
 
 /// The cloud's own identity is its address, which a connection that is made again can have anew; and a connection on a VPN gateway
