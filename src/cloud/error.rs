@@ -136,7 +136,7 @@ impl CallContext<'_> {
     pub fn unanswered(&self, error: &TransportError) -> CloudError {
         let (certainty, remedy) = match error {
             TransportError::NotSent { .. } => {
-                (Certainty::DidNotHappen, "check the network, DNS and [cloud] proxy; it is tried again by itself")
+                (Certainty::DidNotHappen, "check the network, DNS and [cloud] proxy; a running `cgwd run` tries again by itself")
             }
             TransportError::NoAnswer { .. } => (Certainty::MayHaveHappened, "whether it happened is looked up before it is tried again"),
         };

@@ -91,7 +91,11 @@ impl Daemon {
         });
         let Some((plan, new, took)) = last else { return };
         let new_id = new.clone().unwrap_or_default();
-        let message = format!("{} is done: {new_id} is this device's customer gateway, after {} s", in_words(&plan), took.as_secs());
+        let message = format!(
+            "the replacement of {} is done: {new_id} is this device's customer gateway, after {} s",
+            in_words(&plan),
+            took.as_secs()
+        );
         let fields = Fields { customer_gateway_id: new, ..self.plan_fields(&plan) };
         self.occur("replacement.done", &plan.id, message, fields);
     }
