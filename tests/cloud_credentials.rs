@@ -191,6 +191,13 @@ fn status(status: u16) -> Reply {
     (status, String::new(), String::new())
 }
 
+const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\ncanary-private-key\n-----END PRIVATE KEY-----\n";
+
+fn is_signed_with(seen: &Seen, secret: &str) -> bool {
+    let unsigned: Parameters = seen.query.iter().filter(|(name, _)| *name != "Signature").map(|(n, v)| (n.clone(), v.clone())).collect();
+    signature_v1("GET", &unsigned, secret) == seen.query["Signature"]
+}
+
 /// STS as its documentation has it: checks V1 signatures against the key that it knows.
 fn sts(seen: &Seen, id: &str, secret: &str) -> Reply {
     let refusal = |code: &str| {
@@ -203,15 +210,12 @@ fn sts(seen: &Seen, id: &str, secret: &str) -> Reply {
     }
     match seen.query["Action"].as_str() {
         "AssumeRoleWithOIDC" if seen.query["OIDCToken"] == "canary-oidc" => grant("STS.OIDC"),
-        "AssumeRole" if seen.query["AccessKeyId"] == id => {
-            let unsigned: Parameters =
-                seen.query.iter().filter(|(name, _)| *name != "Signature").map(|(n, v)| (n.clone(), v.clone())).collect();
-            if signature_v1("GET", &unsigned, secret) == seen.query["Signature"] {
-                grant("STS.ROLE")
-            } else {
-                refusal("SignatureDoesNotMatch")
-            }
+        "AssumeRole" if seen.query["AccessKeyId"] == id && is_signed_with(seen, secret) => grant("STS.ROLE"),
+        "GenerateSessionAccessKey" if seen.query["AccessKeyId"] == "pair" && is_signed_with(seen, PRIVATE_KEY) => {
+            let session = json!({"SessionAccessKeyId": "TMPSK.PAIR", "SessionAccessKeySecret": "canary-pair", "Expiration": in_an_hour()});
+            ok(json!({"RequestId": "R", "SessionAccessKey": session}))
         }
+        "AssumeRole" if seen.query["AccessKeyId"] == id => refusal("SignatureDoesNotMatch"),
         _ => refusal("InvalidAccessKeyId.NotFound"),
     }
 }
@@ -434,6 +438,19 @@ fn cli(home: &Directory, current: &str, server: &str) {
         }
         profile
     };
+    let (past, future) = (Timestamp::now().as_second() - 60, Timestamp::now().as_second() + 3600);
+    let sso = json!({
+        "cloud_sso_sign_in_url": format!("{server}/start/login"), "cloud_sso_account_id": "151", "cloud_sso_access_config": "ac-1",
+        "access_token": "canary-sso", "cloud_sso_access_token_expire": future,
+    });
+    let oauth = json!({
+        "oauth_site_type": "INTL", "oauth_access_token": "canary-oauth", "oauth_access_token_expire": future,
+        "oauth_refresh_token": "canary-refresh",
+    });
+    let with = |fields: &serde_json::Value, more: serde_json::Value| {
+        let fields = fields.as_object().unwrap().clone().into_iter().chain(more.as_object().unwrap().clone());
+        serde_json::Value::Object(fields.collect())
+    };
     let role = json!({"ram_role_arn": "acs:ram::1:role/r", "expired_seconds": 900, "policy": "{}", "external_id": "ext"});
     let token_file = home.0.join("token").display().to_string();
     let program = r#"/bin/echo '{"mode":"AK","access_key_id":"ext-id","access_key_secret":"canary-ext"}'"#;
@@ -450,8 +467,16 @@ fn cli(home: &Directory, current: &str, server: &str) {
         profile("uri", "CredentialsURI", json!({"credentials_uri": format!("{server}/uri")})),
         profile("anonymous", "Anonymous", json!({})),
         profile("program", "External", json!({"process_command": program})),
-        profile("sso", "CloudSSO", json!({})),
-        profile("oauth", "OAuth", json!({})),
+        profile("sso", "CloudSSO", sso.clone()),
+        profile("sso-over", "CloudSSO", with(&sso, json!({"cloud_sso_access_token_expire": past}))),
+        profile("sso-half", "CloudSSO", with(&sso, json!({"cloud_sso_account_id": ""}))),
+        profile("sso-elsewhere", "CloudSSO", with(&sso, json!({"cloud_sso_sign_in_url": "http://203.0.113.9/login"}))),
+        profile("oauth", "OAuth", oauth.clone()),
+        profile("oauth-stored", "OAuth", with(&oauth, json!({"sts_token": "canary-token", "sts_expiration": future}))),
+        profile("oauth-old", "OAuth", with(&oauth, json!({"sts_token": "canary-token", "sts_expiration": past}))),
+        profile("oauth-over", "OAuth", with(&oauth, json!({"oauth_access_token_expire": past}))),
+        profile("oauth-revoked", "OAuth", with(&oauth, json!({"oauth_access_token": "canary-revoked"}))),
+        profile("oauth-site", "OAuth", with(&oauth, json!({"oauth_site_type": "MARS"}))),
         profile("rsa", "RsaKeyPair", json!({})),
         profile("odd", "Unheard\u{1b}Of", json!({})),
     ];
@@ -465,6 +490,11 @@ async fn every_mode_of_the_cli_s_profiles() {
             "/" if seen.query.get("AccessKeyId").is_some_and(|id| id.starts_with("STS.")) => sts(seen, "STS.ECS", "canary-session-secret"),
             "/" => sts(seen, "id", "canary-secret"),
             "/uri" => ok(with_code("STS.URI")),
+            "/cloud-credentials" if seen.method == "POST" && seen.head.contains("authorization: bearer canary-sso") => {
+                ok(json!({"RequestId": "R", "CloudCredential": session("STS.SSO")}))
+            }
+            "/v1/exchange" if seen.head.contains("authorization: bearer canary-oauth") => ok(session("STS.OAUTH")),
+            "/v1/exchange" => (401, String::new(), json!({"error": seen.head}).to_string()),
             path if path == format!("{ROLE}named") => ok(with_code("STS.ECS")),
             _ => status(404),
         })
@@ -483,9 +513,17 @@ async fn every_mode_of_the_cli_s_profiles() {
             ("anonymous", Err("mode Anonymous cannot sign")),
             ("sts-half", Err("profile `sts-half` has no sts_token")),
             ("loop", Err("has no end")),
-            ("sso", Err("mode CloudSSO needs a person")),
-            ("oauth", Err("mode OAuth needs a person")),
-            ("rsa", Err("mode RsaKeyPair is not supported; use")),
+            ("sso", Ok("STS.SSO")),
+            ("sso-over", Err("the CloudSSO login is over; log in again with `aliyun configure`")),
+            ("sso-half", Err("the profile has no cloud_sso_account_id")),
+            ("sso-elsewhere", Err("plain http")),
+            ("oauth", Ok("STS.OAUTH")),
+            ("oauth-stored", Ok("id")),
+            ("oauth-old", Ok("STS.OAUTH")),
+            ("oauth-over", Err("the OAuth login is over")),
+            ("oauth-revoked", Err("it answers HTTP 401: log in again")),
+            ("oauth-site", Err("oauth_site_type is neither CN nor INTL")),
+            ("rsa", Err("mode RsaKeyPair is one that the official libraries do not read from here")),
             ("odd", Err("mode UnheardOf is not known")),
             ("missing", Err("there is no profile `missing`")),
         ] {
@@ -508,6 +546,7 @@ async fn every_mode_of_the_cli_s_profiles() {
         }
         let roles: Vec<Seen> = server.seen().into_iter().filter(|seen| seen.query.contains_key("ExternalId")).collect();
         assert_eq!((roles[0].query["DurationSeconds"].as_str(), roles[0].query["Policy"].as_str()), ("900", "{}"));
+        assert!(!server.seen().iter().any(|seen| seen.path == "/v1/token"), "a person's login is not prolonged");
         let off = bench(&server, &[("HOME", &home.text()), ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "TRUE")]).chain().current().await;
         assert!(off.unwrap_err().to_string().contains("CLI profile: switched off"));
         home.write(".aliyun/config.json", r#"{"current": "canary, "#);
@@ -525,13 +564,16 @@ async fn every_type_of_the_credentials_file_under_both_names() {
             _ => status(404),
         })
         .await;
-        let home = Directory::new().with("token", "canary-oidc");
+        let home = Directory::new().with("token", "canary-oidc").with("key", PRIVATE_KEY).with("empty", "\n");
+        let (key, empty) = (home.0.join("key").display().to_string(), home.0.join("empty").display().to_string());
         let keys = "access_key_id = id\naccess_key_secret = canary-secret # the secret\n";
         let token = home.0.join("token").display().to_string();
         let text = format!(
             "[default]\ntype = access_key\n{keys}\n[role]\ntype=ram_role_arn\n{keys}role_arn = r\nrole_session_name = s\n\
              [oidc]\ntype = oidc_role_arn\nrole_arn = r\noidc_provider_arn = p\noidc_token_file_path = {token}\n\
-             [ecs]\ntype = ecs_ram_role\nrole_name = named\n[rsa]\ntype = rsa_key_pair\npublic_key_id = k\n[half]\ntype = access_key\naccess_key_id = canary\n"
+             [ecs]\ntype = ecs_ram_role\nrole_name = named\n[rsa]\ntype = rsa_key_pair\npublic_key_id = pair\nprivate_key_file = {key}\n\
+             [rsa-half]\ntype = rsa_key_pair\npublic_key_id = pair\n[rsa-empty]\ntype = rsa_key_pair\npublic_key_id = pair\nprivate_key_file = {empty}\n\
+             [half]\ntype = access_key\naccess_key_id = canary\n"
         );
         for file in [".alibabacloud/credentials.ini", ".alibabacloud/credentials"] {
             let _ = std::fs::remove_dir_all(home.0.join(".alibabacloud"));
@@ -542,7 +584,9 @@ async fn every_type_of_the_credentials_file_under_both_names() {
                 ("role", Ok("STS.ROLE")),
                 ("oidc", Ok("STS.OIDC")),
                 ("ecs", Ok("STS.ECS")),
-                ("rsa", Err("rsa_key_pair is not supported")),
+                ("rsa", Ok("TMPSK.PAIR")),
+                ("rsa-half", Err("the section has no private_key_file")),
+                ("rsa-empty", Err("is empty")),
                 ("half", Err("the section has no access_key_secret")),
                 ("none", Err("has no section [none]")),
             ] {

@@ -54,6 +54,11 @@ impl Endpoints {
         self.clone().with_sts(region, inside_vpc.unwrap_or(self.inside_vpc))
     }
 
+    /// The one base URL of all products, where there is such a one.
+    pub fn fixed_base_url(&self) -> Option<&str> {
+        self.fixed.as_deref()
+    }
+
     /// `https://host` of a product's API, without a trailing slash.
     ///
     /// # Errors

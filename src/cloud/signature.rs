@@ -1,9 +1,11 @@
 //! The cloud's two request signatures (cloud/api.md 5.2 and 5.3).
 //!
-//! V3 (ACS3-HMAC-SHA256) signs every API call. V1 (HMAC-SHA1) signs STS AssumeRole alone, because that is how the
-//! official credential libraries send it.
+//! V3 (ACS3-HMAC-SHA256) signs every API call. V1 (HMAC-SHA1) signs two calls of STS alone, because that is how
+//! the official credential libraries send them.
 
 use super::wire::{Parameters, percent_encoded};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
 
 /// Hex SHA-256, as `x-acs-content-sha256` wants it.
@@ -69,7 +71,7 @@ impl Signable<'_> {
 /// The `Signature` parameter of a V1 request: base64 of HMAC-SHA1 over all other parameters.
 pub fn signature_v1(method: &str, parameters: &Parameters, access_key_secret: &str) -> String {
     let key = format!("{access_key_secret}&");
-    base64(&hmac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key, &string_to_sign_v1(method, parameters)))
+    STANDARD.encode(hmac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key, &string_to_sign_v1(method, parameters)))
 }
 
 pub fn string_to_sign_v1(method: &str, parameters: &Parameters) -> String {
@@ -82,31 +84,4 @@ fn hmac(algorithm: hmac::Algorithm, key: &str, text: &str) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// With padding (RFC 4648, section 4). One caller and twenty bytes: not worth a dependency.
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for position in 0..4 {
-            let digit = BASE64[(group >> (18 - 6 * position) & 63) as usize];
-            text.push(if position <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_pads_as_rfc_4648_does() {
-        for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")] {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 }

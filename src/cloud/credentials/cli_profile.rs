@@ -1,6 +1,7 @@
 //! The profiles of the official command line, `~/.aliyun/config.json` (cloud/api.md 7; credentials-python
 //! provider/cli_profile.py; aliyun-cli config/profile.go).
 
+use super::login::Login;
 use super::sts::{self, RoleRequest};
 use super::{Credentials, ProviderError, Surroundings, external, files, metadata, uri};
 use crate::model::Secret;
@@ -41,6 +42,8 @@ struct Profile {
     oidc_token_file: String,
     process_command: String,
     credentials_uri: String,
+    #[serde(flatten)]
+    login: Login,
 }
 
 pub async fn credentials(surroundings: &Surroundings) -> Result<Credentials, ProviderError> {
@@ -99,8 +102,7 @@ impl Profile {
             "StsToken" if self.sts_token.is_empty() => Err(self.lacks("sts_token")),
             "StsToken" => self.keys(Some(Secret::new(&self.sts_token))),
             "RamRoleArn" => {
-                let token = (!self.sts_token.is_empty()).then(|| Secret::new(&self.sts_token));
-                sts::assume_role(surroundings, &self.keys(token)?, &self.role(self.ram_session_name.clone())).await
+                sts::assume_role(surroundings, &self.keys(self.stored_token())?, &self.role(self.ram_session_name.clone())).await
             }
             "EcsRamRole" => metadata::credentials(surroundings, Some(&self.ram_role_name)).await,
             "RamRoleArnWithRoleName" => {
@@ -108,6 +110,8 @@ impl Profile {
                 sts::assume_role(surroundings, &instance, &self.role(self.ram_session_name.clone())).await
             }
             "OIDC" => self.oidc(surroundings).await,
+            "CloudSSO" => self.login.cloud_sso(surroundings).await,
+            "OAuth" => self.login.oauth(surroundings, self.stored_session()).await,
             "External" => external::credentials(&self.process_command).await,
             "CredentialsURI" => uri::credentials(surroundings, &self.credentials_uri).await,
             mode => Err(self.refused(mode)),
@@ -122,6 +126,15 @@ impl Profile {
             return Err(self.lacks("access_key_secret"));
         }
         Ok(Credentials { security_token, ..Credentials::lasting(&self.access_key_id, &self.access_key_secret, "CLI profile") })
+    }
+
+    fn stored_token(&self) -> Option<Secret> {
+        (!self.sts_token.is_empty()).then(|| Secret::new(&self.sts_token))
+    }
+
+    /// Keys with a token; `None` where one is missing.
+    fn stored_session(&self) -> Option<Credentials> {
+        self.keys(Some(self.stored_token()?)).ok()
     }
 
     async fn oidc(&self, surroundings: &Surroundings) -> Result<Credentials, ProviderError> {
@@ -153,11 +166,12 @@ impl Profile {
         ProviderError::lasting(format!("profile `{}` has no {field}", self.name))
     }
 
-    /// What a daemon cannot do honestly: log a person in, or use what the cloud is taking out of service.
+    /// What the official library refuses too (credentials-python provider/cli_profile.py), or what cannot sign a call.
     fn refused(&self, mode: &str) -> ProviderError {
         let why = match mode {
-            "CloudSSO" | "OAuth" => "needs a person to log in; use a RAM role or an AccessKey",
-            "RsaKeyPair" => "is not supported; use a RAM role or an AccessKey",
+            "RsaKeyPair" => {
+                "is one that the official libraries do not read from here; put the key pair into ~/.alibabacloud/credentials.ini, or use a RAM role"
+            }
             "BearerToken" | "Anonymous" => "cannot sign the calls of this API; use a RAM role or an AccessKey",
             "" => "is missing",
             _ => "is not known",

@@ -43,7 +43,10 @@ async fn of_section(surroundings: &Surroundings, section: &Section) -> Result<Cr
             sts::assume_role_with_oidc(surroundings, &role()?, &provider_arn, token_file.as_ref()).await
         }
         Some("ecs_ram_role") => metadata::credentials(surroundings, value("role_name").as_deref()).await,
-        Some("rsa_key_pair") => Err(ProviderError::lasting("type rsa_key_pair is not supported; use a RAM role or an AccessKey")),
+        Some("rsa_key_pair") => {
+            let key_file = needed("private_key_file")?;
+            sts::session_of_key_pair(surroundings, &needed("public_key_id")?, key_file.as_ref()).await
+        }
         Some(other) => Err(ProviderError::lasting(format!("type {} is not known", super::session::printable(other)))),
         None => Err(ProviderError::lasting("the section has no type")),
     }

@@ -7,6 +7,7 @@ mod environment;
 mod external;
 mod files;
 mod ini;
+mod login;
 mod metadata;
 mod provider;
 mod session;

@@ -17,16 +17,26 @@ pub fn with_code(body: &[u8], source: &str) -> Result<Credentials, ProviderError
 
 /// `{AccessKeyId, AccessKeySecret, SecurityToken, Expiration}`, all of them needed.
 pub fn session(value: &Value, source: &str) -> Result<Credentials, ProviderError> {
-    let field = |name: &str| match value.get(name).and_then(Value::as_str) {
+    let keys = Credentials::lasting(field(value, "AccessKeyId")?, field(value, "AccessKeySecret")?, source);
+    Ok(Credentials { security_token: Some(Secret::new(field(value, "SecurityToken")?)), expires: Some(expiration(value)?), ..keys })
+}
+
+/// `{SessionAccessKeyId, SessionAccessKeySecret, Expiration}`, all of them needed: what STS gives for a key pair. Such keys
+/// sign without a token.
+pub fn session_of_key_pair(value: &Value, source: &str) -> Result<Credentials, ProviderError> {
+    let keys = Credentials::lasting(field(value, "SessionAccessKeyId")?, field(value, "SessionAccessKeySecret")?, source);
+    Ok(Credentials { expires: Some(expiration(value)?), ..keys })
+}
+
+fn field<'a>(value: &'a Value, name: &str) -> Result<&'a str, ProviderError> {
+    match value.get(name).and_then(Value::as_str) {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(ProviderError::lasting(format!("the answer has no {name}"))),
-    };
-    let expires: Timestamp = field("Expiration")?.parse().map_err(|_| ProviderError::lasting("the answer's Expiration is not a time"))?;
-    Ok(Credentials {
-        security_token: Some(Secret::new(field("SecurityToken")?)),
-        expires: Some(expires),
-        ..Credentials::lasting(field("AccessKeyId")?, field("AccessKeySecret")?, source)
-    })
+    }
+}
+
+fn expiration(value: &Value) -> Result<Timestamp, ProviderError> {
+    field(value, "Expiration")?.parse().map_err(|_| ProviderError::lasting("the answer's Expiration is not a time"))
 }
 
 /// A short text without control characters, for messages.

@@ -16,7 +16,8 @@ pub async fn credentials(surroundings: &Surroundings, uri: &str) -> Result<Crede
     session::with_code(&answer.body, "credentials URI")
 }
 
-fn request(uri: &str) -> Option<SignedRequest> {
+/// A GET of this URI; `None` where it is not one.
+pub fn request(uri: &str) -> Option<SignedRequest> {
     let (scheme, rest) = uri.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let authority = authority_of(uri);
