@@ -446,3 +446,57 @@ fn a_person_reads_it_too() {
     output.expect(3);
     assert!(output.stdout.contains("address.not_public"), "{}", output.stdout);
 }
+
+/// A site whose policy for 0.0.0.0/0 takes along whatever has no exception of its own.
+#[test]
+fn a_question_that_would_leave_through_ipsec_is_told_with_its_bypass() {
+    if !common::inside_a_network_of_its_own("a_question_that_would_leave_through_ipsec_is_told_with_its_bypass") {
+        return;
+    }
+    for line in [
+        "link add g0 type veth peer name i0",
+        "link set g0 up",
+        "link set i0 up",
+        "addr add 203.0.113.7/24 dev g0",
+        "route add default via 203.0.113.1",
+    ] {
+        common::ip(line);
+    }
+    let device = Device::at("https://198.51.100.81").with(|device| {
+        device.address = format!("sources = {}", json!(["static:203.0.113.7", "https://198.51.100.80/ip?token=canary"]));
+        device.cloud = "region = \"cn-shanghai\"\ntimeout = \"1s\"".into();
+    });
+    let told = |device: &Device| {
+        let (output, document) = check(device);
+        assert!(!output.stdout.contains("canary") && !output.stderr.contains("canary"), "{output:?}");
+        let found = document["findings"].as_array().unwrap().clone();
+        found.into_iter().filter(|finding| finding["code"] == "address.into_ipsec").collect::<Vec<Value>>()
+    };
+    assert_eq!(told(&device), Vec::<Value>::new());
+
+    common::ip(
+        "xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 dir out priority 3000 tmpl src 203.0.113.7 dst 198.51.100.9 proto esp mode tunnel",
+    );
+    let both = told(&device);
+    assert_eq!(both.len(), 2, "{both:#?}");
+    let message = both[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("the address source 198.51.100.80 (198.51.100.80) would be asked through the IPsec policy"), "{message}");
+    assert!(message.contains("0.0.0.0/0 -> 0.0.0.0/0 (priority 3000)"), "{message}");
+    assert!(both[0]["remedy"].as_str().unwrap().contains("remote_ts = 198.51.100.80/32"), "{both:#?}");
+    assert!(both[1]["message"].as_str().unwrap().starts_with("the cloud's API 198.51.100.81"), "{both:#?}");
+    assert_eq!(both[1]["severity"], "warning");
+
+    // The remedy, as it is told.
+    common::ip("xfrm policy add dst 198.51.100.80/32 dir out priority 1");
+    let one = told(&device);
+    assert_eq!(one.len(), 1, "{one:#?}");
+    assert!(one[0]["message"].as_str().unwrap().contains("198.51.100.81"), "{one:#?}");
+
+    // Who may not see the policies is told so: nothing seen is not nothing there.
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all", common::simulated::CGWD, "--config"]).arg(device.config_path()).arg("check");
+    device.surround(&mut command);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("IPsec policies cannot be seen (Operation not permitted"), "{text}");
+}

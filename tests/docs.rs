@@ -70,8 +70,8 @@ const PREPARED: &[(&str, &str)] = &[
     ("DisableTransitRouterRouteTablePropagation", "stop_propagating"),
 ];
 
-/// Of these no right is needed: whoever may assume the role or holds the identity's token is answered.
-const WITHOUT_RIGHTS: &[&str] = &["AssumeRoleWithOIDC"];
+/// Of these no right is needed: whoever holds the identity's token, or the key pair itself, is answered.
+const WITHOUT_RIGHTS: &[&str] = &["AssumeRoleWithOIDC", "GenerateSessionAccessKey"];
 
 #[test]
 fn the_readme_explains_every_exit_code() {

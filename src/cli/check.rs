@@ -5,13 +5,16 @@ use super::document::findings_text;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
 use super::survey::Survey;
+use super::ways_out::WaysOut;
 use crate::model::{Finding, Observation, Reading};
 use serde_json::{Value, json};
 use std::fmt::Display;
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let survey = context.survey(context.load()?.settings).await?;
-    let ok = !survey.examined.findings.iter().any(Finding::is_error);
+    let ways = WaysOut::look(&survey).await;
+    let findings = [survey.examined.findings.as_slice(), &ways.findings].concat();
+    let ok = !findings.iter().any(Finding::is_error);
     let addresses = survey.observed.addresses.iter().map(observation);
     let observations: Vec<Value> = addresses.chain(survey.observed.asn.iter().map(observation)).collect();
     let document = json!({
@@ -21,10 +24,15 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
         "address": survey.address_document(),
         "asn": survey.asn_document(),
         "observations": observations,
-        "findings": survey.examined.findings,
+        "findings": findings,
     });
-    context.output.result(&document, |output| text(output, &survey, ok));
-    Ok(if ok { Exit::Done } else { Exit::of_blocked(&survey.examined.findings) })
+    context.output.result(&document, |output| {
+        let unseen = ways.unseen.as_ref().map_or_else(String::new, |why| {
+            format!("\nIPsec policies cannot be seen ({why}), so whether one takes the sources along is not known; root sees them\n")
+        });
+        text(output, &survey, &findings, ok) + &unseen
+    });
+    Ok(if ok { Exit::Done } else { Exit::of_blocked(&findings) })
 }
 
 fn observation<T: Display>(reading: &Reading<T>) -> Value {
@@ -40,7 +48,7 @@ fn list<T: Display>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn text(output: &Output, survey: &Survey, ok: bool) -> String {
+fn text(output: &Output, survey: &Survey, findings: &[Finding], ok: bool) -> String {
     let mut text = survey.heading(output);
     text += "\nsources\n";
     for reading in &survey.observed.addresses {
@@ -49,7 +57,7 @@ fn text(output: &Output, survey: &Survey, ok: bool) -> String {
     for reading in &survey.observed.asn {
         text += &line(output, reading);
     }
-    text += &findings_text(output, &survey.examined.findings);
+    text += &findings_text(output, findings);
     text += &match ok {
         true => output.paint(Tone::Good, "\nusable: the cloud would accept this device\n"),
         false => output.paint(Tone::Bad, "\nnot usable as it is: see the errors above\n"),

@@ -17,6 +17,7 @@ mod run;
 pub mod simulate;
 mod status;
 mod survey;
+mod ways_out;
 
 pub use exit::{Exit, Failure};
 

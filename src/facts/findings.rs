@@ -35,6 +35,7 @@ codes! {
     ADDRESS_MISSING = "address.missing", "No source gave an address.";
     ADDRESS_DISAGREEMENT = "address.disagreement", "The sources gave different addresses.";
     ADDRESS_AMBIGUOUS = "address.ambiguous", "A source has several addresses and nothing says which one counts.";
+    ADDRESS_INTO_IPSEC = "address.into_ipsec", "An echo service or the cloud's API would be asked through an IPsec tunnel, which may be the one to repair.";
     ASN_RESERVED_BY_CLOUD = "asn.reserved_by_cloud", "The ASN is 45104, which the cloud keeps for itself.";
     ASN_OUT_OF_RANGE = "asn.out_of_range", "The ASN is 0 or above 4294967295.";
     ASN_SYNTAX = "asn.syntax", "The ASN is neither a decimal number nor the two-segment form H.L.";

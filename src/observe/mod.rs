@@ -5,6 +5,7 @@
 
 pub mod agree;
 pub mod bgp;
+pub mod bypass;
 mod command;
 mod file;
 mod https;

@@ -8,6 +8,7 @@ pub mod hardening;
 pub mod lock;
 pub mod logging;
 pub mod machine;
+pub mod netlink;
 pub mod notify;
 #[cfg(test)]
 pub mod scratch;

@@ -2,6 +2,7 @@
 
 use super::feed::{Announcements, Drained};
 use crate::model::{Prefix, RouteTarget};
+use crate::system::netlink;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt};
@@ -99,16 +100,10 @@ fn concerns(datagram: &[u8], targets: &[RouteTarget]) -> bool {
 fn concerns_route(message: &[u8], targets: &[RouteTarget]) -> bool {
     const RTMSG: usize = 12;
     const RTA_DST: u16 = 1;
-    let Some((&length, mut attributes)) = message.get(1).zip(message.get(RTMSG..)) else { return true };
-    let mut network = Ipv4Addr::UNSPECIFIED;
-    while let [l0, l1, k0, k1, payload @ ..] = attributes {
-        let size = usize::from(u16::from_ne_bytes([*l0, *l1]));
-        if let (RTA_DST, Some(&[a, b, c, d])) = (u16::from_ne_bytes([*k0, *k1]), payload.first_chunk()) {
-            network = Ipv4Addr::new(a, b, c, d);
-            break;
-        }
-        attributes = attributes.get(size.max(4).next_multiple_of(4)..).unwrap_or_default();
-    }
+    let Some((&length, attributes)) = message.get(1).zip(message.get(RTMSG..)) else { return true };
+    let destination = netlink::attributes(attributes).find(|(kind, _)| *kind == RTA_DST);
+    let octets: Option<&[u8; 4]> = destination.and_then(|(_, value)| value.first_chunk());
+    let network = octets.map_or(Ipv4Addr::UNSPECIFIED, |octets| Ipv4Addr::from(*octets));
     let covering = Prefix { network, length: length.min(32) };
     targets.iter().any(|target| match target {
         RouteTarget::Address(address) => covering.contains(*address),
