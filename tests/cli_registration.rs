@@ -246,6 +246,7 @@ fn a_full_quota_is_a_failure_with_its_code() {
     let document = output.expect(1).json();
     shape(&document["error"], &["message", "remedy", "code", "request_id"]);
     assert!(document["error"]["code"].as_str().unwrap().contains("Quota"), "{document:#}");
+    has_finding(&document, "error quota.full");
     assert!(!document["error"]["remedy"].as_str().unwrap().is_empty(), "{document:#}");
     let history = device.history();
     assert_eq!(writes(&history)[0]["outcome"], "refused");
@@ -317,7 +318,7 @@ fn a_region_that_the_resource_is_not_in_blocks() {
 
 /// A command that fails says so: exit 1, one JSON document with the error, words on stderr.
 #[track_caller]
-fn refused(device: &Device, command: &str, code: &str) -> Value {
+fn refused(device: &Device, command: &str, code: &str, kind: &str) -> Value {
     let output = device.cgwd(&[command]);
     let document = output.expect(1).json();
     let error = document["error"].clone();
@@ -326,6 +327,7 @@ fn refused(device: &Device, command: &str, code: &str) -> Value {
         assert_eq!(error["code"], code, "{document:#}");
     }
     assert!(!error["remedy"].as_str().unwrap().is_empty(), "{document:#}");
+    has_finding(&document, &format!("error {kind}"));
     assert!(output.stderr.contains("cgwd: ") && output.stderr.contains("what to do: "), "{}", output.stderr);
     error
 }
@@ -335,15 +337,15 @@ fn credentials_that_do_not_do_say_so() {
     let sim = Sim::empty();
     let wrong = Device::new(&sim).with(|device| device.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "not-the-secret"));
     for command in ["plan", "register"] {
-        refused(&wrong, command, "SignatureDoesNotMatch");
+        refused(&wrong, command, "SignatureDoesNotMatch", "cloud.forbidden");
     }
     let unknown = Device::new(&sim).with(|device| device.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAIunknown"));
-    refused(&unknown, "plan", "InvalidAccessKeyId.NotFound");
+    refused(&unknown, "plan", "InvalidAccessKeyId.NotFound", "cloud.forbidden");
     let none = Device::new(&sim).with(|device| {
         device.unset("ALIBABA_CLOUD_ACCESS_KEY_ID");
         device.unset("ALIBABA_CLOUD_ACCESS_KEY_SECRET");
     });
-    let error = refused(&none, "register", "");
+    let error = refused(&none, "register", "", "cloud.forbidden");
     assert!(error["message"].as_str().unwrap().to_lowercase().contains("credential"), "{error}");
     assert!(sim.gateways().is_empty());
 }
@@ -355,7 +357,7 @@ fn forbidden_is_never_not_found() {
     let sim = Sim::with_faults(faults);
     let device = Device::new(&sim);
     for command in ["plan", "register"] {
-        let error = refused(&device, command, "Forbidden.RAM");
+        let error = refused(&device, command, "Forbidden.RAM", "cloud.forbidden");
         assert!(error["request_id"].is_string());
         assert!(error["message"].as_str().unwrap().contains("DescribeCustomerGateways"), "{error}");
     }
@@ -365,7 +367,7 @@ fn forbidden_is_never_not_found() {
     let faults = "[[fault]]\naction = \"DescribeVpnGateway*\"\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n";
     let sim = Sim::with_faults(faults);
     let device = Device::new(&sim).with(|device| device.cloud = "vpn_gateway = \"vpn-x\"".into());
-    refused(&device, "register", "Forbidden.RAM");
+    refused(&device, "register", "Forbidden.RAM", "cloud.forbidden");
 }
 
 #[test]
@@ -373,7 +375,7 @@ fn a_cloud_that_is_down_is_a_failure_and_writes_nothing() {
     let nobody = ClosedPort::reserve();
     let device = Device::at(&nobody.url()).with(|device| device.cloud += "\ntimeout = \"1s\"");
     for command in ["plan", "register", "deregister"] {
-        refused(&device, command, "");
+        refused(&device, command, "", "cloud.unreachable");
     }
     assert!(writes(&device.history()).is_empty());
     assert!(alerts(&device.history()).is_empty());

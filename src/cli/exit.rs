@@ -32,6 +32,8 @@ pub struct Failure {
     /// The cloud's error code and RequestId, where the cloud refused.
     pub code: Option<String>,
     pub request_id: Option<String>,
+    /// What kind of failure it is, as the other documents say it.
+    pub findings: Vec<Finding>,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -51,7 +53,7 @@ impl Exit {
 
 impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>, remedy: impl Into<String>) -> Failure {
-        Failure { exit, message: message.into(), remedy: remedy.into(), code: None, request_id: None }
+        Failure { exit, message: message.into(), remedy: remedy.into(), code: None, request_id: None, findings: Vec::new() }
     }
 
     pub fn failed(message: impl Into<String>) -> Failure {
@@ -66,7 +68,9 @@ impl Failure {
 
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Failure {
+        let finding = Finding::error(error.finding_code(), error.to_string(), error.remedy.clone());
         Failure {
+            findings: vec![finding],
             exit: Exit::Failed,
             message: error.to_string(),
             remedy: error.remedy.clone(),

@@ -86,6 +86,7 @@ impl Output {
         self.document(&json!({
             "schema": 1,
             "error": {"message": failure.message, "remedy": failure.remedy, "code": failure.code, "request_id": failure.request_id},
+            "findings": failure.findings,
         }));
     }
 

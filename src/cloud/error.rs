@@ -4,6 +4,7 @@ use super::endpoint::EndpointError;
 use super::transport::{RawResponse, TransportError};
 use super::wire::FieldError;
 use crate::facts::errors::{Meaning, fact};
+use crate::facts::findings;
 use crate::model::Secret;
 use serde_json::Value;
 use std::time::Duration;
@@ -96,6 +97,26 @@ impl CloudError {
     /// No credentials, or ones that the cloud does not accept.
     pub fn is_about_credentials(&self) -> bool {
         self.code == NO_CREDENTIALS || matches!(self.meaning(), Some(Meaning::AccessKey | Meaning::SessionToken | Meaning::Signature))
+    }
+
+    /// What this failure is as a finding: one of the codes of `facts::findings`.
+    pub fn finding_code(&self) -> &'static str {
+        match self.retry {
+            Retry::Clock => findings::CLOCK_SKEW,
+            _ if self.is_quota() => findings::QUOTA_FULL,
+            _ if !self.is_refusal() => findings::CLOUD_UNREACHABLE,
+            _ if self.is_forbidden() || self.is_about_credentials() => findings::CLOUD_FORBIDDEN,
+            _ => findings::CLOUD_REFUSED,
+        }
+    }
+
+    /// What waiting does not mend, or the cloud's own word. A provider of credentials that cannot be reached is no refusal.
+    fn is_refusal(&self) -> bool {
+        match self.retry {
+            Retry::Never => self.status < 500,
+            Retry::Credentials => self.status != 0,
+            Retry::Transient | Retry::Throttled(_) | Retry::Busy | Retry::Clock => false,
+        }
     }
 
     pub fn meaning(&self) -> Option<Meaning> {

@@ -9,19 +9,16 @@ use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
 use crate::alert::raise::{Alert, Fields, Standing};
 use crate::cloud::cloud_time::MAX_OFFSET_FOR_WRITES;
-use crate::cloud::error::{CloudError, Retry};
+use crate::cloud::error::CloudError;
 use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings as codes;
 use crate::journal::record::AlertText;
 use crate::journal::replay::{PendingWrite, Progress};
 use crate::model::{Finding, ReplacementPolicy, Timestamp};
-use crate::plan::{Decision, DecisionKind};
+use crate::plan::{CLOCK_TOLERANCE, Decision, DecisionKind};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-
-/// Beyond this the cloud's and the device's clock are said to differ (product.md 5; the cloud itself refuses at 15 min).
-pub const CLOCK_TOLERANCE_SECONDS: i64 = 300;
 
 /// Everything that the conditions are judged by.
 pub struct Known<'a> {
@@ -62,8 +59,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     match known.report {
         None => not_evaluated.extend(OF_THE_CLOUD.iter().chain(&["cloud.unreachable", "cloud.refused", "clock.skew"]).copied()),
         Some(report) => {
-            let offset = report.clock_offset.as_secs();
-            if offset.abs() > CLOCK_TOLERANCE_SECONDS {
+            if report.clock_offset.abs() > CLOCK_TOLERANCE {
                 alerts.push(clock_skew(report.clock_offset, &known.fields));
             }
             match &report.result {
@@ -214,15 +210,14 @@ fn of_failure(error: &ExecuteError, fields: &Fields) -> Option<Alert> {
 
 fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
     let fields = Fields { request_id: error.request_id.clone(), ..fields.clone() };
-    if error.retry == Retry::Clock {
-        return alert("clock.skew", "clock", "the cloud does not accept this device's time".to_owned(), Some(&error.remedy), &fields);
-    }
-    let code = if error.is_quota() {
-        "quota.full"
-    } else if is_refusal(error) {
-        "cloud.refused"
-    } else {
-        "cloud.unreachable"
+    let code = match error.finding_code() {
+        codes::CLOCK_SKEW => {
+            return alert("clock.skew", "clock", "the cloud does not accept this device's time".to_owned(), Some(&error.remedy), &fields);
+        }
+        codes::QUOTA_FULL => "quota.full",
+        codes::CLOUD_UNREACHABLE => "cloud.unreachable",
+        // One alert for both: either way the cloud said no.
+        _ => "cloud.refused",
     };
     // The request id differs each time: it is a field, not part of what decides whether the alert is a new one.
     let message = match error.code.as_str() {
@@ -230,15 +225,6 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
         code => format!("{}: {} ({code})", error.action, error.message),
     };
     alert(code, "cloud", message, Some(&error.remedy), &fields)
-}
-
-/// What waiting does not mend, or the cloud's own word. A provider of credentials that cannot be reached is no refusal.
-fn is_refusal(error: &CloudError) -> bool {
-    match error.retry {
-        Retry::Never => error.status < 500,
-        Retry::Credentials => error.status != 0,
-        Retry::Transient | Retry::Throttled(_) | Retry::Busy | Retry::Clock => false,
-    }
 }
 
 /// The alerts that stood when the journal was last written.

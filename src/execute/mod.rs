@@ -95,9 +95,9 @@ pub struct Registration {
 }
 
 impl Want {
-    fn situation<'a>(&'a self, inventory: &'a Inventory, free_bytes: Option<u64>) -> Situation<'a> {
+    fn situation<'a>(&'a self, inventory: &'a Inventory, free_bytes: Option<u64>, clock_offset: jiff::SignedDuration) -> Situation<'a> {
         let Want { desired, findings, gates, policy } = self;
-        Situation { desired: Some(desired), findings, gates, policy: *policy, free_bytes, inventory }
+        Situation { desired: Some(desired), findings, gates, policy: *policy, free_bytes, clock_offset, inventory }
     }
 }
 
@@ -216,7 +216,7 @@ impl Executor {
 
     pub(crate) fn decide(&self, want: &Want, inventory: &Inventory) -> Decision {
         let journal = self.journal.borrow();
-        plan::plan(&want.situation(inventory, journal.free_bytes()), journal.progress(), self.now())
+        plan::plan(&want.situation(inventory, journal.free_bytes(), self.client.clock_offset()), journal.progress(), self.now())
     }
 
     pub(crate) fn now(&self) -> Now {

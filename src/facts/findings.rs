@@ -58,7 +58,8 @@ codes! {
     QUOTA_FULL = "quota.full", "The region holds as many customer gateways as the account may have.";
     CLOCK_SKEW = "clock.skew", "This machine's clock is more than five minutes off the cloud's.";
     CLOUD_UNREACHABLE = "cloud.unreachable", "The cloud's API gave no usable answer; nothing is known about what it holds.";
-    CLOUD_FORBIDDEN = "cloud.forbidden", "The cloud refused the call for lack of rights; this never means that nothing is there.";
+    CLOUD_FORBIDDEN = "cloud.forbidden", "The cloud refused the call for lack of rights or did not accept the credentials; this never means that nothing is there.";
+    CLOUD_REFUSED = "cloud.refused", "The cloud refused the call for what it asks.";
     STATE_DISK_FULL = "state.disk_full", "Less than 1 MiB is free where the journal is kept, so no write to the cloud is begun.";
 }
 

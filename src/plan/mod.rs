@@ -14,7 +14,7 @@ mod token;
 pub use decision::{Concluded, Decision, DecisionKind, Gate, Hold, HoldReason, Next, Step, StepAction, Strategy};
 pub use ownership::{MARK_DEVICE, MARK_OWNER, Owner, Ownership};
 pub use pending::{ABSENT_TWICE, LATE_EFFECT, Pending, effect_of, settle_pending};
-pub use registration::{LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, plan};
+pub use registration::{CLOCK_TOLERANCE, LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, plan};
 pub use removal::{Removal, plan_removal};
 pub use token::client_token;
 
@@ -94,6 +94,8 @@ pub struct Situation<'a> {
     pub policy: RegistrationPolicy,
     /// Bytes that the journal's disk has left; `None` where no disk is behind it, or it does not tell.
     pub free_bytes: Option<u64>,
+    /// How far the cloud's clock is ahead of ours, as its answers told.
+    pub clock_offset: SignedDuration,
     pub inventory: &'a Inventory,
 }
 

@@ -17,6 +17,9 @@ const READ_LAG: SignedDuration = SignedDuration::from_secs(60);
 const LAG_RECHECK: SignedDuration = SignedDuration::from_secs(5);
 /// Customer gateways in a region, as documented in 2021 (cloud/api.md 1.3); the cloud's own answer decides.
 pub const USUAL_QUOTA: usize = 100;
+/// The cloud's clock and ours may differ by so much; beyond it, calls are signed with the cloud's and nothing is replaced
+/// (product.md 5; the cloud itself refuses at 15 min).
+pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// Bytes that must be free before a write begins: some hundred times what its records take (5.6 kB each, reliability.md 1), since
 /// others write to that disk too.
 pub const LEAST_SPACE: u64 = 1 << 20;
@@ -84,6 +87,7 @@ fn with_space(mut decision: Decision, situation: &Situation<'_>) -> Decision {
 fn decide(situation: &Situation<'_>, desired: &Desired, progress: &Progress, now: Now) -> Decision {
     let inventory = situation.inventory;
     let mut findings = situation.findings.to_vec();
+    findings.extend(skewed(situation.clock_offset));
     let mut gates = situation.gates.to_vec();
     gates.push(Gate::passed("inventory", format!("{} customer gateways read in {}", inventory.customer_gateways.len(), inventory.region)));
     if findings.iter().any(Finding::is_error) || gates.iter().any(|gate| !gate.passed) {
@@ -136,6 +140,17 @@ struct Case<'a> {
     desired: &'a Desired,
     progress: &'a Progress,
     now: Now,
+}
+
+fn skewed(offset: SignedDuration) -> Option<Finding> {
+    let direction = if offset.is_positive() { "behind" } else { "ahead of" };
+    (offset.abs() > CLOCK_TOLERANCE).then(|| {
+        Finding::warning(
+            findings::CLOCK_SKEW,
+            format!("this device's clock is {} s {direction} the cloud's", offset.abs().as_secs()),
+            "set it (NTP): calls are signed with the cloud's time meanwhile, and no replacement begins",
+        )
+    })
 }
 
 /// The gateway that the journal knows as ours is gone, or no longer bears our mark.
@@ -242,6 +257,17 @@ impl Case<'_> {
         let count = self.situation.inventory.customer_gateways.len();
         gates.push(Gate::passed("owner", format!("no customer gateway in {} holds {}", self.desired.region, self.desired.ip)));
         gates.push(Gate::passed("quota", format!("{count} in use, usually {USUAL_QUOTA} allowed")));
+        if count >= USUAL_QUOTA {
+            // The number is of 2021, so the cloud is asked all the same.
+            findings.push(Finding::warning(
+                findings::QUOTA_FULL,
+                format!(
+                    "{count} customer gateways are in use in {}, and {USUAL_QUOTA} were allowed in 2021: the cloud may refuse one more",
+                    self.desired.region
+                ),
+                "delete one that nobody uses if it does",
+            ));
+        }
         let step = only_step(StepAction::CreateCustomerGateway, self.desired.ip.to_string(), self.why_create());
         let next = match self.reads_may_lag() {
             Some(until) => Next::Wait(Hold { reason: HoldReason::ReadsLag, until }),

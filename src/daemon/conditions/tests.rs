@@ -1,6 +1,6 @@
 use super::*;
 use crate::cloud::credentials::{CredentialsError, ProviderError};
-use crate::cloud::error::{CallContext, Certainty};
+use crate::cloud::error::{CallContext, Certainty, Retry};
 use crate::execute::locate::Located;
 use crate::journal::replay::Sending;
 use crate::model::{Severity, Timestamp};

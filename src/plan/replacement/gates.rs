@@ -11,12 +11,10 @@ use super::{Subjects, is_foreign, strategy};
 use crate::facts::names::TAGS_MAX;
 use crate::journal::replay::Replacements;
 use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Slot, Snapshot};
-use crate::plan::registration::{LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, USUAL_QUOTA};
+use crate::plan::registration::{CLOCK_TOLERANCE, LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, USUAL_QUOTA};
 use crate::plan::{Desired, Gate, Now, Strategy};
 use jiff::SignedDuration;
 
-/// The cloud's clock and ours may differ by so much (product.md 4).
-const CLOCK_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was found out for the gates that neither the plan nor the snapshot tells.
@@ -292,7 +290,7 @@ fn quota(case: Case<'_>) -> Gate {
 }
 
 fn clock(offset: SignedDuration) -> Gate {
-    match offset.abs() <= CLOCK_LIMIT {
+    match offset.abs() <= CLOCK_TOLERANCE {
         true => Gate::passed("clock", format!("within five minutes of the cloud's ({} s apart)", offset.abs().as_secs())),
         false => Gate::refused("clock", format!("this device's clock is {} s off the cloud's: set it (NTP)", offset.abs().as_secs())),
     }

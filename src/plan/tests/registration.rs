@@ -126,7 +126,7 @@ fn each_case_has_its_decision() {
 fn what_is_not_allowed_is_not_done() {
     let decision = |policy, gateways| {
         let (desired, inventory) = (desired(), inventory(gateways));
-        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, free_bytes: None, inventory: &inventory };
+        let situation = Situation { policy, ..bare(&desired, &inventory) };
         plan(&situation, &Progress::new("journal"), clocks())
     };
     let neither = RegistrationPolicy { create: false, adopt: false };
@@ -146,7 +146,7 @@ fn a_bad_reading_or_a_closed_gate_blocks_before_the_cloud_is_looked_at() {
     let error = [Finding::error("address.ambiguous", "two", "pick one")];
     let closed = [Gate::refused("region", "elsewhere")];
     let progress = Progress::new("journal");
-    let open = Situation { desired: Some(&desired), findings: &[], gates: &[], policy: ALLOWED, free_bytes: None, inventory: &inventory };
+    let open = bare(&desired, &inventory);
     for situation in [
         Situation { findings: &error, ..open.clone() },
         Situation { gates: &closed, ..open.clone() },
@@ -200,8 +200,7 @@ fn a_gateway_in_another_region_is_in_no_way_here_and_is_not_forgotten() {
 fn a_write_needs_space_for_its_records_and_nothing_else_does() {
     let decision = |free_bytes, gateways| {
         let (desired, inventory) = (desired(), inventory(gateways));
-        let situation =
-            Situation { desired: Some(&desired), findings: &[], gates: &[], policy: ALLOWED, free_bytes, inventory: &inventory };
+        let situation = Situation { free_bytes, ..bare(&desired, &inventory) };
         plan(&situation, &Progress::new("journal"), clocks())
     };
     let disk = |decision: &crate::plan::Decision| decision.gates.iter().find(|gate| gate.name == "disk").map(|gate| gate.passed);
@@ -230,4 +229,28 @@ fn one_with_another_address_is_always_looked_for_twice() {
     let missing_for = |seconds| Some(uptime() - SignedDuration::from_secs(seconds));
     assert!(matches!(next(missing_for(59)), Next::Wait(hold) if hold.until == now() + SignedDuration::from_secs(1)));
     assert!(matches!(next(missing_for(60)), Next::Do(_)));
+}
+
+#[test]
+fn a_full_region_and_a_clock_that_is_off_are_said_and_do_not_stop_a_creation() {
+    let decision = |gateways: usize, offset| {
+        let strangers = (0..gateways).map(|index| unmarked(&format!("cgw-{index}"), Ipv4Addr::from(0x0101_0000 + index as u32)));
+        let (desired, inventory) = (desired(), inventory(strangers.collect()));
+        let situation = Situation { clock_offset: SignedDuration::from_secs(offset), ..bare(&desired, &inventory) };
+        plan(&situation, &Progress::new("journal"), clocks())
+    };
+    for (gateways, offset, said) in [
+        (99, 300, vec![]),
+        (99, -300, vec![]),
+        (100, 0, vec!["quota.full"]),
+        (0, 301, vec!["clock.skew"]),
+        (101, -301, vec!["clock.skew", "quota.full"]),
+    ] {
+        let decision = decision(gateways, offset);
+        assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::Create, said), "{gateways} {offset}");
+        assert!(matches!(decision.next, Next::Do(_)), "the cloud's own answer decides");
+        assert!(decision.findings.iter().all(|finding| !finding.is_error() && !finding.remedy.is_empty()));
+    }
+    assert!(decision(0, 301).findings[0].message.contains("301 s behind"));
+    assert!(decision(0, -301).findings[0].message.contains("301 s ahead of"));
 }
