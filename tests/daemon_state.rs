@@ -5,7 +5,7 @@
 mod common;
 
 use common::daemon::Daemon;
-use common::device::{Device, writes};
+use common::device::{ADDRESS, Device, writes};
 use common::simulated::Sim;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -130,6 +130,48 @@ fn with_a_full_disk_it_watches_and_writes_nothing() {
     let status = daemon.wait_status("a decision", |status| status["daemon"] == "running" && !status["decision"].is_null());
     assert!(!stands(&status, "state.watch_only"), "{status:#}");
     daemon.stop();
+}
+
+/// One process whose record was lost writes nothing more; its successor under the same id does.
+#[test]
+fn once_the_state_can_be_written_again_it_begins_anew() {
+    if !common::inside_a_network_of_its_own("once_the_state_can_be_written_again_it_begins_anew") {
+        return;
+    }
+    let sim = Sim::empty();
+    let device = with_runtime_directory(&sim).with(|device| device.address += "\npoll = \"1s\"");
+    mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"], &device.state());
+    let mut daemon = Daemon::start(&device);
+    let pid = daemon.wait_decision("in_sync")["pid"].clone();
+    let is_back = |status: &Value| status["daemon"] == "running" && status["watch_only"].is_null() && status["pid"] == pid;
+
+    // Full for a while.
+    let _until_it_is_full = std::fs::write(device.state().join("fill"), vec![1; 8 << 20]);
+    device.move_to("203.0.113.71");
+    daemon.wait_status("watch-only", |status| stands(status, "state.watch_only"));
+    sim.delete_gateway(sim.only_gateway()["CustomerGatewayId"].as_str().unwrap());
+    device.move_to(ADDRESS);
+    daemon.wait_status("the address", |status| status["address"]["value"] == ADDRESS);
+    assert!(sim.gateways().is_empty());
+    std::fs::remove_file(device.state().join("fill")).unwrap();
+    daemon.wait_status("the state again", is_back);
+    daemon.wait_alert("cleared state.watch_only", 1);
+    assert_eq!(daemon.stderr().matches("beginning anew").count(), 1, "{}", daemon.stderr());
+    // What waited for it is done now.
+    daemon.wait_decision("in_sync");
+    assert_eq!(sim.only_gateway()["IpAddress"], ADDRESS);
+
+    // Read-only at the start, and writable later.
+    daemon.stop();
+    mount(&["-o", "remount,ro"], &device.state());
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_status("watch-only", |status| status["daemon"] == "running" && stands(status, "state.watch_only"));
+    let pid = device.status()["pid"].clone();
+    mount(&["-o", "remount,rw"], &device.state());
+    let status = daemon.wait_status("the state again", |status| status["daemon"] == "running" && status["watch_only"].is_null());
+    assert_eq!(status["pid"], pid);
+    let stderr = daemon.stop();
+    assert!(stderr.contains("state.watch_only cleared"), "{stderr}");
 }
 
 fn journal(device: &Device) -> std::path::PathBuf {

@@ -20,6 +20,8 @@ pub struct StatusArgs {
 
 /// How often `--watch` asks; the daemon only reads its memory for it.
 const WATCH: Duration = Duration::from_secs(1);
+/// For a daemon that begins anew to listen again.
+const AFTER_AN_END: Duration = Duration::from_millis(300);
 
 /// The daemon answers from its memory; what takes longer is stuck.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -62,9 +64,15 @@ fn only_goes_on(shown: &Value, status: &Value) -> bool {
 
 async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
     let places = Places::new(&context.environment, &settings.state_directory);
-    match control::ask(&places, "status", PATIENCE).await {
+    let mut answer = control::ask(&places, "status", PATIENCE).await;
+    if matches!(answer, Err(AskError::BrokenOff { .. })) {
+        // It ends, or begins anew.
+        tokio::time::sleep(AFTER_AN_END).await;
+        answer = control::ask(&places, "status", PATIENCE).await;
+    }
+    match answer {
         Ok(status) => Ok(status),
-        Err(AskError::NotRunning { .. }) => Ok(of_journal(settings)?.json()),
+        Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => Ok(of_journal(settings)?.json()),
         Err(AskError::Silent { pid, .. }) => Ok(of_journal(settings)?.of_a_silent_daemon(pid).json()),
         Err(error) => Err(Failure::new(
             Exit::Failed,

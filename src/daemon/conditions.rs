@@ -4,6 +4,7 @@ pub mod replacement;
 
 use self::replacement::Replaced;
 use super::background::CloudReport;
+use super::heal::Healed;
 use super::want::Wanted;
 use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
@@ -47,7 +48,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
         alerts.push(alert("observation.degraded", "netlink", format!("kernel events are not available: {reason}"), None, &known.fields));
     }
     if let Some(reason) = known.watch_only {
-        alerts.push(alert("state.watch_only", "state", format!("the state cannot be written: {reason}"), None, &known.fields));
+        alerts.push(watch_only(reason, &known.fields));
     }
     if let Some(problem) = known.config_problem {
         alerts.push(alert("config.invalid", "config", problem.to_owned(), None, &known.fields));
@@ -198,10 +199,7 @@ fn remedy_of(policy: ReplacementPolicy) -> &'static str {
 fn of_failure(error: &ExecuteError, fields: &Fields) -> Option<Alert> {
     match error {
         ExecuteError::Cloud(cloud) | ExecuteError::Hidden { refusal: cloud, .. } => Some(of_cloud_error(cloud, fields)),
-        ExecuteError::Journal(journal) => {
-            let message = format!("the state cannot be written: {}", with_causes(journal));
-            Some(alert("state.watch_only", "state", message, None, fields))
-        }
+        ExecuteError::Journal(journal) => Some(watch_only(&with_causes(journal), fields)),
         // The open write itself is what is told.
         ExecuteError::Unconfirmed { .. } => None,
         other => Some(alert("registration.blocked", "execution", with_causes(other), None, fields)),
@@ -225,6 +223,15 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
         code => format!("{}: {} ({code})", error.action, error.message),
     };
     alert(code, "cloud", message, Some(&error.remedy), &fields)
+}
+
+/// That only was watched, as it was told when nothing could be kept of it.
+pub fn watched_only(healed: &Healed) -> Standing {
+    Standing { alert: watch_only(&healed.why, &Fields::default()), since: healed.since, told: Some(healed.since) }
+}
+
+fn watch_only(why: &str, fields: &Fields) -> Alert {
+    alert("state.watch_only", "state", format!("the state cannot be written: {why}"), None, fields)
 }
 
 /// The alerts that stood when the journal was last written.

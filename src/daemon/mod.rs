@@ -8,6 +8,7 @@ mod background;
 pub mod conditions;
 pub mod control;
 pub mod examine;
+mod heal;
 mod refresh;
 mod reload;
 pub mod replacement;
@@ -20,6 +21,7 @@ pub mod want;
 
 pub use background::{CloudReport, CloudTask, auth_key, owner};
 pub use examine::{Examined, examine};
+pub use heal::Healed;
 
 use crate::alert::raise::{Alert, AlertBook, Notice};
 use crate::cloud::entropy::Entropy;
@@ -82,6 +84,16 @@ pub struct Start {
     pub journal: Journal,
     /// Why the journal cannot be written; then `journal` is what can be read of it.
     pub watch_only: Option<String>,
+    /// That it could not be written before this process began anew; the end of that is told.
+    pub healed: Option<Healed>,
+}
+
+/// How a daemon's life ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Stopped,
+    /// The state can be written again: cgwd begins anew.
+    Healed(Healed),
 }
 
 pub struct Daemon {
@@ -104,6 +116,8 @@ pub struct Daemon {
     /// A new reading waits to settle until this time since boot.
     settles_at: Option<Duration>,
     next_poll: Duration,
+    /// While only watching: when to try whether the state can be written again.
+    heal_at: Option<Duration>,
     asking: Asking,
     /// The first asking whose answers may be acted on.
     trusted_from: u64,
@@ -173,7 +187,14 @@ impl Daemon {
         };
         let address = progress.address.as_ref().map(|settled| settled.value);
         let asn = progress.asn.as_ref().map(|settled| settled.value.and_then(Asn::new));
-        let standing = conditions::standing(&progress);
+        let mut standing = conditions::standing(&progress);
+        let mut unwritten = Vec::new();
+        if let Some(healed) = &start.healed {
+            let watched_only = conditions::watched_only(healed);
+            // The journal did not hear of its beginning.
+            unwritten.push(Record::AlertRaised { alert: tell::alert_text(&watched_only.alert) });
+            standing.push(watched_only);
+        }
         let observer = Rc::new(observer(&settings));
         let watch = Watch::new(&settings.address, settings.bgp.as_ref());
         let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
@@ -193,6 +214,7 @@ impl Daemon {
             asn: Settle::restored(asn),
             settles_at: None,
             next_poll: Duration::ZERO,
+            heal_at: None,
             asking: Asking::default(),
             trusted_from: 0,
             next_alive: None,
@@ -203,7 +225,7 @@ impl Daemon {
             book: AlertBook::restore(standing),
             listener: None,
             occurrences: Vec::new(),
-            unwritten: Vec::new(),
+            unwritten,
             config_problem: None,
             refreshes: Vec::new(),
             replacing,
@@ -235,12 +257,12 @@ impl Daemon {
 
     /// Runs until SIGTERM or SIGINT. Must be called inside a `LocalSet`. The control socket goes to `places`, as far as they
     /// can be written.
-    pub async fn run(self, places: Places) -> Result<(), DaemonError> {
+    pub async fn run(self, places: Places) -> Result<Ended, DaemonError> {
         self.run_until(places, std::future::pending()).await
     }
 
     /// As [`Daemon::run`], and no longer than until `stop` is ready.
-    pub async fn run_until(mut self, places: Places, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    pub async fn run_until(mut self, places: Places, stop: impl Future<Output = ()>) -> Result<Ended, DaemonError> {
         let mut stop = pin!(stop);
         let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
         let mut server = Server::listen(&places).await;
@@ -248,14 +270,14 @@ impl Daemon {
         self.round();
         self.tell_ready();
         let mut wake_at = self.next_wake();
-        loop {
+        let ended = loop {
             let event = tokio::select! {
                 biased;
                 () = &mut stop => Event::Stop,
                 event = self.next_event(&mut signals, server.as_mut(), wake_at) => event,
             };
             match event {
-                Event::Stop | Event::Signal(Signal::Terminate | Signal::Interrupt) => break,
+                Event::Stop | Event::Signal(Signal::Terminate | Signal::Interrupt) => break Ended::Stopped,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Wake(wake) => self.woken(wake),
                 Event::Observed(observed) => self.take_observed(observed),
@@ -277,12 +299,16 @@ impl Daemon {
                 }
                 Event::Timer => {}
             }
+            if let Some(healed) = self.healed() {
+                tracing::info!("the state can be written again; beginning anew");
+                return Ok(Ended::Healed(healed));
+            }
             self.poll_if_due();
             self.round();
             wake_at = self.next_wake();
-        }
+        };
         self.stop().await;
-        Ok(())
+        Ok(ended)
     }
 
     async fn next_event(&mut self, signals: &mut Signals, server: Option<&mut Server>, wake_at: Duration) -> Event {
@@ -317,13 +343,14 @@ impl Daemon {
     }
 
     /// The earliest thing to do without being woken, after a round that did everything else.
-    fn next_wake(&self) -> Duration {
+    fn next_wake(&mut self) -> Duration {
         let now = since_boot();
         let alert = self.book.wake_at().map(|at| now + Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default());
         let alert = alert.map(|at| at.max(now + SOON));
         let cloud = self.cloud.wake.map(|at| at.max(now + SOON));
+        let heal = self.next_heal();
         let asking = self.asking.due().filter(|_| !self.background.is_observing());
-        [Some(self.next_poll), self.next_settling(), asking, alert, cloud, self.replacing.wake(), self.next_alive]
+        [Some(self.next_poll), self.next_settling(), asking, alert, cloud, heal, self.replacing.wake(), self.next_alive]
             .into_iter()
             .flatten()
             .min()

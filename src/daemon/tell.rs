@@ -48,14 +48,7 @@ impl Daemon {
 
     fn journal_notice(&mut self, notice: &Notice) {
         let (code, key) = (notice.alert.event.code.to_owned(), notice.alert.key.clone());
-        let alert = AlertText {
-            code: code.clone(),
-            key: key.clone(),
-            severity: Some(notice.alert.severity).filter(|severity| *severity != notice.alert.event.severity),
-            message: notice.alert.message.clone(),
-            remedy: notice.alert.remedy.clone(),
-            fields: notice.alert.fields.to_map(),
-        };
+        let alert = alert_text(&notice.alert);
         self.journal(match notice.phase {
             Phase::Raised | Phase::Changed => Record::AlertRaised { alert },
             Phase::Occurred => Record::AlertOccurred { alert },
@@ -171,5 +164,17 @@ impl Daemon {
         if known.as_deref() != Some(region) {
             self.journal(Record::RegionFound { selector: selector.to_owned(), region: region.to_owned() });
         }
+    }
+}
+
+/// An alert as the journal keeps it.
+pub(super) fn alert_text(alert: &Alert) -> AlertText {
+    AlertText {
+        code: alert.event.code.to_owned(),
+        key: alert.key.clone(),
+        severity: Some(alert.severity).filter(|severity| *severity != alert.event.severity),
+        message: alert.message.clone(),
+        remedy: alert.remedy.clone(),
+        fields: alert.fields.to_map(),
     }
 }

@@ -1,6 +1,7 @@
 //! What the operating system gives: time, service manager, signals, files.
 
 pub mod alarm;
+pub mod anew;
 pub mod atomic_file;
 pub mod clock;
 pub mod environment;

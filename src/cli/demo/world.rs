@@ -178,6 +178,7 @@ impl Running {
             notify: Notify::default(),
             journal,
             watch_only: None,
+            healed: None,
         });
         let daemon = match (daemon, &context.transport) {
             (Ok(daemon), Some(transport)) => daemon.through(Rc::clone(transport)),
@@ -197,7 +198,7 @@ impl Running {
                 // A demo that is dropped wants its daemon to end as well.
                 let _said = stopped.await;
             });
-            LocalSet::new().run_until(life).await
+            LocalSet::new().run_until(life).await.map(|_ended| ())
         });
         Ok(Running { told, stop, task, _lock: lock })
     }

@@ -55,6 +55,7 @@ pub async fn ask(places: &Places, command: &str, patience: Duration) -> Result<V
         let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
         match tokio::time::timeout(patience, converse(stream, &request)).await {
             Err(_) => return Err(AskError::Silent { path, pid }),
+            Ok(Err(source)) if is_end(&source) => return Err(AskError::BrokenOff { path }),
             Ok(Err(source)) => return Err(AskError::Failed { path, source }),
             Ok(Ok(answer)) => match answer? {
                 Some(answer) => return Ok(answer),
@@ -115,11 +116,19 @@ fn is_nobody(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput)
 }
 
+/// The daemon ended in the middle of it.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof)
+}
+
 /// `None`: it is the daemon of another state directory.
 async fn converse(mut stream: UnixStream, request: &Value) -> io::Result<Result<Option<Value>, AskError>> {
     stream.write_all(format!("{request}\n").as_bytes()).await?;
     let mut text = String::new();
     stream.take(ANSWER_MOST).read_to_string(&mut text).await?;
+    if text.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let answer = match serde_json::from_str::<Value>(&text) {
         Ok(answer) => answer,
         Err(error) => return Ok(Err(AskError::Answer(error.to_string()))),

@@ -35,7 +35,7 @@ impl Daemon {
         let writes = !matches!(replace, Replace::Draft(_) | Replace::Watch);
         if let Some(why) = self.watch_only().filter(|_| writes) {
             let message = format!("the state cannot be written: {why}");
-            refuse(&asker, &message, "make the state directory writable and restart cgwd", "watch_only");
+            refuse(&asker, &message, "make the state directory writable; cgwd notices within a minute", "watch_only");
             return None;
         }
         match (&replace, is_open) {
