@@ -114,3 +114,25 @@ fn an_asn_that_is_configured_counts_while_its_source_is_down() {
     assert_eq!(sim.only_gateway()["Asn"], 65001);
     daemon.stop();
 }
+
+/// Nothing announces it, and echo services are not asked for it.
+#[test]
+fn a_routing_daemon_s_new_asn_is_noticed_within_a_minute() {
+    let sim = Sim::empty();
+    let device = device(&sim, "0s", "");
+    let asn = device.dir.write("asn", "65001");
+    let program = device.program("asn-source", &format!("#!/bin/sh\ncat {}\n", asn.display()));
+    let device = device.with(|device| device.bgp = format!("source = \"command:{}\"", program.display()));
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    let before = asked(&device);
+    let began = std::time::Instant::now();
+    device.dir.write("asn", "65002");
+    while !daemon.stderr().contains("asn.changed occurred: the ASN changed from 65001 to 65002") {
+        assert!(began.elapsed().as_secs() < 120, "{}", daemon.stderr());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    daemon.wait_decision("replace");
+    assert_eq!(asked(&device), before, "the address's program has nothing to do with it");
+    daemon.stop();
+}

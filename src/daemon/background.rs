@@ -33,13 +33,21 @@ pub struct Background {
     transport: Option<Rc<dyn Transport>>,
     journal: Rc<RefCell<Journal>>,
     clock: Clock,
-    observing: Option<JoinHandle<Observed>>,
+    observing: Option<JoinHandle<(Sources, Observed)>>,
     cloud: Option<JoinHandle<CloudReport>>,
     /// How many visits were begun.
     visits: u64,
     replacing: Option<Replacing>,
     heard: mpsc::UnboundedReceiver<Notice>,
     tell: mpsc::UnboundedSender<Notice>,
+}
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sources {
+    All,
+    /// Of the ASN alone.
+    Asn,
 }
 
 /// A job of the replacement, beside the visit: at most one.
@@ -116,13 +124,19 @@ impl Background {
         self.observing.is_some()
     }
 
-    /// Starts asking every source; an asking that is under way goes on instead.
-    pub fn observe(&mut self, observer: &Rc<Observer>, cloud_addresses: &[Ipv4Addr]) {
+    /// Starts asking these sources; an asking that is under way goes on instead.
+    pub fn observe(&mut self, sources: Sources, observer: &Rc<Observer>, cloud_addresses: &[Ipv4Addr]) {
         if self.observing.is_some() {
             return;
         }
         let (observer, cloud_addresses) = (Rc::clone(observer), cloud_addresses.to_vec());
-        self.observing = Some(spawn_local(async move { observer.observe(&cloud_addresses).await }));
+        self.observing = Some(spawn_local(async move {
+            let observed = match sources {
+                Sources::All => observer.observe(&cloud_addresses).await,
+                Sources::Asn => observer.observe_asn().await,
+            };
+            (sources, observed)
+        }));
     }
 
     /// An answer to an earlier configuration's questions is of no use.
@@ -145,7 +159,7 @@ impl Background {
                     }
                 }
                 answer = finished(&mut self.observing) => match answer {
-                    Ok(observed) => return Finished::Observed(observed),
+                    Ok((sources, observed)) => return Finished::Observed(sources, observed),
                     Err(error) => tracing::error!(%error, "asking the sources broke off"),
                 },
                 answer = finished(&mut self.cloud) => match answer {
@@ -243,7 +257,7 @@ impl Background {
 
 /// What has come back.
 pub enum Finished {
-    Observed(Observed),
+    Observed(Sources, Observed),
     Cloud(Box<CloudReport>),
     /// The replacement goes on.
     Notice(Notice),

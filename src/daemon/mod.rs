@@ -38,7 +38,7 @@ use crate::system::notify::Notify;
 use crate::system::signals::{Signal, Signals};
 use crate::system::wake::{ClockWatch, Instants, since_boot};
 use asking::Asking;
-use background::{Background, Finished};
+use background::{Background, Finished, Sources};
 use control::{Places, Request, Server};
 use refresh::Refresh;
 use replacement::Replacing;
@@ -116,6 +116,7 @@ pub struct Daemon {
     /// A new reading waits to settle until this time since boot.
     settles_at: Option<Duration>,
     next_poll: Duration,
+    next_asn: Duration,
     /// While only watching: when to try whether the state can be written again.
     heal_at: Option<Duration>,
     asking: Asking,
@@ -214,6 +215,7 @@ impl Daemon {
             asn: Settle::restored(asn),
             settles_at: None,
             next_poll: Duration::ZERO,
+            next_asn: Duration::ZERO,
             heal_at: None,
             asking: Asking::default(),
             trusted_from: 0,
@@ -280,7 +282,8 @@ impl Daemon {
                 Event::Stop | Event::Signal(Signal::Terminate | Signal::Interrupt) => break Ended::Stopped,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Wake(wake) => self.woken(wake),
-                Event::Observed(observed) => self.take_observed(observed),
+                Event::Observed(Sources::All, observed) => self.take_observed(observed),
+                Event::Observed(Sources::Asn, observed) => self.take_asn(observed),
                 Event::Cloud(report) => {
                     self.take_report(*report);
                     // `route:vpn-gateway` asks for the way to where the cloud is.
@@ -317,7 +320,7 @@ impl Daemon {
             signal = signals.next() => Event::Signal(signal),
             wake = self.watch.changed() => Event::Wake(wake),
             done = self.background.next() => match done {
-                Finished::Observed(observed) => Event::Observed(observed),
+                Finished::Observed(sources, observed) => Event::Observed(sources, observed),
                 Finished::Cloud(report) => Event::Cloud(report),
                 Finished::Notice(notice) => Event::Notice(notice),
                 Finished::Replacement(ending) => Event::Replacement(ending),
@@ -350,7 +353,8 @@ impl Daemon {
         let cloud = self.cloud.wake.map(|at| at.max(now + SOON));
         let heal = self.next_heal();
         let asking = self.asking.due().filter(|_| !self.background.is_observing());
-        [Some(self.next_poll), self.next_settling(), asking, alert, cloud, heal, self.replacing.wake(), self.next_alive]
+        let asn = Some(self.next_asn).filter(|_| self.observer.asks_for_asn() && !self.background.is_observing());
+        [Some(self.next_poll), asn, self.next_settling(), asking, alert, cloud, heal, self.replacing.wake(), self.next_alive]
             .into_iter()
             .flatten()
             .min()
@@ -394,7 +398,7 @@ enum Event {
     Stop,
     Signal(Signal),
     Wake(Wake),
-    Observed(Observed),
+    Observed(Sources, Observed),
     Cloud(Box<CloudReport>),
     Notice(StepNotice),
     Replacement(Box<Ending>),

@@ -1,5 +1,6 @@
 //! When the sources are read: those that answer at once in the moment that something happens, the others beside the loop.
 
+use super::background::Sources;
 use super::{Daemon, SOON};
 use crate::model::{AddressSource, RouteTarget};
 use crate::observe::{Observed, Wake};
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 /// While a source is silent and something waits to settle: so often it is asked again.
 const SILENT_PAUSE: Duration = Duration::from_secs(10);
+
+/// A routing daemon on this machine is nobody else's, and does not announce that its ASN is another one.
+const ASN_PAUSE: Duration = Duration::from_secs(60);
 
 impl Daemon {
     pub(super) fn woken(&mut self, wake: Wake) {
@@ -46,8 +50,19 @@ impl Daemon {
         self.read_local();
     }
 
+    /// The ASN's source alone answered.
+    pub(super) fn take_asn(&mut self, asn: Observed) {
+        if let Some(observed) = &mut self.observed {
+            observed.refresh(asn);
+        }
+    }
+
     pub(super) fn poll_if_due(&mut self) {
         let now = since_boot();
+        if self.observer.asks_for_asn() && self.next_asn <= now && self.observed.is_some() && !self.background.is_observing() {
+            self.next_asn = now + ASN_PAUSE;
+            self.background.observe(Sources::Asn, &self.observer, &[]);
+        }
         let settles = self.settles_at.is_some_and(|at| at <= now) && !self.background.is_observing();
         if settles || self.next_poll <= now {
             self.read_local();
@@ -68,7 +83,8 @@ impl Daemon {
             self.asking.end();
             return;
         }
-        self.background.observe(&self.observer, &self.cloud_addresses());
+        self.next_asn = now + ASN_PAUSE;
+        self.background.observe(Sources::All, &self.observer, &self.cloud_addresses());
     }
 
     /// What was read before counts for nothing from now on: everything is asked anew, and the cloud is left alone until then.

@@ -69,6 +69,16 @@ impl Observer {
         Observed { addresses, asn }
     }
 
+    /// The ASN alone; the addresses are absent. [`Observed::refresh`] puts it beside their last answers.
+    pub async fn observe_asn(&self) -> Observed {
+        Observed { addresses: Vec::new(), asn: all(self.bgp.iter().map(asn)).await }
+    }
+
+    /// Whether the ASN is to be had by asking alone: nothing announces that a routing daemon has another.
+    pub fn asks_for_asn(&self) -> bool {
+        matches!(self.bgp, Some(BgpSource::Frr(_) | BgpSource::Bird(_) | BgpSource::Command(_)))
+    }
+
     /// Whether any source has to be waited for: then [`Observer::observe_local`] is not all there is to know.
     pub fn has_slow_sources(&self) -> bool {
         let slow = |source: &AddressSource| matches!(source, AddressSource::Https { .. } | AddressSource::Command(_));
