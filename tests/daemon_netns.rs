@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::daemon::Daemon;
+use common::daemon::{Daemon, count};
 use common::device::{ADDRESS, Device, alerts};
 use common::ip;
 use common::simulated::Sim;
+use rustix::process::Signal;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,39 @@ fn an_address_that_ip_changes_is_told() {
     let stderr = daemon.stop();
     assert!(!stderr.contains("observation.degraded"), "{stderr}");
     assert!(!alerts(&device.history()).iter().any(|alert| alert.contains("observation.degraded")));
+}
+
+/// While it cannot listen, more is announced than the kernel keeps for it: once is nothing, again and again is told.
+#[test]
+fn floods_one_after_another_are_told() {
+    if !common::inside_a_network_of_its_own("floods_one_after_another_are_told") {
+        return;
+    }
+    line();
+    let sim = Sim::empty();
+    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"0s\"".into());
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    // Of another's address beside the device's own.
+    let flood = device.dir.write("flood", &"address add 203.0.113.99/24 dev g0\naddress del 203.0.113.99/24 dev g0\n".repeat(6000));
+    let lost = "more kernel events than could be taken in";
+    for turn in 1..=3 {
+        assert_eq!(count(&alerts(&device.history()), "raised observation.degraded"), 0);
+        let before = daemon.stderr().matches(lost).count();
+        daemon.signal(Signal::STOP);
+        ip(&format!("-batch {}", flood.display()));
+        daemon.signal(Signal::CONT);
+        daemon.wait(&format!("flood {turn}"), || daemon.stderr().matches(lost).count() > before);
+        std::thread::sleep(Duration::from_secs(6));
+    }
+    daemon.wait_alert("raised observation.degraded", 1);
+    assert!(daemon.stderr().contains("more changes of addresses, links and routes are announced than can be taken in"));
+    // It still notices, and the cloud is in order.
+    daemon.wait_decision("in_sync");
+    ip(&format!("addr del {ADDRESS}/24 dev g0"));
+    ip("addr add 203.0.113.120/24 dev g0");
+    daemon.wait_decision("replace");
+    daemon.stop();
 }
 
 #[test]

@@ -57,9 +57,9 @@ pub const CHINESE: &[Chinese] = &[
     Chinese {
         code: "observation.degraded",
         subject: "地址变化会较晚才被发现",
-        text: "无法获得内核的地址事件；改为定时读取网络接口，因此变化会较晚才被发现。",
+        text: "无法获得内核的地址事件，或事件多到来不及处理；改为定时读取网络接口，因此变化会较晚才被发现。",
         safe: "一切照常：变化仍会在下一次读取时被发现。",
-        remedy: "在服务单元中允许 AF_NETLINK（`RestrictAddressFamilies=`），然后重启 cgwd",
+        remedy: "在服务单元中允许 AF_NETLINK（`RestrictAddressFamilies=`），然后重启 cgwd；如果事件过多，`ip monitor` 会显示是什么在不断变化",
     },
     Chinese {
         code: "asn.changed",

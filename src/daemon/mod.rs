@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod control;
 pub mod examine;
 mod heal;
+mod overruns;
 mod refresh;
 mod reload;
 pub mod replacement;
@@ -40,6 +41,7 @@ use crate::system::wake::{ClockWatch, Instants, since_boot};
 use asking::Asking;
 use background::{Background, Finished, Sources};
 use control::{Places, Request, Server};
+use overruns::Overruns;
 use refresh::Refresh;
 use replacement::Replacing;
 use replacement::task::Ending;
@@ -111,6 +113,7 @@ pub struct Daemon {
     observed: Option<Observed>,
     /// Why kernel events are not to be had, while they are not.
     deaf: Option<String>,
+    overruns: Overruns,
     address: Settle<IpAddr>,
     asn: Settle<Option<Asn>>,
     /// A new reading waits to settle until this time since boot.
@@ -211,6 +214,7 @@ impl Daemon {
             observer,
             watch,
             deaf: None,
+            overruns: Overruns::default(),
             address: Settle::restored(address),
             asn: Settle::restored(asn),
             settles_at: None,

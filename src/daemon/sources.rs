@@ -1,7 +1,7 @@
 //! When the sources are read: those that answer at once in the moment that something happens, the others beside the loop.
 
 use super::background::Sources;
-use super::{Daemon, SOON};
+use super::{Daemon, SOON, overruns};
 use crate::model::{AddressSource, RouteTarget};
 use crate::observe::{Observed, Wake};
 use crate::system::wake::since_boot;
@@ -23,7 +23,10 @@ impl Daemon {
                 }
                 self.deaf = Some(reason);
             }
-            Wake::Overrun => tracing::info!("more kernel events than could be taken in; reading everything afresh"),
+            Wake::Overrun => {
+                tracing::info!("more kernel events than could be taken in; reading everything afresh");
+                self.overruns.note(since_boot());
+            }
             Wake::Restored => self.deaf = None,
             Wake::Changed | Wake::Poll => {}
         }
@@ -57,8 +60,17 @@ impl Daemon {
         }
     }
 
+    /// Why kernel events are not to be relied on, while that is so.
+    pub(super) fn deafness(&mut self) -> Option<String> {
+        let overrun = self.overruns.trouble(since_boot()).map(str::to_owned);
+        self.deaf.clone().or(overrun)
+    }
+
     pub(super) fn poll_if_due(&mut self) {
         let now = since_boot();
+        if self.overruns.trouble(now).is_some() {
+            self.next_poll = self.next_poll.min(now + overruns::POLL);
+        }
         if self.observer.asks_for_asn() && self.next_asn <= now && self.observed.is_some() && !self.background.is_observing() {
             self.next_asn = now + ASN_PAUSE;
             self.background.observe(Sources::Asn, &self.observer, &[]);

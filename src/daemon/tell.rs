@@ -16,11 +16,12 @@ impl Daemon {
     /// on the cloud comes after both.
     pub(super) fn tell(&mut self, examined: &Examined, now: Timestamp) {
         let watched_only = self.watch_only().is_some();
+        let deaf = self.deafness();
         let (conditions, not_evaluated) = conditions::of(&Known {
             examined,
             settled: self.address.settled().copied(),
             report: self.cloud.report.as_ref(),
-            deaf: self.deaf.as_deref(),
+            deaf: deaf.as_deref(),
             watch_only: self.watch_only().as_deref(),
             config_problem: self.config_problem.as_deref(),
             pending: self.state.progress(|progress| progress.pending.clone()),
