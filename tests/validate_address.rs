@@ -136,7 +136,7 @@ fn findings_name_the_address_the_range_and_a_way_on() {
     for (text, range) in [("100.64.0.1", "100.64.0.0/10"), ("192.168.1.1", "192.168.0.0/16"), ("198.18.0.1", "198.18.0.0/15")] {
         let [finding] = validate::address(text.parse().unwrap(), Network::Public).try_into().unwrap();
         assert!(finding.message.contains(text) && finding.message.contains(range), "{}", finding.message);
-        assert!(finding.remedy.contains("behind NAT? add an `https:` source"), "{}", finding.remedy);
+        assert!(finding.remedy.contains("behind NAT? add a stun: or https: source"), "{}", finding.remedy);
     }
     // Every special address, on both networks, has something to say to the reader.
     for range in ranges::ALL {

@@ -7,6 +7,7 @@ mod demo;
 mod deregister;
 mod document;
 mod exit;
+mod help;
 mod history;
 mod man;
 mod output;
@@ -26,7 +27,7 @@ use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::logging::Logging;
 use crate::system::machine;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::Output;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -71,7 +72,7 @@ enum Command {
     History(history::HistoryArgs),
     /// Check, show or begin a configuration
     Config(config::ConfigArgs),
-    /// All of it on this machine against a simulated cloud: no account, no root, no configuration
+    /// All of it on this machine: no account, no root, no configuration
     Demo(demo::DemoArgs),
     /// The simulated cloud as a server, for tests and rehearsals
     Simulate(simulate::SimulateArgs),
@@ -97,7 +98,8 @@ pub struct Context {
 pub fn main() -> std::process::ExitCode {
     let environment = Environment::of_this_process();
     crate::system::logging::abort_on_panic(&environment);
-    let arguments = match Arguments::try_parse() {
+    let parsed = help::grouped(Arguments::command()).try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(answer) => return not_run(&answer, &environment),
     };

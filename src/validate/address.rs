@@ -5,7 +5,7 @@ use crate::facts::ranges::{self, Range, RangeKind};
 use crate::model::{Finding, Network};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const BEHIND_NAT: &str = "behind NAT? add an `https:` source that tells the public address";
+const BEHIND_NAT: &str = "behind NAT? add a stun: or https: source (stun: comes with a later version)";
 
 /// Every finding about the address. An address that can't be registered at all gets one error, whatever the network.
 pub fn address(address: IpAddr, network: Network) -> Vec<Finding> {
