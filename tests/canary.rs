@@ -7,8 +7,9 @@ mod common;
 use common::daemon::Daemon;
 use common::device::{ADDRESS, Device, Output};
 use common::journal::{self, Journald};
-use common::simulated::{CGWD, SECRET, Sim};
+use common::simulated::{CGWD, KEY_ID, SECRET, Sim};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,10 +18,14 @@ const STS_ID: &str = "STS.CanaryKeyId";
 const STS_SECRET: &str = "canary-sts-secret-5f6a7b8c9d";
 const STS_TOKEN: &str = "canary-security-token-CAISxQJ1q6Ft5B2yfSjIr5fgQ8wsw3eFEr";
 const BGP_KEY: &str = "canary-bgp-key-77aa";
+const OIDC_TOKEN: &str = "canary-oidc-token-eyJhbGciOiJSUzI1NiJ9";
+const LOGIN: &str = "canary-login-token-8e9f0a";
+const PRIVATE_KEY: &str = "canary-private-key-MIIEvQIBADANBg";
+const IN_URI: &str = "canary-in-the-uri-2b3c";
 const PSKS: [&str; 3] = ["canary-psk-dual-1a2b", "canary-psk-single-3c4d", "canary-psk-attached-5e6f"];
 
 fn secrets() -> Vec<&'static str> {
-    [SECRET, STS_SECRET, STS_TOKEN, BGP_KEY].into_iter().chain(PSKS).collect()
+    [SECRET, STS_SECRET, STS_TOKEN, BGP_KEY, OIDC_TOKEN, LOGIN, PRIVATE_KEY, IN_URI].into_iter().chain(PSKS).collect()
 }
 
 /// None of them, as they are or as they would stand in a URL, in hexadecimal or in base64's usual neighbourhood.
@@ -147,6 +152,111 @@ fn in_no_file(device: &Device) {
         }
     });
     assert!(seen > 4, "the state is among {seen} files");
+}
+
+/// A service next door that hands out credentials, to whoever knows the path.
+fn credentials_service() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/{IN_URI}", listener.local_addr().unwrap());
+    let body = json!({"Code": "Success", "AccessKeyId": STS_ID, "AccessKeySecret": STS_SECRET, "SecurityToken": STS_TOKEN,
+        "Expiration": "2099-01-01T00:00:00Z"})
+    .to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or(0);
+            assert!(String::from_utf8_lossy(&request[..read]).starts_with(&format!("GET /{IN_URI} ")));
+            let _gone = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+/// Each provider of the official chain, whether it works here or not.
+#[test]
+fn no_provider_of_credentials_tells_a_secret() {
+    let sim = Sim::start(&seed(), "");
+    let future = 4_000_000_000_u64;
+    let profile = |mode: &str, fields: Value| {
+        let mut profile = fields;
+        profile["name"] = json!("p");
+        profile["mode"] = json!(mode);
+        (".aliyun/config.json", json!({"current": "p", "profiles": [profile]}).to_string())
+    };
+    let keys = json!({"access_key_id": KEY_ID, "access_key_secret": SECRET});
+    let session = json!({"access_key_id": STS_ID, "access_key_secret": STS_SECRET, "sts_token": STS_TOKEN, "sts_expiration": future});
+    let sso = json!({"cloud_sso_sign_in_url": sim.url(), "cloud_sso_account_id": "1", "cloud_sso_access_config": "ac", "access_token": LOGIN,
+        "cloud_sso_access_token_expire": future});
+    let oauth = json!({"oauth_access_token": LOGIN, "oauth_access_token_expire": future, "oauth_refresh_token": LOGIN});
+    let ini = |text: String| (".alibabacloud/credentials.ini", format!("[default]\n{text}"));
+    let none = || ("unused", String::new());
+    let service = credentials_service();
+    let oidc = vec![
+        ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r".to_owned()),
+        ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "acs:ram::1:oidc-provider/p".to_owned()),
+        ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "HOME/oidc".to_owned()),
+    ];
+    for (name, works, variables, (path, text)) in [
+        ("a profile's keys", true, vec![], profile("AK", keys.clone())),
+        ("a profile's session", true, vec![], profile("StsToken", session.clone())),
+        ("a login's stored session", true, vec![], profile("OAuth", session)),
+        ("a login", false, vec![], profile("OAuth", oauth)),
+        ("a login with single sign-on", false, vec![], profile("CloudSSO", sso)),
+        (
+            "a profile's role",
+            true,
+            vec![],
+            profile("RamRoleArn", json!({"access_key_id": KEY_ID, "access_key_secret": SECRET, "ram_role_arn": "r"})),
+        ),
+        ("the credentials file", true, vec![], ini(format!("type = access_key\naccess_key_id = {KEY_ID}\naccess_key_secret = {SECRET}\n"))),
+        ("a key pair", false, vec![], ini("type = rsa_key_pair\npublic_key_id = k\nprivate_key_file = HOME/private\n".to_owned())),
+        ("OIDC", false, oidc, none()),
+        ("a credentials URI", true, vec![("ALIBABA_CLOUD_CREDENTIALS_URI", service)], none()),
+    ] {
+        let device = device(&sim, false).with(|device| {
+            let home = device.dir.path().display().to_string();
+            device.unset("ALIBABA_CLOUD_ACCESS_KEY_ID");
+            device.unset("ALIBABA_CLOUD_ACCESS_KEY_SECRET");
+            device.dir.write("oidc", OIDC_TOKEN);
+            device.dir.write("private", PRIVATE_KEY);
+            std::fs::create_dir_all(device.dir.join(path).parent().unwrap()).unwrap();
+            device.dir.write(path, &text.replace("HOME", &home));
+            for (name, value) in &variables {
+                device.env(name, &value.replace("HOME", &home));
+            }
+        });
+        let planned = device.cgwd(&["plan", "-vv"]);
+        assert_eq!(planned.exit != Some(1), works, "{name}: {}{}", planned.stdout, planned.stderr);
+        said_nothing(&format!("plan with {name}"), &planned);
+        for command in [&["check"][..], &["plan"], &["status"], &["config", "show"]] {
+            said_nothing(&format!("{} with {name}", command.join(" ")), &device.plain(&[command, &["-vv"]].concat()));
+        }
+    }
+}
+
+#[test]
+fn the_simulated_cloud_and_the_demo_tell_no_secret() {
+    let device = device(&Sim::start(&seed(), ""), true);
+    said_nothing("demo", &device.plain(&["demo", "-vv"]));
+
+    let seed = device.dir.write("seed.json", &seed().to_string());
+    let mut simulate = device.command(&["simulate", "-vv", "--listen", "127.0.0.1:0", "--seed"]);
+    let mut child = simulate.arg(seed).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    stdout.read_line(&mut first).unwrap();
+    let asks = Device::at(first.trim().strip_prefix("listening on ").unwrap());
+    let asks = asks.with(|asks| asks.environment.clone_from(&device.environment));
+    asks.cgwd(&["register"]).expect(0);
+    asks.cgwd(&["plan"]).expect(0);
+    let wrong = asks.with(|asks| asks.env("ALIBABA_CLOUD_SECURITY_TOKEN", LOGIN));
+    wrong.cgwd(&["plan"]).expect(1);
+    child.kill().unwrap();
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).unwrap();
+    child.stderr.take().unwrap().read_to_end(&mut rest).unwrap();
+    child.wait().unwrap();
+    clean("what the simulated cloud says", &[first.as_bytes(), &rest].concat());
 }
 
 #[test]
