@@ -329,7 +329,15 @@ impl Course {
             connections_read: false,
         };
         let policy = topology.policy();
-        let situation = Situation { desired: Some(&desired), findings: &[], gates: &[], policy, free_bytes: None, inventory: &inventory };
+        let situation = Situation {
+            desired: Some(&desired),
+            findings: &[],
+            gates: &[],
+            policy,
+            free_bytes: None,
+            clock_offset: jiff::SignedDuration::ZERO,
+            inventory: &inventory,
+        };
         let now = Now { wall: self.world.clock.now(), uptime: self.world.clock.uptime() };
         let (mut one, mut other) = (Progress::new("memory"), Progress::new("memory"));
         for entry in &self.world.state.entries() {
