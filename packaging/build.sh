@@ -4,6 +4,7 @@
 #
 #   packaging/build.sh                  for amd64, and for arm64 where the target's standard library can be had
 #   packaging/build.sh amd64 | arm64    for that one alone
+#   packaging/build.sh program          the program for amd64 alone, and tells where it is
 #
 # Two builds of one tree give the same bytes, wherever it lies: packaging/reproduce.sh checks it. README.md beside this file says
 # what is in the packages, and why they are built so.
@@ -36,7 +37,14 @@ main() {
     amd64 | arm64)
       build "$1"
       ;;
-    *) fail "usage: packaging/build.sh [amd64|arm64]" ;;
+    program)
+      choose_target amd64
+      compile $target
+      say "the program"
+      echo "$PWD/target/$target/release/cgwd"
+      return
+      ;;
+    *) fail "usage: packaging/build.sh [amd64|arm64|program]" ;;
   esac
   say "in $out"
   (cd $out && sha256sum -- *.deb *.rpm *.cdx.json)
@@ -65,27 +73,15 @@ settle_environment() {
   export SOURCE_DATE_EPOCH TZ=UTC LC_ALL=C.UTF-8
   umask 022
   unset RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET
-  CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f%s\x1f%s' "--remap-path-prefix=$PWD=/cgwd" "--remap-path-prefix=$cargo_home=/cargo" \
-    "--remap-path-prefix=$sysroot=/rust")
-  export CARGO_ENCODED_RUSTFLAGS
-  export CFLAGS="-ffile-prefix-map=$PWD=/cgwd -ffile-prefix-map=$cargo_home=/cargo"
+  rustflags=("--remap-path-prefix=$PWD=/cgwd" "--remap-path-prefix=$cargo_home=/cargo" "--remap-path-prefix=$sysroot=/rust")
+  export CFLAGS="-ffile-prefix-map=$PWD=/cgwd -ffile-prefix-map=$cargo_home=/cargo -fno-asynchronous-unwind-tables -fno-unwind-tables"
   export ZIG_GLOBAL_CACHE_DIR=$PWD/target/packaging/zig-cache ZIG_LOCAL_CACHE_DIR=$PWD/target/packaging/zig-cache
 }
 
 build() {
-  local arch=$1 target binary variant=()
+  local arch=$1 binary
   rm -f $out/*_"$arch".* $out/"$arch"-*.txt
-  case $arch in
-    amd64) target=x86_64-unknown-linux-musl ;;
-    arm64) target=aarch64-unknown-linux-musl ;;
-  esac
-  if ! have_standard_library $target; then
-    [ "$arch" = amd64 ] || { say "$(not_built $target | tee $out/"$arch"-not-built.txt)"; return 0; }
-    target=x86_64-unknown-linux-gnu
-    variant=(--variant glibc)
-    say "$(not_static | tee $out/amd64-not-static.txt)"
-  fi
-  say "build for $target"
+  choose_target "$arch" || return 0
   compile $target
   binary=target/$target/release/cgwd
   fill_stage $target $binary
@@ -95,6 +91,20 @@ build() {
   sbom $binary >$out/cgwd_"$(version)_$arch".cdx.json
 }
 
+# Sets `target`, and `variant` where the packages are of another kind; fails where nothing can be built for this architecture.
+choose_target() {
+  variant=()
+  case $1 in
+    amd64) target=x86_64-unknown-linux-musl ;;
+    arm64) target=aarch64-unknown-linux-musl ;;
+  esac
+  have_standard_library $target && return
+  [ "$1" = amd64 ] || { say "$(not_built $target | tee $out/"$1"-not-built.txt)"; return 1; }
+  target=x86_64-unknown-linux-gnu
+  variant=(--variant glibc)
+  say "$(not_static | tee $out/amd64-not-static.txt)"
+}
+
 not_built() { echo "Rust's standard library for $1 cannot be had here (rustup target add): no packages for that architecture"; }
 
 not_static() {
@@ -102,14 +112,24 @@ not_static() {
 }
 
 # The linker that comes with Rust, and Rust's own musl: what comes out depends on the version of Rust, not on the machine's linker.
+# A static program holds no table for unwinding, equal functions once, and its relocations packed: README.md has what that saves.
 compile() {
+  local flags=("${rustflags[@]}") linker=$PWD/packaging/linker
+  say "build for $1"
+  case $1 in
+    *-musl)
+      flags+=(-Clinker-flavor=ld.lld -Cforce-unwind-tables=no -Clink-arg=--icf=all -Clink-arg=--pack-dyn-relocs=relr)
+      ;;
+  esac
+  CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "${flags[*]}")
+  export CARGO_ENCODED_RUSTFLAGS
   case $1 in
     x86_64-unknown-linux-musl)
-      CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_x86_64_unknown_linux_musl=musl-gcc \
+      CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=$linker CC_x86_64_unknown_linux_musl=musl-gcc \
         cargo auditable build --release --locked --target "$1"
       ;;
     aarch64-unknown-linux-musl)
-      CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CC_aarch64_unknown_linux_musl=$PWD/packaging/aarch64-linux-musl-cc \
+      CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=$linker CC_aarch64_unknown_linux_musl=$PWD/packaging/aarch64-linux-musl-cc \
         ZIG=$(echo "$python"/lib/python3*/site-packages/ziglang/zig) cargo auditable build --release --locked --target "$1"
       ;;
     x86_64-unknown-linux-gnu) cargo auditable zigbuild --release --locked --target "$1.2.17" ;;
