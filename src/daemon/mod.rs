@@ -355,10 +355,11 @@ impl Daemon {
         let alert = self.book.wake_at().map(|at| now + Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default());
         let alert = alert.map(|at| at.max(now + SOON));
         let cloud = self.cloud.wake.map(|at| at.max(now + SOON));
+        let owed = self.notify.is_behind().then(|| now + SOON);
         let heal = self.next_heal();
         let asking = self.asking.due().filter(|_| !self.background.is_observing());
         let asn = Some(self.next_asn).filter(|_| self.observer.asks_for_asn() && !self.background.is_observing());
-        [Some(self.next_poll), asn, self.next_settling(), asking, alert, cloud, heal, self.replacing.wake(), self.next_alive]
+        [Some(self.next_poll), asn, self.next_settling(), asking, alert, cloud, heal, owed, self.replacing.wake(), self.next_alive]
             .into_iter()
             .flatten()
             .min()

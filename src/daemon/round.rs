@@ -264,8 +264,10 @@ impl Daemon {
 
     fn stay_alive(&mut self) {
         let words = self.status.borrow().words();
-        let told = if words == self.status_words { Ok(()) } else { self.notify.status(&words) };
-        self.status_words = words;
+        let told = if words == self.status_words { self.notify.catch_up() } else { self.notify.status(&words) };
+        if told.is_ok() {
+            self.status_words = words;
+        }
         let interval = self.notify.watchdog_interval();
         self.next_alive = interval.map(|interval| since_boot() + interval);
         let alive = || if interval.is_some() { self.notify.alive() } else { Ok(()) };

@@ -1,7 +1,10 @@
-//! Tells the service manager how we are (sd_notify(3)): ready, status, alive, reloading, stopping.
+//! Tells the service manager how we are (sd_notify(3)): ready, status, alive, reloading, stopping. Never waits for it: a manager
+//! that is busy does not hold up the loop. What it must hear is kept until it takes it.
 
 use super::environment::Environment;
 use sd_notify::NotifyState;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -10,16 +13,12 @@ use std::time::Duration;
 /// The service manager's ear; silent where nobody listens (`NOTIFY_SOCKET` unset).
 #[derive(Debug, Default)]
 pub struct Notify {
-    manager: Option<Manager>,
+    /// A path, as systemd gives it, or an abstract name, as some container managers do.
+    manager: Option<SocketAddr>,
     watchdog: Option<Duration>,
-}
-
-#[derive(Debug)]
-enum Manager {
-    /// A path, as systemd gives it.
-    Path,
-    /// An abstract name, as some container managers give it; the crate knows paths only.
-    Abstract(SocketAddr),
+    /// What the manager has not taken yet, in order.
+    owed: RefCell<VecDeque<String>>,
+    busy: Cell<bool>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,17 +26,19 @@ enum Manager {
 pub struct NotifyError(#[from] io::Error);
 
 impl Notify {
-    /// From `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. An environment that is not this process's own leaves it silent.
+    /// From `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
     pub fn from_environment(environment: &Environment) -> Notify {
-        let manager = environment.var("NOTIFY_SOCKET").map(|name| match name.strip_prefix('@') {
-            Some(name) => SocketAddr::from_abstract_name(name).map_or(Manager::Path, Manager::Abstract),
-            None => Manager::Path,
-        });
-        Notify { manager, watchdog: watchdog(environment) }
+        let address = |name: &str| match name.strip_prefix('@') {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None => SocketAddr::from_pathname(name),
+        };
+        // A name that can be nobody's is nobody's.
+        let manager = environment.var("NOTIFY_SOCKET").and_then(|name| address(name).ok());
+        Notify { manager, watchdog: watchdog(environment), owed: RefCell::default(), busy: Cell::default() }
     }
 
     pub fn ready(&self, status: &str) -> Result<(), NotifyError> {
-        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))])
+        self.insist(&[NotifyState::Ready, NotifyState::Status(&one_line(status))])
     }
 
     /// One line for `systemctl status`.
@@ -52,11 +53,11 @@ impl Notify {
 
     /// A reload begins; [`Notify::ready`] ends it (`Type=notify-reload` wants both, with the time of the first).
     pub fn reloading(&self) -> Result<(), NotifyError> {
-        self.send(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?, NotifyState::Status("reading the configuration")])
+        self.insist(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?, NotifyState::Status("reading the configuration")])
     }
 
     pub fn stopping(&self, status: &str) -> Result<(), NotifyError> {
-        self.send(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))])
+        self.insist(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))])
     }
 
     /// How often to say that we are [`alive`](Notify::alive): half the time after which the manager gives us up, as
@@ -65,16 +66,44 @@ impl Notify {
         self.watchdog
     }
 
-    fn send(&self, states: &[NotifyState]) -> Result<(), NotifyError> {
-        match &self.manager {
-            None => Ok(()),
-            Some(Manager::Path) => Ok(sd_notify::notify(states)?),
-            Some(Manager::Abstract(address)) => {
-                let message: String = states.iter().map(|state| format!("{state}\n")).collect();
-                UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), address)?;
-                Ok(())
+    /// Whether the manager was too busy for the last message.
+    pub fn is_behind(&self) -> bool {
+        self.busy.get()
+    }
+
+    /// Tries again what the manager was too busy for.
+    pub fn catch_up(&self) -> Result<(), NotifyError> {
+        let mut owed = self.owed.borrow_mut();
+        while let Some(message) = owed.front() {
+            let put = self.put(message);
+            if !is_busy(&put) {
+                owed.pop_front();
             }
+            put?;
         }
+        Ok(())
+    }
+
+    fn insist(&self, states: &[NotifyState]) -> Result<(), NotifyError> {
+        self.owed.borrow_mut().push_back(text(states));
+        match self.catch_up() {
+            busy if is_busy(&busy) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn send(&self, states: &[NotifyState]) -> Result<(), NotifyError> {
+        self.catch_up()?;
+        self.put(&text(states))
+    }
+
+    fn put(&self, message: &str) -> Result<(), NotifyError> {
+        let Some(manager) = &self.manager else { return Ok(()) };
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        let put = socket.send_to_addr(message.as_bytes(), manager).map(|_| ()).map_err(NotifyError);
+        self.busy.set(is_busy(&put));
+        put
     }
 }
 
@@ -86,6 +115,14 @@ fn watchdog(environment: &Environment) -> Option<Duration> {
     (micros > 0).then(|| Duration::from_micros(micros) / 2)
 }
 
+fn text(states: &[NotifyState]) -> String {
+    states.iter().map(|state| format!("{state}\n")).collect()
+}
+
+fn is_busy(result: &Result<(), NotifyError>) -> bool {
+    matches!(result, Err(NotifyError(error)) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
 /// A line break would begin another variable.
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
@@ -95,26 +132,12 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::super::scratch::Scratch;
     use super::*;
-    use std::process::Command;
 
-    /// The variable is the process's own, so a child of this test program speaks.
-    fn child(socket: &str) {
-        let test = "system::notify::tests::speaks_where_it_is_told_to";
-        let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test])
-            .env("NOTIFY_SOCKET", socket)
-            .env("CGWD_TEST_SPEAK", "1")
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
+    fn at(socket: &str) -> Notify {
+        Notify::from_environment(&[("NOTIFY_SOCKET", socket)].into_iter().collect())
     }
 
-    #[test]
-    fn speaks_where_it_is_told_to() {
-        if Environment::of_this_process().var("CGWD_TEST_SPEAK").is_none() {
-            return;
-        }
-        let notify = Notify::from_environment(&Environment::of_this_process());
+    fn speak(notify: &Notify) {
         notify.ready("in sync").unwrap();
         notify.status("two\nREADY=0 lines").unwrap();
         notify.alive().unwrap();
@@ -144,7 +167,7 @@ mod tests {
         let scratch = Scratch::new();
         let path = scratch.join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
-        child(path.to_str().unwrap());
+        speak(&at(path.to_str().unwrap()));
         hears_everything(&manager);
     }
 
@@ -152,8 +175,32 @@ mod tests {
     fn an_abstract_socket_is_heard_too() {
         let name = format!("cgwd-test-{}", std::process::id());
         let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        child(&format!("@{name}"));
+        speak(&at(&format!("@{name}")));
         hears_everything(&manager);
+    }
+
+    #[test]
+    fn a_manager_that_is_busy_holds_up_nothing_and_hears_what_it_must_later() {
+        let scratch = Scratch::new();
+        let path = scratch.join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let notify = at(path.to_str().unwrap());
+        let mut full = 0;
+        while notify.status("starting").is_ok() {
+            full += 1;
+            assert!(full < 100_000, "its queue has no end");
+        }
+        assert!(notify.is_behind());
+        notify.ready("in sync").unwrap();
+        notify.stopping("bye").unwrap();
+        assert!(is_busy(&notify.alive()));
+        for _ in 0..full {
+            assert_eq!(heard(&manager), "STATUS=starting\n");
+        }
+        notify.catch_up().unwrap();
+        assert!(!notify.is_behind());
+        assert_eq!(heard(&manager), "READY=1\nSTATUS=in sync\n");
+        assert_eq!(heard(&manager), "STOPPING=1\nSTATUS=bye\n");
     }
 
     #[test]
