@@ -456,3 +456,11 @@ fn show_says_where_each_value_came_from() {
     assert_eq!(settings["cloud"]["credentials"]["role_arn"], json!({ "value": null, "origin": { "kind": "default" } }));
     assert_eq!(settings["device"]["name"]["origin"], json!({ "kind": "host_name" }));
 }
+
+#[test]
+fn nothing_is_nothing_in_every_unit() {
+    for (index, zero) in ["\"0\"", "0", "\"0s\"", "\"0ms\"", "\"0h\""].iter().enumerate() {
+        let text = MINIMAL.replace("[cloud]", &format!("settle = {zero}\n[cloud]"));
+        assert_eq!(load(&written(&format!("zero-{index}"), &text)).settings.address.settle, Duration::ZERO, "{zero}");
+    }
+}

@@ -261,6 +261,16 @@ fn addresses_and_agreement() {
             case(file("agreement = 0", ""), "agreement", "address.agreement", "is 0, and must be at least 1", "a number from 1"),
             case(file("agreement = -1", ""), "agreement", "address.agreement", "is -1", "a number from 1"),
             case(file("agreement = 2", ""), "agreement", "address.agreement", "asks for 2 sources, and there are 1", "add sources"),
+            case(
+                file("", "").replace(
+                    "sources = [\"interface:eth0\"]",
+                    "sources = [\"https://a.example/x\", \"https://a.example/y\"]\nagreement = 2",
+                ),
+                "agreement",
+                "address.agreement",
+                "asks for 2 independent sources, and there are 1",
+                "add a source elsewhere",
+            ),
             case(file("agreement = 99999999999999999999999", ""), "agreement", "address.agreement", "is 9999", "a number from 1"),
             case(file("prefer = \"203.0.113.7\"", ""), "prefer", "address.prefer", "is not an IPv4 network", "203.0.113.7/32"),
             case(file("prefer = \"203.0.113.7/24\"", ""), "prefer", "address.prefer", "bits set beyond its length", "203.0.113.0/24"),

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::daemon::Daemon;
-use common::device::{ADDRESS, Device, writes};
+use common::daemon::{Daemon, count};
+use common::device::{ADDRESS, Device, alerts, writes};
 use common::simulated::Sim;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -161,6 +161,12 @@ fn once_the_state_can_be_written_again_it_begins_anew() {
     daemon.wait_decision("in_sync");
     assert_eq!(sim.only_gateway()["IpAddress"], ADDRESS);
 
+    // What was told meanwhile is in the history, once.
+    let told = alerts(&device.history());
+    for (what, times) in [("raised state.watch_only", 1), ("occurred address.changed", 2), ("raised replacement.needed", 1)] {
+        assert_eq!(count(&told, what), times, "{what}: {told:?}");
+    }
+
     // Read-only at the start, and writable later.
     daemon.stop();
     mount(&["-o", "remount,ro"], &device.state());
@@ -241,6 +247,20 @@ fn goes_on(sim: &Sim, device: &Device) {
     assert_eq!(status["customer_gateway"]["id"], before["CustomerGatewayId"]);
     assert_eq!(sim.only_gateway(), before);
     daemon.stop();
+}
+
+#[test]
+fn the_state_is_private_also_where_the_directory_was_there_before() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim);
+    std::fs::create_dir_all(device.state()).unwrap();
+    std::fs::set_permissions(device.state(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    device.cgwd(&["register"]).expect(0);
+    for entry in std::fs::read_dir(device.state()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&entry.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "{:?} is {mode:o}", entry.path());
+    }
 }
 
 #[test]

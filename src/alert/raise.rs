@@ -22,6 +22,8 @@ pub struct Alert {
     pub event: &'static Event,
     /// The event's, unless what is so is less grave than the event can be.
     pub severity: Severity,
+    /// The event's, unless it can be told sooner.
+    pub shows_after: Duration,
     /// What it is about, e.g. an address or a customer gateway's id: two alerts of one event with different keys are two alerts.
     pub key: String,
     /// What is so, lower case without a full stop. It must not hold anything that changes while the matter stays the same
@@ -143,7 +145,7 @@ impl AlertBook {
     pub fn wake_at(&self) -> Option<Timestamp> {
         let evaluated = self.standing.values().filter(|entry| !self.not_evaluated.contains(entry.alert.event.code));
         let due = evaluated.map(|entry| match entry.told {
-            None => later(entry.since, entry.alert.event.shows_after).max(self.free_at(entry.alert.event.code).unwrap_or(entry.since)),
+            None => later(entry.since, entry.alert.shows_after).max(self.free_at(entry.alert.event.code).unwrap_or(entry.since)),
             Some(told) => later(told, REMINDER),
         });
         let flapping = self.lately.keys().filter_map(|code| self.free_at(code));
@@ -196,7 +198,7 @@ impl AlertBook {
     fn has_untold_successor(&self, code: &str, current: &BTreeMap<Key, Alert>, now: Timestamp) -> bool {
         let waits = |key: &Key, alert: &Alert| match self.standing.get(key) {
             Some(entry) => entry.told.is_none() && !(self.may_tell(code) && entry.may_show(now)),
-            None => !(self.may_tell(code) && alert.event.shows_after.is_zero()),
+            None => !(self.may_tell(code) && alert.shows_after.is_zero()),
         };
         current.iter().any(|(key, alert)| key.0 == code && waits(key, alert))
     }
@@ -248,7 +250,12 @@ impl Alert {
     /// With the remedy of the catalogue and no fields.
     pub fn new(event: &'static Event, key: impl Into<String>, message: impl Into<String>) -> Alert {
         let (key, message, remedy) = (key.into(), message.into(), event.remedy.to_owned());
-        Alert { event, severity: event.severity, key, message, remedy, fields: Fields::default() }
+        Alert { event, severity: event.severity, shows_after: event.shows_after, key, message, remedy, fields: Fields::default() }
+    }
+
+    /// Told sooner than its like.
+    pub fn with_patience(self, shows_after: Duration) -> Alert {
+        Alert { shows_after, ..self }
     }
 
     pub fn with_remedy(self, remedy: impl Into<String>) -> Alert {
@@ -286,7 +293,7 @@ impl Standing {
 
     /// It has lasted long enough.
     fn may_show(&self, now: Timestamp) -> bool {
-        now >= later(self.since, self.alert.event.shows_after)
+        now >= later(self.since, self.alert.shows_after)
     }
 
     fn due(&self, alert: &Alert, now: Timestamp) -> Option<Phase> {

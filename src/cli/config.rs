@@ -3,7 +3,7 @@
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
-use crate::config;
+use crate::config::{self, ConfigError, Loaded};
 
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {
@@ -33,13 +33,25 @@ pub fn run(context: &Context, arguments: ConfigArgs) -> Result<Exit, Failure> {
 }
 
 fn check(context: &Context) -> Exit {
-    let result = config::load(&context.config_path, &context.environment, &context.host_name);
+    let result =
+        config::load(&context.config_path, &context.environment, &context.host_name).and_then(|loaded| with_client(context, loaded));
     let exit = if result.is_ok() { Exit::Done } else { Exit::Usage };
     context.output.result(&config::check_json(&context.config_path, &result), |output| {
         let tone = if exit == Exit::Done { Tone::Good } else { Tone::Bad };
         output.paint(tone, config::check_text(&context.config_path, &result).trim_end()) + "\n"
     });
     exit
+}
+
+/// What the daemon would refuse at its start: files that the client for the cloud is made of.
+fn with_client(context: &Context, loaded: Loaded) -> Result<Loaded, ConfigError> {
+    match context.client(&loaded.settings) {
+        Ok(_) => Ok(loaded),
+        Err(failure) => {
+            let key = if loaded.settings.cloud.ca_file.is_some() { "cloud.ca_file" } else { "cloud.proxy" };
+            Err(ConfigError::about(&loaded, key, failure.message, failure.remedy))
+        }
+    }
 }
 
 fn show(context: &Context) -> Result<Exit, Failure> {

@@ -15,6 +15,7 @@ use crate::model::Settings;
 use crate::plan::{Removal, Step, StepAction, plan_removal};
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
+use crate::system::signals::Signals;
 use serde_json::json;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -40,7 +41,15 @@ pub async fn run(context: &Context, arguments: DeregisterArgs) -> Result<Exit, F
         }
         Err(error) => return Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
     };
-    deregister(context, &settings, arguments.delete).await
+    let mut signals = Signals::listen().map_err(Failure::system)?;
+    tokio::select! {
+        exit = deregister(context, &settings, arguments.delete) => exit,
+        _ = signals.next() => Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted; what was sent is in the journal",
+            "run `cgwd deregister` again: it looks what became of it first",
+        )),
+    }
 }
 
 async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Result<Exit, Failure> {

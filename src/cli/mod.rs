@@ -143,6 +143,7 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failu
         logging.start(&context.environment).map_err(Failure::system)?;
     }
     crate::system::hardening::protect_memory().map_err(Failure::system)?;
+    crate::system::hardening::keep_files_private();
     match command {
         Command::Run => run::run(context).await,
         Command::Check => check::run(context).await,

@@ -36,8 +36,12 @@ pub struct Decided {
 }
 
 impl Decided {
-    fn without_plan(decision: Decision, region: Option<String>) -> Decided {
-        Decided { decision, region, consequences: json!({"rewrites": [], "losses": [], "interruptions": []}) }
+    pub fn without_plan(decision: Decision, region: Option<String>) -> Decided {
+        Decided { decision, region, consequences: Decided::no_consequences() }
+    }
+
+    pub fn no_consequences() -> Value {
+        json!({"rewrites": [], "losses": [], "interruptions": []})
     }
 }
 
@@ -68,7 +72,7 @@ pub async fn decide(context: &Context, survey: &Survey) -> Result<Decided, Failu
 }
 
 /// A replacement with its gates, from a reading of everything that it would touch.
-async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: Want) -> Result<Draft, Failure> {
+pub async fn in_full(context: &Context, survey: &Survey, executor: &Executor, want: Want) -> Result<Draft, Failure> {
     let local = Zone::of_this_device().map(|zone| zone.local(context.clock.now()));
     let local = local.map_err(|error| Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy()))?;
     let seen = if survey.is_settled() { "has held" } else { "is seen now; `cgwd replace` waits until it has held" };

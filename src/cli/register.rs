@@ -4,11 +4,14 @@ use super::Context;
 use super::document::step_json;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
-use super::plan::{Decided, decide, exit_of};
+use super::plan::{Decided, decide, exit_of, in_full};
+use super::replace::{add_consequences, consequences_text};
 use super::survey::Survey;
 use crate::daemon::control::{self, AskError, Places};
+use crate::daemon::replacement::document::consequences_json;
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
+use crate::execute::replacement::Draft;
 use crate::execute::{ExecuteError, Executor, Registration, Want};
 use crate::journal::Journal;
 use crate::plan::{Decision, DecisionKind, HoldReason, Next};
@@ -30,7 +33,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let Some(wanted) = survey.wanted() else {
         let findings = survey.examined.findings.clone();
         let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
-        return Ok(show(context, &survey, &decision, survey.configured_region().as_deref(), 0));
+        return Ok(show(context, &survey, &Decided::without_plan(decision, survey.configured_region()), 0));
     };
     match Lock::take(&survey.settings.state_directory) {
         Ok(lock) => {
@@ -52,7 +55,7 @@ async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Ex
         let findings = [survey.examined.findings.as_slice(), &located.findings].concat();
         let gates = [wanted.gates.clone(), refused_gates(&located.findings)].concat();
         let decision = Decision::blocked(findings, gates);
-        return Ok(show(context, survey, &decision, settings.cloud.region.as_deref(), 0));
+        return Ok(show(context, survey, &Decided::without_plan(decision, settings.cloud.region.clone()), 0));
     };
     let owner = owner(settings, &journal);
     let want = wanted.in_region(settings, &owner, region, &located.evidence);
@@ -60,15 +63,24 @@ async fn alone(context: &Context, survey: &Survey, wanted: &Wanted) -> Result<Ex
     let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
     executor.note_regions(&located)?;
     let mut signals = Signals::listen().map_err(Failure::system)?;
-    let registration = tokio::select! {
-        registration = register(&executor, &want, survey) => registration?,
+    let registered = async {
+        let registration = register(&executor, &want, survey).await?;
+        // What will not be done is shown as `plan` shows it.
+        let draft = match registration.decision.kind == DecisionKind::Replace && !executor.has_open_replacement() {
+            true => Some(in_full(context, survey, &executor, want.clone()).await?),
+            false => None,
+        };
+        Ok::<_, Failure>((registration, draft))
+    };
+    let (registration, draft) = tokio::select! {
+        registered = registered => registered?,
         _ = signals.next() => return Err(Failure::new(
             Exit::Interrupted,
             "interrupted; what was sent is in the journal",
             "run `cgwd register` again: it looks what became of it first",
         )),
     };
-    Ok(conclude(context, survey, &registration, region))
+    Ok(conclude(context, survey, &registration, draft.as_ref(), region))
 }
 
 /// The person's word settles the address: they see it and act on it.
@@ -82,19 +94,25 @@ async fn register(executor: &Executor, want: &Want, survey: &Survey) -> Result<R
     Ok(registration)
 }
 
-fn conclude(context: &Context, survey: &Survey, registration: &Registration, region: &str) -> Exit {
-    let exit = show(context, survey, &registration.decision, Some(region), registration.done.len());
+fn conclude(context: &Context, survey: &Survey, registration: &Registration, draft: Option<&Draft>, region: &str) -> Exit {
+    let decision = draft.map_or(&registration.decision, |draft| &draft.decision);
+    let findings = [registration.mended.as_slice(), &decision.findings].concat();
+    let decision = Decision { findings, ..decision.clone() };
+    let consequences = draft.map_or_else(Decided::no_consequences, consequences_json);
+    let exit = show(context, survey, &Decided { decision, region: Some(region.to_owned()), consequences }, registration.done.len());
     match &registration.held {
         None => exit,
         Some(hold) => held(context, &hold.until.to_string()),
     }
 }
 
-fn show(context: &Context, survey: &Survey, decision: &Decision, region: Option<&str>, done: usize) -> Exit {
-    let mut document = survey.plan_document(decision, region);
+fn show(context: &Context, survey: &Survey, decided: &Decided, done: usize) -> Exit {
+    let Decided { decision, region, consequences } = decided;
+    let mut document = survey.plan_document(decision, region.as_deref());
+    add_consequences(&mut document, consequences);
     document["changed"] = json!(done > 0);
     context.output.result(&document, |output| {
-        let text = survey.plan_text(output, decision, region);
+        let text = survey.plan_text(output, decision, region.as_deref()) + &consequences_text(consequences);
         text + &summary(output, done, decision)
     });
     exit_of(decision)
@@ -137,11 +155,11 @@ async fn through_daemon(context: &Context, survey: &Survey, pid: Option<String>)
         return Err(of_daemon(&answer["error"]));
     }
     let done = answer["done"].as_u64().unwrap_or(0) as usize;
-    let Decided { decision, region, .. } = decide(context, survey).await?;
-    if exit_of(&decision) == Exit::ChangeNeeded && !decision.steps.is_empty() {
-        tracing::debug!(steps = ?decision.steps.iter().map(step_json).collect::<Vec<_>>(), "the daemon has not done these yet");
+    let decided = decide(context, survey).await?;
+    if exit_of(&decided.decision) == Exit::ChangeNeeded && !decided.decision.steps.is_empty() {
+        tracing::debug!(steps = ?decided.decision.steps.iter().map(step_json).collect::<Vec<_>>(), "the daemon has not done these yet");
     }
-    let exit = show(context, survey, &decision, region.as_deref(), done);
+    let exit = show(context, survey, &decided, done);
     match answer["held_until"].as_str() {
         None => Ok(exit),
         Some(until) => Ok(held(context, until)),

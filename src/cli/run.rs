@@ -4,9 +4,9 @@ use super::Context;
 use super::exit::{Exit, Failure};
 use super::plan::journal_to_read;
 use crate::daemon::control::Places;
-use crate::daemon::{Daemon, DaemonError, Ended, Healed, Start, with_causes};
+use crate::daemon::{Daemon, DaemonError, Ended, Start, with_causes};
 use crate::journal::Journal;
-use crate::system::anew::{self, AFTER_WATCH_ONLY};
+use crate::system::anew;
 use crate::system::lock::{Lock, LockError};
 use crate::system::machine;
 use crate::system::notify::Notify;
@@ -39,14 +39,13 @@ pub async fn run(context: &mut Context) -> Result<Exit, Failure> {
         notify,
         journal,
         watch_only,
-        healed: context.environment.var(AFTER_WATCH_ONLY).and_then(Healed::parse),
     })
     .map_err(failure)?;
     let ended = daemon.run(places).await.map_err(failure)?;
     drop(lock);
     match ended {
         Ended::Stopped => Ok(Exit::Done),
-        Ended::Healed(healed) => match anew::begin(&healed.to_string()) {
+        Ended::Healed => match anew::begin() {
             Ok(never) => match never {},
             Err(error) => Err(Failure::system(error)),
         },

@@ -62,6 +62,11 @@ impl CloudError {
         self.meaning() == Some(Meaning::Forbidden) || (self.status == 403 && !self.is_about_credentials())
     }
 
+    /// The region that the call names does not exist.
+    pub fn is_no_such_region(&self) -> bool {
+        self.meaning() == Some(Meaning::NoSuchRegion)
+    }
+
     pub fn is_already_exist(&self) -> bool {
         self.meaning() == Some(Meaning::AlreadyExists)
     }

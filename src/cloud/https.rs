@@ -27,7 +27,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
-    #[error("[cloud] ca_file {}: {source}", path.display())]
+    #[error("[cloud] ca_file {}", path.display())]
     CaFile { path: PathBuf, source: TrustError },
     /// Without the text: a proxy's URL can hold a password.
     #[error("[cloud] proxy is not a proxy's URL")]

@@ -34,6 +34,7 @@ pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Parsed<Du
         "s" => 1000,
         "m" => 60 * 1000,
         "h" => 60 * 60 * 1000,
+        "" if number == "0" => 1,
         "" if digits > 0 => {
             return complaint(format!("`{text}` has no unit"), format!("write \"{text}s\" for seconds; the units are ms, s, m, h"));
         }

@@ -39,6 +39,14 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
 }
 
+impl ConfigError {
+    /// Of one key of a configuration that is well-formed.
+    pub fn about(loaded: &Loaded, key: &str, message: String, remedy: String) -> ConfigError {
+        let origin = loaded.origins.get(key).cloned().unwrap_or(Origin::Default);
+        ConfigError { problems: vec![Problem::new(&origin, key, message, remedy)] }
+    }
+}
+
 impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {

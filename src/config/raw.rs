@@ -152,6 +152,10 @@ impl Reader<'_> {
             (Kind::Text | Kind::Word(_) | Kind::WordOrCount(_) | Kind::Path | Kind::Duration { .. } | Kind::Asn, DeValue::String(text)) => {
                 Value::Text(text.to_string())
             }
+            // Nothing is nothing in every unit.
+            (Kind::Duration { .. }, DeValue::Integer(number)) if decimal(number.as_str(), number.radix()) == "0" => {
+                Value::Text("0".to_owned())
+            }
             (Kind::WordOrCount(_) | Kind::Asn | Kind::Count { .. }, DeValue::Integer(number)) => {
                 Value::Integer(decimal(number.as_str(), number.radix()))
             }

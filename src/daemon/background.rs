@@ -324,9 +324,7 @@ async fn registration(
     if !task.watch_only {
         return executor.register(&want, PATIENCE).await;
     }
-    let decision = executor.preview(&want).await?;
-    let customer_gateway = decision.customer_gateway.clone();
-    Ok(Registration { decision, done: Vec::new(), customer_gateway, held: None })
+    Ok(Registration::looked(executor.preview(&want).await?))
 }
 
 /// Who this device is towards the cloud.

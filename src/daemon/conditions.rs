@@ -4,7 +4,6 @@ pub mod replacement;
 
 use self::replacement::Replaced;
 use super::background::CloudReport;
-use super::heal::Healed;
 use super::want::Wanted;
 use super::{Examined, with_causes};
 use crate::alert::catalogue::{event, find};
@@ -20,6 +19,10 @@ use crate::plan::{CLOCK_TOLERANCE, Decision, DecisionKind};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// Somebody who gives an interface its new address before taking the old one away is done by then.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Everything that the conditions are judged by.
 pub struct Known<'a> {
@@ -30,7 +33,7 @@ pub struct Known<'a> {
     pub watch_only: Option<&'a str>,
     pub config_problem: Option<&'a str>,
     pub pending: Option<PendingWrite>,
-    /// The settled address itself cannot be registered.
+    /// The settled address or ASN itself cannot be registered.
     pub unusable: bool,
     pub replacement: &'a Replaced,
     pub now: Timestamp,
@@ -77,7 +80,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
         }
     }
     if known.unusable {
-        // It spoke of an address that this device no longer has.
+        // It spoke of what this device no longer is.
         not_evaluated.remove("replacement.needed");
     }
     // A failed write can say what a reading would have said.
@@ -111,8 +114,11 @@ fn of_observation(finding: &Finding, known: &Known<'_>) -> Option<Alert> {
         _ => return None,
     };
     let address = known.examined.address.as_ref().map(|address| address.value.to_string());
-    let fields = Fields { address_new: address, address_old: known.settled.map(|settled| settled.to_string()), ..known.fields.clone() };
-    Some(alert(code, finding.code, finding.message.clone(), Some(&finding.remedy), &fields))
+    // Without the settled one: it becomes this very address while the matter stays the same.
+    let fields = Fields { address_new: address, ..known.fields.clone() };
+    let alert = alert(code, finding.code, finding.message.clone(), Some(&finding.remedy), &fields);
+    // One source's own answer, which no slow source can explain away.
+    Some(if finding.code == codes::ADDRESS_AMBIGUOUS { alert.with_patience(MOMENT) } else { alert })
 }
 
 fn of_pending(pending: &PendingWrite, fields: &Fields) -> Alert {
@@ -129,10 +135,14 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     let id = decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone());
     let fields = Fields { customer_gateway_id: id, ..known.fields.clone() };
     let mut alerts = of_decision(decision, report, known.replacement.policy, &fields);
-    alerts.extend(decision.findings.iter().filter_map(|finding| match finding.code {
+    // What was mended in the same visit stands until the next one.
+    alerts.extend(decision.findings.iter().chain(&registration.mended).filter_map(|finding| match finding.code {
         // What a replacement left behind has an alert of its own.
         codes::GATEWAY_DUPLICATE if !finding.is_error() && known.replacement.is_about_leftover(&finding.message) => None,
-        codes::GATEWAY_DRIFT => Some(alert("gateway.drift", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields)),
+        codes::GATEWAY_DRIFT => {
+            let drift = alert("gateway.drift", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields);
+            Some(drift.with_severity(finding.severity))
+        }
         codes::GATEWAY_DUPLICATE => {
             let duplicate = alert("gateway.duplicate", &finding.message, finding.message.clone(), Some(&finding.remedy), &fields);
             Some(duplicate.with_severity(finding.severity))
@@ -223,11 +233,6 @@ fn of_cloud_error(error: &CloudError, fields: &Fields) -> Alert {
         code => format!("{}: {} ({code})", error.action, error.message),
     };
     alert(code, "cloud", message, Some(&error.remedy), &fields)
-}
-
-/// That only was watched, as it was told when nothing could be kept of it.
-pub fn watched_only(healed: &Healed) -> Standing {
-    Standing { alert: watch_only(&healed.why, &Fields::default()), since: healed.since, told: Some(healed.since) }
 }
 
 fn watch_only(why: &str, fields: &Fields) -> Alert {

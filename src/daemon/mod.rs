@@ -22,7 +22,6 @@ pub mod want;
 
 pub use background::{CloudReport, CloudTask, auth_key, owner};
 pub use examine::{Examined, examine};
-pub use heal::Healed;
 
 use crate::alert::raise::{Alert, AlertBook, Notice};
 use crate::cloud::entropy::Entropy;
@@ -86,8 +85,6 @@ pub struct Start {
     pub journal: Journal,
     /// Why the journal cannot be written; then `journal` is what can be read of it.
     pub watch_only: Option<String>,
-    /// That it could not be written before this process began anew; the end of that is told.
-    pub healed: Option<Healed>,
 }
 
 /// How a daemon's life ended.
@@ -95,7 +92,7 @@ pub struct Start {
 pub enum Ended {
     Stopped,
     /// The state can be written again: cgwd begins anew.
-    Healed(Healed),
+    Healed,
 }
 
 pub struct Daemon {
@@ -138,6 +135,8 @@ pub struct Daemon {
     occurrences: Vec<Alert>,
     /// What was noticed in this round and is not in the journal yet.
     unwritten: Vec<Record>,
+    /// What the journal did not take.
+    missed: Vec<Record>,
     config_problem: Option<String>,
     refreshes: Vec<Refresh>,
     replacing: Replacing,
@@ -191,14 +190,7 @@ impl Daemon {
         };
         let address = progress.address.as_ref().map(|settled| settled.value);
         let asn = progress.asn.as_ref().map(|settled| settled.value.and_then(Asn::new));
-        let mut standing = conditions::standing(&progress);
-        let mut unwritten = Vec::new();
-        if let Some(healed) = &start.healed {
-            let watched_only = conditions::watched_only(healed);
-            // The journal did not hear of its beginning.
-            unwritten.push(Record::AlertRaised { alert: tell::alert_text(&watched_only.alert) });
-            standing.push(watched_only);
-        }
+        let standing = conditions::standing(&progress);
         let observer = Rc::new(observer(&settings));
         let watch = Watch::new(&settings.address, settings.bgp.as_ref());
         let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
@@ -231,7 +223,8 @@ impl Daemon {
             book: AlertBook::restore(standing),
             listener: None,
             occurrences: Vec::new(),
-            unwritten,
+            unwritten: Vec::new(),
+            missed: Vec::new(),
             config_problem: None,
             refreshes: Vec::new(),
             replacing,
@@ -306,9 +299,9 @@ impl Daemon {
                 }
                 Event::Timer => {}
             }
-            if let Some(healed) = self.healed() {
+            if self.is_healed() {
                 tracing::info!("the state can be written again; beginning anew");
-                return Ok(Ended::Healed(healed));
+                return Ok(Ended::Healed);
             }
             self.poll_if_due();
             self.round();

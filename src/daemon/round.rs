@@ -4,7 +4,8 @@ use super::background::CloudTask;
 use super::want::{Wanted, wanted};
 use super::{CloudReport, Daemon, Examined, examine, instants, with_causes};
 use crate::alert::raise::Fields;
-use crate::execute::Registration;
+use crate::cloud::error::Retry;
+use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT};
 use crate::journal::Record;
 use crate::model::{Asn, Finding};
@@ -21,6 +22,10 @@ const STEADY_SPREAD: Duration = Duration::from_secs(60);
 /// Bounds of the pause after a failed visit.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 const RETRY_MOST: Duration = Duration::from_secs(300);
+
+/// Bounds of the pause after a final refusal.
+const REFUSED_FIRST: Duration = Duration::from_secs(60);
+const REFUSED_MOST: Duration = Duration::from_secs(3600);
 
 impl Daemon {
     /// Cheap, and never waits: everything slow was started earlier and reports back.
@@ -182,7 +187,8 @@ impl Daemon {
             Err(error) => {
                 self.cloud.failures += 1;
                 tracing::debug!(error = with_causes(error), "the visit to the cloud failed");
-                backoff(self.cloud.failures, self.entropy.fraction())
+                let fraction = self.entropy.fraction();
+                if is_final(error) { after_a_refusal(self.cloud.failures, fraction) } else { backoff(self.cloud.failures, fraction) }
             }
         };
         if report.result.is_ok() {
@@ -243,15 +249,22 @@ impl Daemon {
             return unusable && self.cloud.looked_for.is_none();
         }
         let told = |code: &str| self.book.standing().any(|standing| standing.alert.event.code == code && standing.told.is_some());
-        let contradicts = |finding: &Finding| finding.is_error() && [ADDRESS_DISAGREEMENT, ADDRESS_AMBIGUOUS].contains(&finding.code);
-        examined.findings.iter().any(contradicts) && told("observation.disagreement")
+        let is = |code: &str| examined.findings.iter().any(|finding| finding.is_error() && finding.code == code);
+        is(ADDRESS_AMBIGUOUS) || is(ADDRESS_DISAGREEMENT) && told("observation.disagreement")
     }
 
-    pub(super) fn settled_address_is_unusable(&self, examined: &Examined) -> bool {
+    /// What has settled cannot be registered, so nothing is to be replaced by it.
+    pub(super) fn settled_is_unusable(&self, examined: &Examined) -> bool {
         let settled = self.address.settled().copied();
         let current = examined.address.as_ref().map(|address| address.value);
-        let of_address = |finding: &Finding| finding.is_error() && finding.code.starts_with("address.");
-        settled.is_some() && current == settled && examined.findings.iter().any(of_address)
+        let asn = examined.asn.as_ref().map(|asn| asn.asn);
+        let asn_has_settled = self.asn.settled().copied().flatten() == asn;
+        let counts = |finding: &Finding| match finding.code.split_once('.') {
+            Some(("address", _)) => true,
+            Some(("asn", _)) => asn_has_settled,
+            _ => false,
+        };
+        settled.is_some() && current == settled && examined.findings.iter().any(|finding| finding.is_error() && counts(finding))
     }
 
     fn note_decision(&mut self, examined: &Examined) {
@@ -275,6 +288,21 @@ impl Daemon {
             tracing::debug!(%error, "the service manager could not be told");
         }
     }
+}
+
+/// The cloud said no, and would say it again: a quota, a right, a parameter.
+fn is_final(error: &ExecuteError) -> bool {
+    match error {
+        ExecuteError::Cloud(cloud) | ExecuteError::Hidden { refusal: cloud, .. } => cloud.retry == Retry::Never && cloud.status != 0,
+        _ => false,
+    }
+}
+
+/// Each try writes two records, and every one of them means the same. A person who mends it need not wait: `cgwd register` and a
+/// reload try at once.
+fn after_a_refusal(failures: u32, random: f64) -> Duration {
+    let step = REFUSED_FIRST.saturating_mul(1 << (failures.max(1) - 1).min(6)).min(REFUSED_MOST);
+    step + (step / 4).mul_f64(random)
 }
 
 /// Full jitter below an exponentially growing step, and never at once.

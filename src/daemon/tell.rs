@@ -25,7 +25,7 @@ impl Daemon {
             watch_only: self.watch_only().as_deref(),
             config_problem: self.config_problem.as_deref(),
             pending: self.state.progress(|progress| progress.pending.clone()),
-            unusable: self.settled_address_is_unusable(examined),
+            unusable: self.settled_is_unusable(examined),
             replacement: &self.replaced(),
             now,
             fields: self.fields(),
@@ -49,7 +49,14 @@ impl Daemon {
 
     fn journal_notice(&mut self, notice: &Notice) {
         let (code, key) = (notice.alert.event.code.to_owned(), notice.alert.key.clone());
-        let alert = alert_text(&notice.alert);
+        let alert = AlertText {
+            code: code.clone(),
+            key: key.clone(),
+            severity: Some(notice.alert.severity).filter(|severity| *severity != notice.alert.event.severity),
+            message: notice.alert.message.clone(),
+            remedy: notice.alert.remedy.clone(),
+            fields: notice.alert.fields.to_map(),
+        };
         self.journal(match notice.phase {
             Phase::Raised | Phase::Changed => Record::AlertRaised { alert },
             Phase::Occurred => Record::AlertOccurred { alert },
@@ -152,11 +159,12 @@ impl Daemon {
 
     /// A record that only informs: losing it is told, and stops nothing but cloud writes.
     pub(super) fn journal(&mut self, record: Record) {
-        let State::Writable(journal) = &self.state else { return };
-        let appended = journal.borrow_mut().append(self.clock.now(), record);
+        let State::Writable(journal) = &self.state else { return self.miss(record) };
+        let appended = journal.borrow_mut().append(self.clock.now(), record.clone());
         if let Err(error) = appended {
             tracing::debug!(error = with_causes(&error), "the journal cannot be written");
             self.state = State::WatchOnly { why: with_causes(&error), journal: Rc::clone(journal) };
+            self.miss(record);
         }
     }
 
@@ -165,17 +173,5 @@ impl Daemon {
         if known.as_deref() != Some(region) {
             self.journal(Record::RegionFound { selector: selector.to_owned(), region: region.to_owned() });
         }
-    }
-}
-
-/// An alert as the journal keeps it.
-pub(super) fn alert_text(alert: &Alert) -> AlertText {
-    AlertText {
-        code: alert.event.code.to_owned(),
-        key: alert.key.clone(),
-        severity: Some(alert.severity).filter(|severity| *severity != alert.event.severity),
-        message: alert.message.clone(),
-        remedy: alert.remedy.clone(),
-        fields: alert.fields.to_map(),
     }
 }

@@ -31,7 +31,7 @@ enum Resource<'a> {
 /// `known` are regions that earlier searches found; they are tried first and proved again.
 ///
 /// # Errors
-/// A region that could not be asked is an error, never "not there".
+/// Where the resource is in no region that could be asked, a region that could not is an error, never "not there".
 pub async fn locate(client: &Client, cloud: &CloudSettings, known: &BTreeMap<String, String>) -> Result<Located, CloudError> {
     let mut located = Located::default();
     let resources = resources(cloud);
@@ -40,20 +40,24 @@ pub async fn locate(client: &Client, cloud: &CloudSettings, known: &BTreeMap<Str
         let selector = resource.selector();
         let mut first: Vec<String> = cloud.region.iter().chain(known.get(&selector)).cloned().collect();
         first.dedup();
-        let mut found = search(client, resource, &first).await?;
-        if found.is_none() {
+        let mut searched = search(client, resource, &first).await;
+        if searched.found.is_none() {
             if regions.is_none() {
                 regions = Some(client.regions().await?.into_iter().map(|region| region.id).collect());
             }
             let rest: Vec<String> = regions.iter().flatten().filter(|region| !first.contains(region)).cloned().collect();
-            found = search(client, resource, &rest).await?;
+            let failed = searched.failed;
+            searched = search(client, resource, &rest).await;
+            searched.failed = failed.or(searched.failed);
         }
-        match found {
-            Some((region, addresses)) => {
+        match (searched.found, searched.failed) {
+            (Some((region, addresses)), _) => {
                 located.found.insert(selector, region);
                 located.cloud_addresses.extend(addresses);
             }
-            None => located.findings.push(Finding::error(
+            // It may be where nobody could be asked.
+            (None, Some(error)) => return Err(error),
+            (None, None) => located.findings.push(Finding::error(
                 findings::REGION_UNKNOWN,
                 format!("{selector} exists in no region that this account can see"),
                 "check the id and that the credentials belong to the account that owns it",
@@ -107,26 +111,48 @@ impl Resource<'_> {
     }
 }
 
-async fn search(client: &Client, resource: &Resource<'_>, regions: &[String]) -> Result<Option<(String, Vec<Ipv4Addr>)>, CloudError> {
+/// What came of asking region after region.
+#[derive(Default)]
+struct Searched {
+    found: Option<(String, Vec<Ipv4Addr>)>,
+    /// The first region that could not be asked: a key may be good for some regions only, and an endpoint may be down.
+    failed: Option<CloudError>,
+}
+
+async fn search(client: &Client, resource: &Resource<'_>, regions: &[String]) -> Searched {
+    let mut searched = Searched::default();
+    // The central API tells a transit router's region by itself.
+    if let Resource::TransitRouter(id) = resource {
+        match client.transit_router(id).await {
+            Ok(router) => searched.found = router.map(|router| (router.region, Vec::new())),
+            Err(error) => searched.failed = Some(error),
+        }
+        return searched;
+    }
+    for region in regions {
+        match in_region(client, resource, region).await {
+            Ok(Some(addresses)) => {
+                searched.found = Some((region.clone(), addresses));
+                return searched;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(region, error = error.to_string(), "the region could not be asked");
+                searched.failed.get_or_insert(error);
+            }
+        }
+    }
+    searched
+}
+
+/// The cloud-side addresses of the resource, where it is there.
+async fn in_region(client: &Client, resource: &Resource<'_>, region: &str) -> Result<Option<Vec<Ipv4Addr>>, CloudError> {
     match resource {
-        // The central API tells a transit router's region by itself.
-        Resource::TransitRouter(id) => Ok(client.transit_router(id).await?.map(|router| (router.region, Vec::new()))),
-        Resource::VpnGateway(id) => {
-            for region in regions {
-                if let Some(gateway) = client.vpn_gateway(region, id).await? {
-                    return Ok(Some((region.clone(), gateway.internet_ips)));
-                }
-            }
-            Ok(None)
-        }
-        Resource::Connection(id) => {
-            for region in regions {
-                if let Some(connection) = client.ipsec_connection(region, id).await? {
-                    let tunnels = connection.tunnels.iter().filter_map(|tunnel| tunnel.internet_ip);
-                    return Ok(Some((region.clone(), connection.internet_ip.into_iter().chain(tunnels).collect())));
-                }
-            }
-            Ok(None)
-        }
+        Resource::TransitRouter(_) => Ok(None),
+        Resource::VpnGateway(id) => Ok(client.vpn_gateway(region, id).await?.map(|gateway| gateway.internet_ips)),
+        Resource::Connection(id) => Ok(client.ipsec_connection(region, id).await?.map(|connection| {
+            let tunnels = connection.tunnels.iter().filter_map(|tunnel| tunnel.internet_ip);
+            connection.internet_ip.into_iter().chain(tunnels).collect()
+        })),
     }
 }

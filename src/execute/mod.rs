@@ -13,6 +13,7 @@ pub mod replacement;
 use self::call::Order;
 use crate::cloud::client::Client;
 use crate::cloud::error::CloudError;
+use crate::facts::findings;
 use crate::journal::{Journal, JournalError, Record};
 use crate::model::{CustomerGateway, Finding, Inventory, RegistrationPolicy, Secret, Timestamp};
 use crate::plan::{self, Decision, DecisionKind, Desired, Gate, Hold, Next, Now, Owner, Situation, Step, StepAction};
@@ -92,6 +93,8 @@ pub struct Registration {
     pub customer_gateway: Option<CustomerGateway>,
     /// Why it is not finished, where it has to wait longer than the caller does.
     pub held: Option<Hold>,
+    /// What others had done to the customer gateway, and what was done here has mended.
+    pub mended: Vec<Finding>,
 }
 
 impl Want {
@@ -99,12 +102,55 @@ impl Want {
         let Want { desired, findings, gates, policy } = self;
         Situation { desired: Some(desired), findings, gates, policy: *policy, free_bytes, clock_offset, inventory }
     }
+
+    /// The region of the configuration is none.
+    fn without_region(&self) -> Decision {
+        let region = &self.desired.region;
+        let message = format!("the region {region} does not exist");
+        let remedy = "correct `[cloud] region`; the console names each region by its id, such as cn-shanghai";
+        let mut gates: Vec<Gate> = self.gates.iter().filter(|gate| gate.name != "region").cloned().collect();
+        gates.push(Gate::refused("region", message.clone()));
+        let finding = Finding::error(findings::REGION_UNKNOWN, message, remedy);
+        Decision::blocked([self.findings.as_slice(), &[finding]].concat(), gates)
+    }
+}
+
+impl Registration {
+    /// Nothing was done.
+    pub fn looked(decision: Decision) -> Registration {
+        let customer_gateway = decision.customer_gateway.clone();
+        Registration { decision, done: Vec::new(), customer_gateway, held: None, mended: Vec::new() }
+    }
+
+    fn after(self, noticed: Vec<Finding>) -> Registration {
+        let still =
+            |finding: &Finding| self.decision.findings.iter().any(|left| left.code == finding.code && left.message == finding.message);
+        let mended = noticed.into_iter().filter(|finding| !still(finding)).collect();
+        Registration { mended, ..self }
+    }
+}
+
+/// What others did to the customer gateway.
+fn notice(noticed: &mut Vec<Finding>, decision: &Decision) {
+    let theirs = [findings::GATEWAY_DRIFT, findings::GATEWAY_DUPLICATE];
+    for finding in decision.findings.iter().filter(|finding| theirs.contains(&finding.code)) {
+        if !noticed.contains(finding) {
+            noticed.push(finding.clone());
+        }
+    }
 }
 
 impl Executor {
     /// What would be done, without doing it and without a record. Where that is a replacement, with its outline: only then are
     /// the connections read.
     pub async fn preview(&self, want: &Want) -> Result<Decision, ExecuteError> {
+        match self.previewed(want).await {
+            Err(ExecuteError::Cloud(error)) if error.is_no_such_region() => Ok(want.without_region()),
+            other => other,
+        }
+    }
+
+    async fn previewed(&self, want: &Want) -> Result<Decision, ExecuteError> {
         let inventory = self.look(&want.desired.region, false).await?;
         let decision = self.decide(want, &inventory);
         if decision.kind != DecisionKind::Replace && !decision.may_be_half_replaced() {
@@ -117,7 +163,15 @@ impl Executor {
     /// Creates or adopts until the decision is `in_sync`, or names what is in the way. Never replaces.
     /// Waits for the cloud at most `patience` at a time.
     pub async fn register(&self, want: &Want, patience: Duration) -> Result<Registration, ExecuteError> {
+        match self.registered(want, patience).await {
+            Err(ExecuteError::Cloud(error)) if error.is_no_such_region() => Ok(Registration::looked(want.without_region())),
+            other => other,
+        }
+    }
+
+    async fn registered(&self, want: &Want, patience: Duration) -> Result<Registration, ExecuteError> {
         let mut done = Vec::new();
+        let mut noticed = Vec::new();
         let mut hidden = 0;
         let mut unconfirmed = 0;
         let mut busy = Duration::ZERO;
@@ -136,13 +190,13 @@ impl Executor {
                 }
                 None => decision,
             };
+            notice(&mut noticed, &decision);
             match decision.next.clone() {
-                Next::Nothing => return self.settled(want, decision, done).await,
+                Next::Nothing => return Ok(self.settled(want, decision, done).await?.after(noticed)),
                 Next::Wait(hold) => {
                     let wait = self.time_until(hold.until);
                     if wait > patience {
-                        let customer_gateway = decision.customer_gateway.clone();
-                        return Ok(Registration { decision, done, customer_gateway, held: Some(hold) });
+                        return Ok(Registration { done, held: Some(hold), ..Registration::looked(decision) }.after(noticed));
                     }
                     tokio::time::sleep(wait).await;
                 }
@@ -229,8 +283,7 @@ impl Executor {
             true => self.decide(want, &self.look(&want.desired.region, true).await?),
             false => decision,
         };
-        let customer_gateway = decision.customer_gateway.clone();
-        Ok(Registration { decision, done, customer_gateway, held: None })
+        Ok(Registration { done, ..Registration::looked(decision) })
     }
 
     /// Also where it is to be replaced: it is ours until then.

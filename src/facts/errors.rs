@@ -41,7 +41,9 @@ pub enum Meaning {
     Unpaid,
     /// The cloud does not say what went wrong, nor whether anything happened.
     Unexplained,
-    /// A parameter, region or operation that the cloud does not accept.
+    /// The region does not exist.
+    NoSuchRegion,
+    /// A parameter or operation that the cloud does not accept.
     Rejected,
 }
 
@@ -296,7 +298,7 @@ pub const ERRORS: &[ErrorFact] = &[
     row(Exact("DryRunOperation"), DryRunAccepted, "nothing to do: the dry run was accepted", "cloud/api.md 3"),
     row(
         Exact("InvalidRegionId.NotFound"),
-        Rejected,
+        NoSuchRegion,
         "this region does not exist: check [cloud] region against `DescribeRegions`",
         "cloud/api.md 3",
     ),
@@ -355,7 +357,7 @@ mod tests {
             assert_eq!(meaning(code), Some(NotFound), "{code}");
         }
         assert_eq!(meaning("InvalidAccessKeyId.NotFound"), Some(AccessKey));
-        assert_eq!(meaning("InvalidRegionId.NotFound"), Some(Rejected));
+        assert_eq!(meaning("InvalidRegionId.NotFound"), Some(NoSuchRegion));
         assert_eq!(meaning("InvalidApi.NotFound"), Some(Rejected));
         assert_eq!(meaning("Something.NotFound"), None);
     }

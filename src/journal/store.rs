@@ -162,25 +162,6 @@ impl Journal {
         Journal::load(connection, directory).map_err(|error| place(&path, error))
     }
 
-    /// Whether the journal below `directory` could be written: something is, and reaches the disk, that changes nothing.
-    ///
-    /// # Errors
-    /// Where it could not.
-    pub fn try_to_write(directory: &Path) -> Result<(), JournalError> {
-        make_private_directory(directory)?;
-        let path = directory.join(FILE);
-        let mut connection = Connection::open(&path).map_err(|source| JournalError::Open { path: path.clone(), source })?;
-        let mut attempt = || -> rusqlite::Result<()> {
-            connection.busy_timeout(std::time::Duration::from_secs(2))?;
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            transaction.pragma_update(None, "user_version", version)?;
-            transaction.commit()
-        };
-        attempt().map_err(JournalError::Write)
-    }
-
     /// For looking only, also while a daemon writes. `None` where there is no journal yet.
     pub fn open_to_read(directory: &Path) -> Result<Option<Journal>, JournalError> {
         let path = directory.join(FILE);

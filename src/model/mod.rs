@@ -23,7 +23,7 @@ pub use replacement_settings::{OrderChoice, ReplacementPolicy, ReplacementSecret
 pub use secret::Secret;
 pub use settings::{
     AddressSettings, AddressSource, Agreement, BgpSettings, BgpSource, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
-    RegistrationPolicy, RouteTarget, Settings,
+    RegistrationPolicy, RouteTarget, Settings, witness,
 };
 pub use snapshot::{
     Authorization, ConnectionRoute, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, PolicyRoute, RouterAttachment, SNAPSHOT_FORMAT,

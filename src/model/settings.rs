@@ -160,6 +160,13 @@ impl Network {
     }
 }
 
+/// Whom a source asks: two URLs of one host are one witness, since they fail together (reliability.md 2, fault 5). Any other
+/// source is its own.
+pub fn witness(source: &str) -> &str {
+    let Some((_, rest)) = source.split_once("://") else { return source };
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
 /// The source as the configuration writes it; the query of a URL, which can hold a token, is shown as `?…`.
 impl fmt::Display for AddressSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

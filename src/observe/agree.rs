@@ -3,7 +3,7 @@
 //! Pure. Guessing is worse than not knowing: an address is decided only where the configured agreement is met.
 
 use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT, ADDRESS_MISSING};
-use crate::model::{AddressSettings, Agreement, Finding, Observation, Reading};
+use crate::model::{AddressSettings, Agreement, Finding, Observation, Reading, witness};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -168,12 +168,6 @@ fn groups<'a>(votes: &[Vote<'a>]) -> Vec<Group<'a>> {
         }
     }
     groups
-}
-
-/// The host of an echo service; any other source is its own witness.
-fn witness(source: &str) -> &str {
-    let Some((_, rest)) = source.split_once("://") else { return source };
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
 fn undecided(findings: Vec<Finding>) -> Agreed {

@@ -164,6 +164,20 @@ fn lost(case: &Case<'_>) -> Option<Finding> {
             format!("customer gateway {} ({}), registered for this device, no longer exists", known.id, known.ip),
             "somebody deleted it; ActionTrail tells who. cgwd registers the device anew where its policy allows",
         )),
+        // Where it holds the address that is wanted, that says whose it is now.
+        Some((gateway, Ownership::Foreign(_))) if gateway.ip == case.desired.ip => None,
+        Some((gateway, Ownership::Foreign(whose))) => Some(Finding::error(
+            findings::OWNER_FOREIGN,
+            format!("customer gateway {} ({}), registered for this device, bears the mark of {whose}", gateway.id, gateway.ip),
+            match case.desired.owner.has_marked(gateway) {
+                true => {
+                    "give the device the name back that it was registered with (`[device] name`), or let go of the customer gateway under that name with `cgwd deregister`"
+                }
+                false => {
+                    "somebody gave it to that device: if that is right, `cgwd deregister` lets go of it here; if not, put this device's tags back"
+                }
+            },
+        )),
         Some((gateway, _)) if gateway.ip == case.desired.ip => Some(Finding::warning(
             findings::GATEWAY_DRIFT,
             format!("customer gateway {} lost this device's mark", gateway.id),

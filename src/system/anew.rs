@@ -6,19 +6,16 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Says to the new beginning why the state could not be written.
-pub const AFTER_WATCH_ONLY: &str = "CGWD_AFTER_WATCH_ONLY";
-
 /// Does not come back. Locks and sockets are closed on the way.
 ///
 /// # Errors
 /// Where the program can no longer be started.
-pub fn begin(why: &str) -> io::Result<Infallible> {
+pub fn begin() -> io::Result<Infallible> {
     let mut arguments = std::env::args_os();
     // The link leads to this very program, also where an upgrade has put another in its place.
     let mut command = Command::new("/proc/self/exe");
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
-    Err(command.args(arguments).env(AFTER_WATCH_ONLY, why).exec())
+    Err(command.args(arguments).exec())
 }

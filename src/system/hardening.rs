@@ -17,6 +17,11 @@ pub fn protect_memory() -> Result<(), HardeningError> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(failed("limit core dumps to nothing"))
 }
 
+/// What this process makes is for its own user alone, wherever it is.
+pub fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -201,6 +201,7 @@ fn meaning(meaning: Meaning) -> &'static str {
         Meaning::DryRunAccepted => "a dry run that was accepted",
         Meaning::Unpaid => "unpaid bill: final",
         Meaning::Unexplained => "unexplained: it may have had its effect",
+        Meaning::NoSuchRegion => "no such region: final",
         Meaning::Rejected => "the call itself is refused: final",
     }
 }

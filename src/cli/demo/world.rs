@@ -178,7 +178,6 @@ impl Running {
             notify: Notify::default(),
             journal,
             watch_only: None,
-            healed: None,
         });
         let daemon = match (daemon, &context.transport) {
             (Ok(daemon), Some(transport)) => daemon.through(Rc::clone(transport)),

@@ -11,10 +11,11 @@ use super::raw::{Entry, Raw, Value};
 use crate::facts::names;
 use crate::model::{
     AddressSettings, AddressSource, Agreement, BgpSettings, CloudSettings, CredentialSettings, GatewaySettings, Network, Prefix,
-    RegistrationPolicy, RouteTarget, Settings, Tags,
+    RegistrationPolicy, RouteTarget, Settings, Tags, witness,
 };
 use crate::system::environment::Environment;
 use reader::{Origins, Reader};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
@@ -108,12 +109,26 @@ impl Reader<'_> {
     }
 
     fn quorum(&mut self, key: &str, written: &str, origin: &Origin) -> Option<Agreement> {
-        let sources = match self.raw.entries.get("address.sources").map(|entry| &entry.value) {
-            Some(Value::Texts(sources)) => sources.len(),
-            _ => usize::MAX,
+        let (sources, witnesses) = match self.raw.entries.get("address.sources").map(|entry| &entry.value) {
+            Some(Value::Texts(sources)) => {
+                let witnesses: BTreeSet<&str> = sources.iter().map(|(source, _)| witness(source)).collect();
+                (sources.len(), witnesses.len())
+            }
+            _ => (usize::MAX, usize::MAX),
         };
         match written.parse::<usize>() {
-            Ok(count) if (1..=sources).contains(&count) => Some(Agreement::Quorum(count)),
+            Ok(count) if (1..=witnesses).contains(&count) => Some(Agreement::Quorum(count)),
+            Ok(count) if (1..=sources).contains(&count) => {
+                let message =
+                    format!("`{key}` asks for {count} independent sources, and there are {witnesses}: URLs of one host fail together");
+                self.problem(
+                    origin,
+                    key,
+                    message,
+                    "add a source elsewhere, such as `interface:NAME` or an echo service of somebody else's",
+                );
+                None
+            }
             Ok(count) if count > sources => {
                 let message = format!("`{key}` asks for {count} sources, and there are {sources}");
                 self.problem(origin, key, message, "write \"first\", \"all\" or a smaller number, or add sources");

@@ -131,7 +131,7 @@ fn an_unconfirmed_write_is_told_once() {
 fn a_second_customer_gateway_beside_a_fitting_one_is_a_warning() {
     let finding = Finding::warning(codes::GATEWAY_DUPLICATE, "cgw-2 also bears this device's mark", "delete it");
     let decision = Decision { kind: DecisionKind::InSync, ..Decision::blocked(vec![finding], Vec::new()) };
-    let registration = Registration { decision, done: Vec::new(), customer_gateway: None, held: None };
+    let registration = Registration { customer_gateway: None, ..Registration::looked(decision) };
     let alerts = judged(Some(&report(Ok(Some(registration)), SignedDuration::ZERO)), None, false).0;
     let told: Vec<_> = alerts.iter().map(|alert| (alert.event.code, alert.severity, alert.message.as_str())).collect();
     assert_eq!(told, [("gateway.duplicate", Severity::Warning, "cgw-2 also bears this device's mark")]);
