@@ -64,13 +64,17 @@ impl Machine {
     }
 
     /// It lets in the key that lies in /etc/credstore, and the tests'.
-    pub fn start_cloud_with(&self, seed: &Value, faults: &str) {
+    pub fn seed(&self, seed: &Value) -> String {
         let mut seed = seed.clone();
         seed["Credentials"] = json!([
             {"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"},
             {"AccessKeyId": simulated::KEY_ID, "AccessKeySecret": simulated::SECRET},
         ]);
-        self.put("/run/cloud/seed.json", seed.to_string());
+        seed.to_string()
+    }
+
+    pub fn start_cloud_with(&self, seed: &Value, faults: &str) {
+        self.put("/run/cloud/seed.json", self.seed(seed));
         self.put("/run/cloud/faults.toml", faults);
         // A copy, so that removing the package under test leaves the cloud alone.
         self.run("[ -e /run/cloud/cloud ] || cp /usr/bin/cgwd /run/cloud/cloud");

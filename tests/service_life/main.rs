@@ -7,6 +7,7 @@ mod common;
 #[path = "../replacing/mod.rs"]
 mod replacing;
 
+mod boot;
 mod credentials;
 mod embedded;
 mod gateway;
