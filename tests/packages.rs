@@ -166,6 +166,32 @@ fn the_dependencies_are_listed_in_the_program_and_beside_it() {
     }
 }
 
+/// By the schema's own authors' library: whoever looks for a vulnerable library in it has to find it by its package URL.
+#[test]
+fn the_list_of_dependencies_is_as_its_schema_says() {
+    let Some(packages) = Packages::built() else { return };
+    let Some(python) = common::python() else {
+        return common::missing("the SBOM's schema", "there is no Python with the packages of tests/requirements.txt");
+    };
+    let check = |path: &Path| run(Command::new(&python).arg(root().join("tests/packages/sbom.py")).arg(path));
+    for arch in packages.architectures() {
+        let path = packages.folder.join(format!("cgwd_{VERSION}_{arch}.cdx.json"));
+        let said = check(&path);
+        assert!(said.status.success() && text(&said).ends_with(" packages\n"), "{}", text(&said));
+
+        // The check sees what is wrong: a package URL of something else, and a field that the schema does not know.
+        let bill = std::fs::read_to_string(&path).expect("the SBOM can be read");
+        for (from, to) in
+            [("pkg:cargo/ring@", "pkg:cargo/rang@"), ("\"bomFormat\": \"CycloneDX\"", "\"bomFormat\": \"CycloneDX\", \"ours\": 1")]
+        {
+            assert!(bill.contains(from), "{from}");
+            let spoilt = fresh_folder(&format!("sbom-{arch}")).join("spoilt.json");
+            std::fs::write(&spoilt, bill.replacen(from, to, 1)).expect("a file can be written");
+            assert!(!check(&spoilt).status.success(), "`{to}` was not noticed");
+        }
+    }
+}
+
 #[test]
 fn the_configuration_that_comes_with_it_asks_for_what_a_person_must_decide() {
     let Some(packages) = Packages::built() else { return };
