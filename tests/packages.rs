@@ -20,6 +20,7 @@ const FILES: &[(&str, u32)] = &[
     ("/usr/bin/cgwd", 0o755),
     ("/usr/lib/systemd/catalog/cgwd.catalog", 0o644),
     ("/usr/lib/systemd/catalog/cgwd.zh_CN.catalog", 0o644),
+    ("/usr/lib/systemd/system-generators/cgwd-generator", 0o755),
     ("/usr/lib/systemd/system/cgwd-failed@.service", 0o644),
     ("/usr/lib/systemd/system/cgwd.service", 0o644),
     ("/usr/lib/sysusers.d/cgwd.conf", 0o644),

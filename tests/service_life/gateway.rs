@@ -28,6 +28,8 @@ impl Machine {
 
     fn install_by_hand(&self) {
         self.put("/usr/bin/cgwd", std::fs::read(program()).unwrap());
+        self.put_from("/usr/lib/systemd/system-generators/cgwd-generator", "systemd/cgwd-generator");
+        self.run("chmod 755 /usr/lib/systemd/system-generators/cgwd-generator");
         for unit in ["cgwd.service", "cgwd-failed@.service"] {
             self.put_from(&format!("/usr/lib/systemd/system/{unit}"), format!("systemd/{unit}"));
         }

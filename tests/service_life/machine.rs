@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root");
+/// Debian 11.
+pub const OLDEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root-bullseye");
 
 /// What would change the clock, the kernel or the devices of the host (systemd-nspawn(1) keeps these from its machines too).
 const NOT_INSIDE: &str = "-sys_time,-sys_module,-sys_rawio,-syslog,-sys_boot,-mknod,-wake_alarm,-block_suspend,-mac_admin,-mac_override";
@@ -67,7 +69,11 @@ pub struct Machine {
 impl Machine {
     /// Boots one. `None`, said loudly, where that can't be done here.
     pub fn boot() -> Option<Machine> {
-        if let Some(why) = unavailable() {
+        Machine::boot_of(ROOT)
+    }
+
+    pub fn boot_of(root: &str) -> Option<Machine> {
+        if let Some(why) = unavailable(root) {
             common::missing("a machine with a real systemd", &why);
             return None;
         }
@@ -75,7 +81,7 @@ impl Machine {
         let scratch = sh(&format!("mktemp -d -p {REPOSITORY}/target/lab machine-XXXXXX"));
         let group = format!("cgwd-test-{}", std::process::id());
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-ec", STAGE, "stage", ROOT]);
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-ec", STAGE, "stage", root]);
         command.args([&scratch, &group]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let stage = command.spawn().unwrap();
@@ -200,7 +206,7 @@ impl Machine {
 
     /// A property of the service, as systemd has it.
     pub fn service(&self, property: &str) -> String {
-        self.run(&format!("systemctl show cgwd -P {property}"))
+        self.run(&format!("systemctl show cgwd --property={property} --value"))
     }
 
     pub fn await_status(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
@@ -238,7 +244,7 @@ impl Drop for Machine {
     }
 }
 
-fn unavailable() -> Option<String> {
+fn unavailable(root: &str) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("it needs root".to_owned());
     }
@@ -247,8 +253,7 @@ fn unavailable() -> Option<String> {
     if let Some(tool) = missing {
         return Some(format!("{tool} is not installed"));
     }
-    (!Path::new(ROOT).join("etc/cgwd-test-root").exists())
-        .then(|| "target/lab/root is not there; tests/service/root.sh makes it".to_owned())
+    (!Path::new(root).join("etc/cgwd-test-root").exists()).then(|| format!("{root} is not there; tests/service/root.sh makes it"))
 }
 
 pub fn stdout(output: &Output) -> String {

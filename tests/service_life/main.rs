@@ -13,6 +13,7 @@ mod embedded;
 mod gateway;
 mod life;
 mod machine;
+mod oldest;
 mod packaged;
 mod readme;
 mod replacement;
