@@ -23,6 +23,7 @@ write_config     no  yes User,Group                   touch /etc/cgwd/new
 write_etc        no  yes ProtectSystem                touch /etc/open/new
 write_var        no  yes ProtectSystem                touch /var/lib/open/new
 write_srv        no  yes ProtectSystem                touch /srv/open/new
+write_run        no  yes ReadOnlyPaths                touch /run/open/new
 write_state      yes -   StateDirectory               touch /var/lib/cgwd/new
 write_runtime    yes -   RuntimeDirectory             touch /run/cgwd/new
 write_tmp        yes -   PrivateTmp                   touch /tmp/new
@@ -160,6 +161,44 @@ fn what_the_service_must_not_open_it_can_not() {
     }
 }
 
+/// The unit that alerts when systemd gives cgwd up runs as root, and nothing that root could do is left to it.
+#[test]
+fn who_tells_a_failure_can_do_nothing_else() {
+    const LINES: [(&str, &str); 11] = [
+        ("write_usr", "touch /usr/bin/new"),
+        ("write_etc", "touch /etc/new"),
+        ("write_state", "touch /var/lib/cgwd/new"),
+        ("write_run", "touch /run/new"),
+        ("read_home", "cat /root/secret"),
+        ("signal_others", "kill -0 1"),
+        ("mount", "mount -t tmpfs tmpfs /tmp"),
+        ("change_host_name", "hostname other"),
+        ("inet", "perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!'"),
+        ("links", "ip link show eth0"),
+        ("new_namespace", "unshare --user true"),
+    ];
+    let Some(machine) = Machine::boot() else { return };
+    machine.install();
+    machine.add_address();
+    machine.run("echo secret >/root/secret");
+    machine.put(TRIAL, script(LINES.into_iter()));
+    let unit = std::fs::read_to_string(format!("{REPOSITORY}/systemd/cgwd-failed@.service")).unwrap();
+    let (before, rest) = unit.split_once("\nExecStart=").unwrap();
+    let unit = format!("{before}\nExecStart=/bin/sh {TRIAL}\n{}", rest.split_once('\n').unwrap().1);
+    machine.put("/etc/systemd/system/trial@.service", unit);
+    machine.run("systemctl daemon-reload; systemctl start trial@cgwd.service.service; journalctl --sync");
+    let inside = outcomes(&machine.run("journalctl -o cat -t cgwd _SYSTEMD_UNIT=trial@cgwd.service.service"));
+    let outside = outcomes(&machine.run(&format!("sh {TRIAL}")));
+    for (name, _) in LINES {
+        let result = |found: &[Outcome]| found.iter().find(|found| found.name == name).map(|found| found.result.clone());
+        assert_eq!(
+            (result(&inside).as_deref(), result(&outside).as_deref()),
+            (Some("no"), Some("yes")),
+            "{name}: {inside:#?} {outside:#?}"
+        );
+    }
+}
+
 #[test]
 fn every_setting_of_the_unit_is_tried() {
     let unit = std::fs::read_to_string(format!("{REPOSITORY}/systemd/cgwd.service")).unwrap();
@@ -224,13 +263,13 @@ fn outcomes(said: &str) -> Vec<Outcome> {
 
 const TRIAL: &str = "/usr/local/libexec/trial";
 const AS_BEFORE: &str = "umount /tmp; rm -rf /run/cgwd /tmp/new /tmp/true /tmp/suid /tmp/mask; rmdir /sys/fs/cgroup/open/new; hostname gateway; \
-    rm -f /usr/bin/new /etc/cgwd/new /etc/open/new /var/lib/open/new /srv/open/new; echo 0 >/proc/sys/net/ipv4/ip_forward";
+    rm -f /usr/bin/new /etc/cgwd/new /etc/open/new /var/lib/open/new /srv/open/new /run/open/new; echo 0 >/proc/sys/net/ipv4/ip_forward";
 
 /// What the trials need, and the trial itself: the unit with another program.
 fn lay_out(machine: &Machine) {
     machine.run(
-        "mkdir -p /home/person /opt/site/bin /usr/open /etc/open /var/lib/open /srv/open /srv/namespaces /usr/lib/modules/of-this-kernel; \
-         mkdir /sys/fs/cgroup/open; chmod 777 /etc/open /var/lib/open /srv/open /sys/fs/cgroup/open; \
+        "mkdir -p /home/person /opt/site/bin /usr/open /etc/open /var/lib/open /srv/open /run/open /srv/namespaces /usr/lib/modules/of-this-kernel; \
+         mkdir /sys/fs/cgroup/open; chmod 777 /etc/open /var/lib/open /srv/open /run/open /sys/fs/cgroup/open; \
          for f in /home/person/secret /root/secret /tmp/of-others /var/tmp/of-others; do echo secret >$f; chmod 644 $f; done; chmod 755 /root; \
          cp /bin/true /opt/site/bin/true; cp /bin/true /etc/cgwd/true; cp /usr/bin/id /usr/open/id-of-root; chmod 4755 /usr/open/id-of-root; \
          for namespace in mnt user ipc uts; do readlink /proc/1/ns/$namespace >/srv/namespaces/$namespace; done; ipcmk -M 10 >/dev/null; \
@@ -239,11 +278,8 @@ fn lay_out(machine: &Machine) {
     );
     machine.put("/usr/open/of-32-bits", ends_at_once_in_32_bits());
     machine.run("chmod 755 /usr/open/of-32-bits; /usr/open/of-32-bits");
-    let mut script = String::from("#!/bin/sh\n");
-    for Trial { name, command, .. } in trials() {
-        script += &format!("if why=$({{ {command}; }} 2>&1); then echo \"{name} yes \"; else echo \"{name} no $why\"; fi\n");
-    }
-    machine.put(TRIAL, &script);
+    let lines: Vec<Trial> = trials().collect();
+    machine.put(TRIAL, script(lines.iter().map(|trial| (trial.name, trial.command.as_str()))));
     let unit = std::fs::read_to_string(format!("{REPOSITORY}/systemd/cgwd.service")).unwrap();
     let replaced = [
         ("ExecStart=/usr/bin/cgwd run", "ExecStart=/bin/sh -c 'sh /usr/local/libexec/trial >/var/lib/cgwd/outcomes'"),
@@ -255,6 +291,14 @@ fn lay_out(machine: &Machine) {
         unit.replace(&format!("\n{from}\n"), &format!("\n{to}\n"))
     });
     machine.put("/etc/systemd/system/trial.service", unit);
+}
+
+/// Tries each line, and says what came of it.
+fn script<'a>(lines: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let tried = |(name, command): (&str, &str)| {
+        format!("if why=$({{ {command}; }} 2>&1); then echo \"{name} yes \"; else echo \"{name} no $why\"; fi\n")
+    };
+    std::iter::once("#!/bin/sh\n".to_owned()).chain(lines.map(tried)).collect()
 }
 
 /// A program of another kind of system call: exit(0) by interrupt 0x80, the smallest that the kernel takes (elf(5)).
