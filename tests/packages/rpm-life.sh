@@ -159,7 +159,7 @@ again_with_dnf() {
   local said
   said=$(within 'dnf remove cgwd 2>&1')
   expect 'Complete!' <<<"$said"
-  expect 'a replacement is not finished (or the journal' <<<"$said"
+  expect 'whether a replacement is finished cannot be read' <<<"$said"
   keeps_the_state
   within 'ls /usr/bin/cgwd 2>/dev/null || true' | expect_only ''
 }
