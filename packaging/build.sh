@@ -172,8 +172,9 @@ runner() {
   [ "$arch" = "$(uname -m)" ] || echo "qemu-$arch-static"
 }
 
-# From the list inside the very binary (cargo-auditable).
-sbom() { auditable2cdx "$1" | python3 -m json.tool; }
+# From the list inside the very binary (cargo-auditable). auditable2cdx 0.1 gives cgwd itself, which comes from no registry, a package
+# URL that is none (a qualifier begins with `?`, and this one says nothing).
+sbom() { auditable2cdx "$1" | python3 -m json.tool | sed 's/&download_url=redacted"/"/'; }
 
 version() { dpkg-parsechangelog -l packaging/changelog -S Version; }
 

@@ -5,8 +5,11 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
 first=$PWD/target/packages
-copy=$(mktemp -d "${TMPDIR:-/tmp}/cgwd-elsewhere.XXXXXX")
+# Under target/, so that what a killed run leaves behind is found and removed by the next one.
+copy=$PWD/target/packaging/a-folder-elsewhere
 trap 'rm -rf "$copy"' EXIT
+rm -rf "$copy"
+mkdir -p "$copy"
 
 ls "$first"/*_amd64.deb >/dev/null || { echo "packaging/reproduce.sh: no packages yet; run packaging/build.sh" >&2; exit 1; }
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"

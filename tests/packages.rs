@@ -20,6 +20,7 @@ const FILES: &[(&str, u32)] = &[
     ("/usr/bin/cgwd", 0o755),
     ("/usr/lib/systemd/catalog/cgwd.catalog", 0o644),
     ("/usr/lib/systemd/catalog/cgwd.zh_CN.catalog", 0o644),
+    ("/usr/lib/systemd/system-generators/cgwd-generator", 0o755),
     ("/usr/lib/systemd/system/cgwd-failed@.service", 0o644),
     ("/usr/lib/systemd/system/cgwd.service", 0o644),
     ("/usr/lib/sysusers.d/cgwd.conf", 0o644),
@@ -162,6 +163,32 @@ fn the_dependencies_are_listed_in_the_program_and_beside_it() {
             let (version, purl) = (component["version"].as_str().unwrap_or_default(), component["purl"].as_str().unwrap_or_default());
             assert!(lock.contains(&format!("name = \"{needed}\"\nversion = \"{version}\"")), "{component}");
             assert_eq!(purl, format!("pkg:cargo/{needed}@{version}"));
+        }
+    }
+}
+
+/// By the schema's own authors' library: whoever looks for a vulnerable library in it has to find it by its package URL.
+#[test]
+fn the_list_of_dependencies_is_as_its_schema_says() {
+    let Some(packages) = Packages::built() else { return };
+    let Some(python) = common::python() else {
+        return common::missing("the SBOM's schema", "there is no Python with the packages of tests/requirements.txt");
+    };
+    let check = |path: &Path| run(Command::new(&python).arg(root().join("tests/packages/sbom.py")).arg(path));
+    for arch in packages.architectures() {
+        let path = packages.folder.join(format!("cgwd_{VERSION}_{arch}.cdx.json"));
+        let said = check(&path);
+        assert!(said.status.success() && text(&said).ends_with(" packages\n"), "{}", text(&said));
+
+        // The check sees what is wrong: a package URL of something else, and a field that the schema does not know.
+        let bill = std::fs::read_to_string(&path).expect("the SBOM can be read");
+        for (from, to) in
+            [("pkg:cargo/ring@", "pkg:cargo/rang@"), ("\"bomFormat\": \"CycloneDX\"", "\"bomFormat\": \"CycloneDX\", \"ours\": 1")]
+        {
+            assert!(bill.contains(from), "{from}");
+            let spoilt = fresh_folder(&format!("sbom-{arch}")).join("spoilt.json");
+            std::fs::write(&spoilt, bill.replacen(from, to, 1)).expect("a file can be written");
+            assert!(!check(&spoilt).status.success(), "`{to}` was not noticed");
         }
     }
 }

@@ -53,11 +53,11 @@ allow_services() {
   made_policy=
 }
 
-# The cloud's own client in Python, in an environment of its own.
+# What tests use of Python (the cloud's own client, the SBOM's schema), in an environment of its own.
 install_python() {
   local wanted=tests/requirements.txt
   cmp -s $wanted $venv/installed.txt && return 0
-  say "install the cloud's Python client in $venv"
+  say "install the Python of the tests in $venv"
   rm -rf $venv
   python3 -m venv $venv
   $venv/bin/pip install --quiet --disable-pip-version-check --requirement $wanted

@@ -1,5 +1,5 @@
 //! The units as files: systemd understands every line, they confine as far as they say, with every shipped drop-in, and each
-//! line has its reason. What they do in a booted systemd, tests/service_life tells.
+//! line has its sentence. What they do in a booted systemd, tests/service_life tells.
 
 #![allow(clippy::disallowed_methods, reason = "a test program lays out files")]
 
@@ -38,19 +38,46 @@ fn the_units_confine_the_daemon_with_every_drop_in_too() {
     assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
 }
 
-/// A setting stands below a sentence, or below another setting that does.
+/// Directly above it, and a sentence that says something: a new line without one is refused.
 #[test]
-fn every_line_of_the_unit_has_its_sentence() {
+fn every_line_of_the_units_has_its_sentence() {
+    let units = ["cgwd.service", "cgwd-failed@.service"].map(|unit| Path::new(SYSTEMD).join(unit));
+    for path in units.into_iter().chain(drop_ins()) {
+        let unit = std::fs::read_to_string(&path).expect("it is there");
+        let without = settings_without_a_sentence(&unit);
+        assert!(without.is_empty(), "{}: nobody says what these lines are for: {without:#?}", path.display());
+    }
+}
+
+#[test]
+fn a_line_without_a_sentence_is_noticed() {
     let unit = std::fs::read_to_string(format!("{SYSTEMD}/cgwd.service")).expect("the unit is there");
+    let after_another = unit.replace("\nProtectClock=yes\n", "\nProtectClock=yes\nProtectNothing=yes\n");
+    assert_eq!(settings_without_a_sentence(&after_another), ["ProtectNothing=yes"]);
+    let below_a_heading = unit.replace("\n# --- Kernel ---\n", "\n# --- Kernel ---\nProtectNothing=yes\n");
+    assert_eq!(settings_without_a_sentence(&below_a_heading), ["ProtectNothing=yes"]);
+    let below_a_rule = unit.replace("\nProtectClock=yes\n", "\nProtectClock=yes\n#\nProtectNothing=yes\n");
+    assert_eq!(settings_without_a_sentence(&below_a_rule), ["ProtectNothing=yes"]);
+}
+
+/// Two speak for themselves: what the unit is called, and where it is described.
+fn settings_without_a_sentence(unit: &str) -> Vec<String> {
+    let mut without = Vec::new();
     let mut explained = false;
     for line in unit.lines() {
         match line.chars().next() {
-            Some('#') => explained = !line.starts_with("# ---"),
-            Some('[') | None => explained = line.starts_with("[Install]"),
-            // The two that speak for themselves.
-            Some(_) => assert!(explained || line.starts_with("Description=") || line.starts_with("Documentation="), "{line}"),
+            // Not a heading, not a rule, and not a setting that somebody took out of force.
+            Some('#') => explained = line.starts_with("# ") && !line.starts_with("# ---") && line.split_whitespace().count() > 2,
+            Some('[') | None => explained = false,
+            Some(_) => {
+                if !explained && !line.starts_with("Description=") && !line.starts_with("Documentation=") {
+                    without.push(line.to_owned());
+                }
+                explained = false;
+            }
         }
     }
+    without
 }
 
 fn drop_ins() -> Vec<PathBuf> {
@@ -68,7 +95,7 @@ fn analyze(arguments: &[&str], unit: &str, drop_in: Option<&PathBuf>) -> Option<
     let units = tree.join("etc/systemd/system");
     let _absent = std::fs::remove_dir_all(&tree);
     std::fs::create_dir_all(units.join("cgwd.service.d")).expect("a tree can be laid out");
-    for program in ["usr/bin/cgwd", "bin/kill", "bin/sh"] {
+    for program in ["usr/bin/cgwd", "bin/sh"] {
         write(&tree.join(program), "");
         std::fs::set_permissions(tree.join(program), std::fs::Permissions::from_mode(0o755)).expect("it can be made executable");
     }

@@ -12,7 +12,9 @@ main() {
   lay_out || { echo "no throw-away layer can be laid over this system (overlayfs, as root)"; exit 77; }
   install
   use
+  make_the_next
   upgrade
+  downgrade
   erase
   again_with_dnf
   echo "rpm-life: all of it was done"
@@ -74,32 +76,99 @@ use() {
   within 'man --warnings -E UTF-8 -P cat 8 cgwd 2>&1 || zcat /usr/share/man/man8/cgwd.8.gz' | expect 'EXIT STATUS'
 }
 
+# A later version, in which everything differs that rpm treats in a way of its own: the program, the unit, and the example of the
+# configuration. With the scripts of this one.
+make_the_next() {
+  cat >"$root/next.sh" <<'NEXT'
+set -e
+tree=/next/tree
+rpm --query --list cgwd | while read -r file; do
+  if [ -d "$file" ]; then mkdir -p "$tree$file"; else mkdir -p "$tree${file%/*}"; cp -p "$file" "$tree$file"; fi
+done
+echo '# of 99.0' | tee -a $tree/etc/cgwd/config.toml >>$tree/usr/bin/cgwd
+sed -i 's/^Description=.*/& of 99.0/' $tree/usr/lib/systemd/system/cgwd.service
+{
+  printf 'Name: cgwd\nVersion: 99.0\nRelease: 1\nSummary: A later version\nLicense: Apache-2.0\nRequires: systemd\nAutoReqProv: no\n'
+  printf '%%global __os_install_post %%{nil}\n%%global debug_package %%{nil}\n%%global _build_id_links none\n%%description\n'
+  printf '%%install\ncp -a %s/. %%{buildroot}/\n' $tree
+  rpm --query --queryformat '%%post\n%{POSTIN}\n%%preun\n%{PREUN}\n%%postun\n%{POSTUN}\n' cgwd
+  echo '%files'
+  rpm --query --list cgwd | while read -r file; do
+    if [ -d "$file" ]; then echo "%dir $file"; else case $file in /etc/*) echo "%config(noreplace) $file" ;; *) echo "$file" ;; esac; fi
+  done
+} >/next/cgwd.spec
+rpmbuild -bb --quiet --define '_rpmdir /next' /next/cgwd.spec
+NEXT
+  within 'sh /next.sh'
+  within 'rpm --query --package --configfiles /next/x86_64/cgwd-99.0-1.x86_64.rpm' | expect_only '/etc/cgwd/config.toml'
+}
+
 upgrade() {
   within 'echo "# the operator was here" >>/etc/cgwd/config.toml; systemctl enable cgwd.service; mkdir -p /var/lib/cgwd; echo state >/var/lib/cgwd/state'
-  within 'rpm --upgrade --replacepkgs /cgwd.rpm'
-  within 'cat /etc/cgwd/config.toml' | expect '# the operator was here'
+  within 'rpm --upgrade /next/x86_64/cgwd-99.0-1.x86_64.rpm 2>&1' | expect 'config.toml.rpmnew'
+  is_the_next
+  within 'tail -n 1 /etc/cgwd/config.toml' | expect_only '# the operator was here'
+  within 'tail -n 1 /etc/cgwd/config.toml.rpmnew' | expect_only '# of 99.0'
+  keeps_what_is_the_operator_s
+}
+
+downgrade() {
+  within 'rm /etc/cgwd/config.toml.rpmnew; rpm --upgrade --oldpackage /cgwd.rpm'
+  within 'tail -c 10 /usr/bin/cgwd; cat /usr/lib/systemd/system/cgwd.service' | expect_not 'of 99.0'
+  within 'tail -n 1 /etc/cgwd/config.toml' | expect_only '# the operator was here'
+  keeps_what_is_the_operator_s
+}
+
+is_the_next() {
+  within 'rpm --query cgwd' | expect '^cgwd-99.0-1'
+  within 'tail -c 10 /usr/bin/cgwd' | expect_only '# of 99.0'
+  within 'cat /usr/lib/systemd/system/cgwd.service' | expect '^Description=.* of 99.0$'
+}
+
+keeps_what_is_the_operator_s() {
   within 'systemctl is-enabled cgwd.service' | expect '^enabled$'
+  keeps_the_state
 }
 
 erase() {
-  within 'rpm --erase cgwd' | expect 'What is in the cloud stays'
+  local said
+  said=$(within 'rpm --erase cgwd 2>&1')
+  expect 'What is in the cloud stays' <<<"$said"
+  expect_not 'not finished' <<<"$said"
   within 'cat /etc/cgwd/config.toml.rpmsave' | expect '# the operator was here'
-  within 'cat /var/lib/cgwd/state' | expect '^state$'
+  keeps_the_state
   within 'ls -d /usr/bin/cgwd /usr/share/doc/cgwd /usr/share/licenses/cgwd /usr/lib/systemd/system/cgwd* \
     /etc/systemd/system/multi-user.target.wants/cgwd.service 2>/dev/null || true' | expect_only ''
 }
 
-# The line of README.md, as it stands there.
+# The lines of README.md, as they stand there.
 again_with_dnf() {
   local line
-  line=$(sed -n 's/^sudo \(dnf install [^ ]*\) .*/\1/p' "$(dirname "$0")/../../README.md")
-  [ -n "$line" ] || fail "README.md has no line with dnf"
+  line=$(readme_line 'dnf install')
   within "cd /root; $line" | expect 'Complete!'
-  within 'cat /var/lib/cgwd/state' | expect '^state$'
+  keeps_the_state
   within 'cgwd --version' | expect '^cgwd [0-9]'
-  within 'dnf remove cgwd' | expect 'Complete!'
+  # Nobody has edited the configuration since: it follows the package.
+  within 'cd /root/target/packages; rm cgwd-*.rpm; mv /next/x86_64/cgwd-99.0-1.x86_64.rpm .'
+  line=$(readme_line 'dnf upgrade')
+  within "cd /root; $line" | expect 'Complete!'
+  is_the_next
+  within 'tail -n 1 /etc/cgwd/config.toml' | expect_only '# of 99.0'
+  # What cannot be read may hold a replacement that is not finished: who removes it is told.
+  within 'echo spoilt >/var/lib/cgwd/journal.db'
+  local said
+  said=$(within 'dnf remove cgwd 2>&1')
+  expect 'Complete!' <<<"$said"
+  expect 'whether a replacement is finished cannot be read' <<<"$said"
+  keeps_the_state
   within 'ls /usr/bin/cgwd 2>/dev/null || true' | expect_only ''
 }
+
+readme_line() {
+  sed -n "s/^sudo \($1 [^ ]*\)\( .*\)*$/\1/p" "$(dirname "$0")/../../README.md" | grep . || fail "README.md has no line with $1"
+}
+
+keeps_the_state() { within 'cat /var/lib/cgwd/state' | expect_only 'state'; }
 
 within() { chroot "$root" /bin/sh -c "$1"; }
 
@@ -107,6 +176,12 @@ expect() {
   local said
   said=$(cat)
   grep -q -e "$1" <<<"$said" || fail "no \`$1\` in: $said"
+}
+
+expect_not() {
+  local said
+  said=$(cat)
+  ! grep -q -e "$1" <<<"$said" || fail "\`$1\` in: $said"
 }
 
 expect_only() {

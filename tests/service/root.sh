@@ -1,25 +1,54 @@
 #!/usr/bin/env bash
-# Makes target/lab/root: a small Debian with systemd, on a throw-away copy of which each story of tests/service boots. It is
-# made anew when this file changes; nothing of it is needed outside the tests.
+# Makes target/lab/root, a small Debian with systemd, on a throw-away copy of which each story of tests/service_life boots, and
+# target/lab/root-bullseye, the oldest one that the package is for. Each is made anew when this file changes; nothing of it is
+# needed outside the tests.
+#
+#   root.sh [bookworm | bullseye]     that one; bookworm where none is named
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
-root=target/lab/root
-stamp=$root/etc/cgwd-test-root
-# Routing daemons for the drop-ins, openssl for a TPM-less systemd-creds, locales for the Chinese explanations, sudo for the lines
-# of the README, strace for a disk that takes its time.
-packages=systemd,systemd-sysv,dbus,libnss-systemd,iproute2,ca-certificates,openssl,procps,locales,frr,bird2,sudo,strace,tzdata
-
 wanted=$(sha256sum <"$0")
-[ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || exit 0
-rm -rf $root
-mkdir -p target/lab
-sources=(/etc/apt/sources.list.d/debian.sources)
-[ -e "${sources[0]}" ] || sources=(/etc/apt/sources.list)
-mmdebstrap --quiet --variant=important --include=$packages \
-  --customize-hook='chroot "$1" systemctl --quiet disable frr.service bird.service apt-daily.timer apt-daily-upgrade.timer' \
-  --customize-hook='chroot "$1" localedef -i zh_CN -f UTF-8 zh_CN.UTF-8' \
-  --customize-hook='rm -f "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id; : >"$1"/etc/machine-id' \
-  --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc "$1"/usr/share/man' \
-  bookworm $root "${sources[@]}" >&2
-printf '%s\n' "$wanted" >"$stamp"
+packages=systemd,systemd-sysv,dbus,libnss-systemd,iproute2,ca-certificates,procps
+
+main() {
+  mkdir -p target/lab
+  case ${1:-bookworm} in
+    bookworm)
+      sources=(/etc/apt/sources.list.d/debian.sources)
+      [ -e "${sources[0]}" ] || sources=(/etc/apt/sources.list)
+      # Routing daemons for the drop-ins, openssl for a TPM-less systemd-creds, locales for the Chinese explanations, sudo for the
+      # lines of the README, strace for a disk that takes its time.
+      packages+=,openssl,locales,frr,bird2,sudo,strace,tzdata
+      make bookworm target/lab/root "${sources[0]}" \
+        --customize-hook='chroot "$1" systemctl --quiet disable frr.service bird.service apt-daily.timer apt-daily-upgrade.timer' \
+        --customize-hook='chroot "$1" localedef -i zh_CN -f UTF-8 zh_CN.UTF-8'
+      ;;
+    bullseye)
+      # One day it is in Debian's archive alone. With /bin in /usr, as the installer of Debian 11 makes it.
+      local mirror
+      for mirror in http://deb.debian.org/debian http://archive.debian.org/debian; do
+        make bullseye target/lab/root-bullseye \
+          "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bullseye main" \
+          --setup-hook='for folder in bin sbin lib lib32 lib64 libx32; do mkdir -p "$1/usr/$folder"; ln -s usr/$folder "$1/$folder"; done' &&
+          return 0
+      done
+      return 1
+      ;;
+  esac
+}
+
+# make SUITE ROOT SOURCE OPTION…
+make() {
+  local suite=$1 root=$2 source=$3
+  local stamp=$root/etc/cgwd-test-root
+  shift 3
+  [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
+  rm -rf "$root"
+  mmdebstrap --quiet --variant=important --include=$packages "$@" \
+    --customize-hook='rm -f "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id; : >"$1"/etc/machine-id' \
+    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc "$1"/usr/share/man' \
+    "$suite" "$root" "$source" >&2 || { rm -rf "$root"; return 1; }
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+main "$@"

@@ -1,6 +1,7 @@
-//! What edge boxes are really like: no network yet, no IPv6, a read-only root, a full or slow flash, little memory.
+//! What edge boxes are really like: a read-only root, a full or slow flash, little memory. How they boot, without a link, without
+//! IPv6 and with their journal in memory, boot.rs tells.
 
-use crate::gateway::{ADDRESS, CONFIGURATION};
+use crate::gateway::{ADDRESS, deb};
 use crate::machine::Machine;
 use crate::replacement::{AUTO, left};
 use crate::replacing::estate::Estate;
@@ -8,34 +9,6 @@ use crate::replacing::world::World;
 use crate::replacing::{NEW, OLD};
 use serde_json::json;
 use std::time::Duration;
-
-#[test]
-fn a_box_without_network_ipv6_and_journal_on_disk_is_watched_from_its_boot() {
-    let Some(machine) = Machine::boot() else { return };
-    machine.install();
-    machine.put("/etc/systemd/journald.conf.d/volatile.conf", "[Journal]\nStorage=volatile\n");
-    machine.run("rm -rf /var/log/journal; systemctl restart systemd-journald; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
-    machine.configure(CONFIGURATION);
-    machine.store_key();
-
-    // No link, no route, no cloud: it starts, and says that it sees nothing.
-    let started = std::time::Instant::now();
-    machine.run("systemctl start cgwd");
-    assert!(started.elapsed() < Duration::from_secs(10), "it waits for no network");
-    assert_eq!(machine.service("ActiveState"), "active");
-    let blind = machine.eventually_alerts("observation.blind");
-    assert!(blind[0]["MESSAGE"].as_str().unwrap().contains("eth0"), "{}", blind[0]["MESSAGE"]);
-    assert!(machine.run("ls /run/log/journal/*/").contains("system.journal"));
-    machine.refused("ls /var/log/journal");
-
-    // The line comes up.
-    machine.start_cloud("");
-    machine.add_address();
-    let status = machine.await_in_sync();
-    assert_eq!(status["address"]["value"], ADDRESS);
-    assert!(machine.eventually_alerts("observation.blind").iter().any(|alert| alert["CGWD_PHASE"] == "cleared"));
-    assert_eq!(machine.run("cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6"), "1");
-}
 
 #[test]
 fn a_read_only_root_needs_a_small_state_and_a_full_one_is_told() {
@@ -164,6 +137,8 @@ fn stays_small(machine: &Machine) {
     let peak = machine.run(&format!("awk '/^VmHWM/ {{ print $2 }}' /proc/{pid}/status"));
     let peak: u64 = peak.parse().unwrap();
     crate::common::measured(&format!("peak memory {peak} kB"), Duration::ZERO);
-    assert!(peak < 40 * 1024, "{peak} kB of the 64 MiB");
+    // A program for developing takes three times as much.
+    let most = if deb().is_some() { 14 } else { 40 };
+    assert!(peak < most * 1024, "{peak} kB, and the unit says 8 MiB of 64");
     assert_eq!(machine.service("MemoryMax"), (64 << 20).to_string());
 }

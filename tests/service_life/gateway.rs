@@ -28,6 +28,8 @@ impl Machine {
 
     fn install_by_hand(&self) {
         self.put("/usr/bin/cgwd", std::fs::read(program()).unwrap());
+        self.put_from("/usr/lib/systemd/system-generators/cgwd-generator", "systemd/cgwd-generator");
+        self.run("chmod 755 /usr/lib/systemd/system-generators/cgwd-generator");
         for unit in ["cgwd.service", "cgwd-failed@.service"] {
             self.put_from(&format!("/usr/lib/systemd/system/{unit}"), format!("systemd/{unit}"));
         }
@@ -64,13 +66,17 @@ impl Machine {
     }
 
     /// It lets in the key that lies in /etc/credstore, and the tests'.
-    pub fn start_cloud_with(&self, seed: &Value, faults: &str) {
+    pub fn seed(&self, seed: &Value) -> String {
         let mut seed = seed.clone();
         seed["Credentials"] = json!([
             {"AccessKeyId": "LTAItest", "AccessKeySecret": "the-secret-of-the-test"},
             {"AccessKeyId": simulated::KEY_ID, "AccessKeySecret": simulated::SECRET},
         ]);
-        self.put("/run/cloud/seed.json", seed.to_string());
+        seed.to_string()
+    }
+
+    pub fn start_cloud_with(&self, seed: &Value, faults: &str) {
+        self.put("/run/cloud/seed.json", self.seed(seed));
         self.put("/run/cloud/faults.toml", faults);
         // A copy, so that removing the package under test leaves the cloud alone.
         self.run("[ -e /run/cloud/cloud ] || cp /usr/bin/cgwd /run/cloud/cloud");

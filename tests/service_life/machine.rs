@@ -7,19 +7,40 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root");
+/// Debian 11.
+pub const OLDEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root-bullseye");
 
 /// What would change the clock, the kernel or the devices of the host (systemd-nspawn(1) keeps these from its machines too).
 const NOT_INSIDE: &str = "-sys_time,-sys_module,-sys_rawio,-syslog,-sys_boot,-mknod,-wake_alarm,-block_suspend,-mac_admin,-mac_override";
 
-/// One machine at a time: two cores are soon busy, and a story that waits for others is told wrongly.
-static TURN: Mutex<()> = Mutex::new(());
+/// So many machines at a time: their stories wait more than they work, but two cores are soon busy, and memory has an end.
+const AT_A_TIME: usize = 3;
+static TURNS: (Mutex<usize>, Condvar) = (Mutex::new(AT_A_TIME), Condvar::new());
 
-/// Process 1 of the outer namespaces: waits for its standard input to end.
+struct Turn;
+
+impl Turn {
+    fn take() -> Turn {
+        let mut left = TURNS.1.wait_while(TURNS.0.lock().unwrap(), |left| *left == 0).unwrap();
+        *left -= 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TURNS.0.lock().unwrap() += 1;
+        TURNS.1.notify_one();
+    }
+}
+
+/// Process 1 of the outer namespaces. Each line of its standard input is a boot of the same root, and holds what systemd-nspawn is
+/// told beside; the one that runs has to be on its way down. When the input ends, so does everything.
 const STAGE: &str = r#"
 for group in /sys/fs/cgroup/unified /sys/fs/cgroup/systemd /sys/fs/cgroup; do
   if [ -e $group/cgroup.procs ]; then mkdir -p $group/$3 && echo $$ >$group/$3/cgroup.procs; fi
@@ -28,40 +49,83 @@ mount -t tmpfs -o mode=755 tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-systemd-nspawn -q -D "$2/root" --boot --register=no --keep-unit -M gateway --console=pipe --private-network </dev/null &
-cat >/dev/null
+# A small flash of its own beside the root, for who mounts it.
+mkdir "$2/flash"
+mount -t tmpfs -o size=4m,mode=700 tmpfs "$2/flash"
+while read -r options; do
+  wait
+  # With eBPF, which systemd filters packets and ports with (IPAddressDeny=, SocketBindDeny=).
+  systemd-nspawn -q -D "$2/root" --boot --register=no --keep-unit -M gateway --console=pipe --private-network \
+    --system-call-filter=bpf --capability=CAP_BPF,CAP_NET_ADMIN,CAP_PERFMON $options </dev/null &
+done
 "#;
+
+/// How a machine boots again.
+pub enum Reboot {
+    AsBefore,
+    /// As an appliance has it: nothing can be written but /run, and a flash of 4 MB on this folder.
+    ReadOnlyBut(&'static str),
+}
+
+impl Reboot {
+    fn options(&self, scratch: &Path) -> String {
+        match self {
+            Reboot::AsBefore => String::new(),
+            Reboot::ReadOnlyBut(folder) => format!("--read-only --bind={}/flash:{folder}", scratch.display()),
+        }
+    }
+}
 
 pub struct Machine {
     stage: Child,
     leader: String,
     scratch: PathBuf,
     group: String,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Machine {
     /// Boots one. `None`, said loudly, where that can't be done here.
     pub fn boot() -> Option<Machine> {
-        if let Some(why) = unavailable() {
+        Machine::boot_of(ROOT)
+    }
+
+    pub fn boot_of(root: &str) -> Option<Machine> {
+        if let Some(why) = unavailable(root) {
             common::missing("a machine with a real systemd", &why);
             return None;
         }
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::take();
         let scratch = sh(&format!("mktemp -d -p {REPOSITORY}/target/lab machine-XXXXXX"));
-        let group = format!("cgwd-test-{}", std::process::id());
+        let group = format!("cgwd-test-{}", scratch.rsplit('-').next().unwrap());
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-ec", STAGE, "stage", ROOT]);
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-ec", STAGE, "stage", root]);
         command.args([&scratch, &group]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let stage = command.spawn().unwrap();
         let mut machine = Machine { stage, leader: String::new(), scratch: scratch.into(), group, _turn: turn };
-        machine.await_boot(started);
+        machine.switch_on("");
+        machine.await_boot(started, &["running", "degraded"]);
         common::measured("boot", started.elapsed());
         Some(machine)
     }
 
-    fn await_boot(&mut self, started: Instant) {
+    /// Shuts it down and boots the same root again. What was in memory is gone: /run, the network, and every process.
+    pub fn reboot(&mut self, how: &Reboot) {
+        let started = Instant::now();
+        self.run("systemctl --no-block reboot");
+        self.switch_on(&how.options(&self.scratch));
+        // What still starts may be waiting for what the story has not brought yet.
+        self.await_boot(started, &["running", "degraded", "starting"]);
+        common::measured("reboot", started.elapsed());
+    }
+
+    fn switch_on(&mut self, options: &str) {
+        writeln!(self.stage.stdin.as_mut().unwrap(), "{options}").unwrap();
+    }
+
+    fn await_boot(&mut self, started: Instant, states: &[&str]) {
+        let before = std::mem::take(&mut self.leader);
         while started.elapsed() < Duration::from_secs(90) {
             if let Some(status) = self.stage.try_wait().unwrap() {
                 let mut text = String::new();
@@ -72,9 +136,9 @@ impl Machine {
             let pid = self.stage.id().to_string();
             let child = |parent: &str| sh_or_nothing(&format!("pgrep -P {parent} -x 'sh|systemd-nspawn|systemd' | head -1"));
             self.leader = [0; 3].iter().fold(pid, |pid, _| if pid.is_empty() { pid } else { child(&pid) });
-            if !self.leader.is_empty() {
+            if !self.leader.is_empty() && self.leader != before {
                 let state = self.attempt("systemctl is-system-running");
-                if ["running", "degraded"].contains(&stdout(&state).trim()) {
+                if states.contains(&stdout(&state).trim()) {
                     return;
                 }
             }
@@ -110,6 +174,12 @@ impl Machine {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root").env("LANG", "C.UTF-8");
         command.stdin(Stdio::null());
         command
+    }
+
+    pub fn get(&self, path: &str) -> Vec<u8> {
+        let output = self.attempt(&format!("cat {path}"));
+        assert!(output.status.success(), "{path}: {}", stderr(&output));
+        output.stdout
     }
 
     /// Writes a file inside, its directories too.
@@ -154,7 +224,7 @@ impl Machine {
 
     /// A property of the service, as systemd has it.
     pub fn service(&self, property: &str) -> String {
-        self.run(&format!("systemctl show cgwd -P {property}"))
+        self.run(&format!("systemctl show cgwd --property={property} --value"))
     }
 
     pub fn await_status(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
@@ -192,7 +262,7 @@ impl Drop for Machine {
     }
 }
 
-fn unavailable() -> Option<String> {
+fn unavailable(root: &str) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("it needs root".to_owned());
     }
@@ -201,8 +271,7 @@ fn unavailable() -> Option<String> {
     if let Some(tool) = missing {
         return Some(format!("{tool} is not installed"));
     }
-    (!Path::new(ROOT).join("etc/cgwd-test-root").exists())
-        .then(|| "target/lab/root is not there; tests/service/root.sh makes it".to_owned())
+    (!Path::new(root).join("etc/cgwd-test-root").exists()).then(|| format!("{root} is not there; tests/service/root.sh makes it"))
 }
 
 pub fn stdout(output: &Output) -> String {

@@ -7,11 +7,13 @@ mod common;
 #[path = "../replacing/mod.rs"]
 mod replacing;
 
+mod boot;
 mod credentials;
 mod embedded;
 mod gateway;
 mod life;
 mod machine;
+mod oldest;
 mod packaged;
 mod readme;
 mod replacement;

@@ -3,6 +3,7 @@
 use crate::common;
 use crate::gateway::deb;
 use crate::machine::{Machine, REPOSITORY};
+use crate::packaged::put_two_versions;
 
 /// What the README cannot know: where the simulated cloud is, and that nobody waits for 30 s.
 const HERE: &str = "[address]\nsettle = \"1s\"\n[cloud]\nendpoint = \"http://127.0.0.1:8080\"\n";
@@ -14,13 +15,37 @@ fn the_readme_s_lines_install_and_configure_the_package() {
     };
     let Some(machine) = Machine::boot() else { return };
     let name = deb.rsplit('/').next().unwrap();
-    machine.put(&format!("/root/target/packages/{name}"), std::fs::read(&deb).unwrap());
-    let lines = block("## Install", 0);
-    let is_here = |line: &&String| line.contains("apt-get");
-    assert_eq!(lines.iter().filter(is_here).count(), 1, "{lines:?}");
-    lines.iter().filter(is_here).for_each(|line| drop(machine.run(&in_home(line))));
+    put_two_versions(&machine, &deb);
+    machine.run(&format!("mkdir -p /root/target/packages; mv /opt/cgwd.deb /root/target/packages/{name}"));
+    machine.run(&in_home(&apt_line(0)));
     machine.refused("systemctl is-enabled cgwd");
     is_configured_and_watched(&machine);
+    is_upgraded_and_removed(&machine, name);
+}
+
+/// A newer source was built.
+fn is_upgraded_and_removed(machine: &Machine, name: &str) {
+    let configured = machine.run("cat /etc/cgwd/config.toml");
+    machine.run(&format!("cd /root/target/packages; rm {name}; mv /opt/next.deb cgwd_99.0_amd64.deb"));
+    machine.run(&in_home(&apt_line(2)));
+    assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
+    assert_eq!(machine.run("cat /etc/cgwd/config.toml"), configured);
+    machine.run("ls /etc/cgwd/config.toml.dpkg-dist");
+    machine.await_in_sync();
+    let [remove, purge] = &block("## Install", 3)[..] else { panic!("two lines were expected") };
+    machine.run(&answered(remove, "y"));
+    machine.run("ls /etc/cgwd/config.toml /var/lib/cgwd/journal.db");
+    machine.run(&answered(purge, "y"));
+    machine.refused("ls -d /etc/cgwd /var/lib/cgwd");
+}
+
+/// The other lines of the block are for other machines: one that builds, and one with dnf (tests/packages/rpm-life.sh types those).
+fn apt_line(number: usize) -> String {
+    let lines = block("## Install", number);
+    let mut here = lines.iter().filter(|line| line.contains("apt-get"));
+    let line = here.next().unwrap_or_else(|| panic!("{lines:?}")).clone();
+    assert_eq!(here.next(), None, "{lines:?}");
+    line
 }
 
 #[test]
@@ -52,22 +77,22 @@ fn is_configured_and_watched(machine: &Machine) {
     machine.configure(&fenced("## First configuration", "toml", 0));
     machine.put("/etc/cgwd/config.d/here.toml", HERE);
     let mut typed = ["LTAItest", "the-secret-of-the-test"].into_iter();
-    for line in block("### Credentials", 0) {
-        let input = if line.contains("cat >") { typed.next().unwrap() } else { "" };
-        machine.run(&format!("{} <<'END'\n{input}\nEND", in_home(&line)));
+    for number in 0..3 {
+        for line in block("## First configuration", number) {
+            let input = if line.contains("cat >") { typed.next().unwrap() } else { "" };
+            let code = machine.attempt(&answered(&line, input)).status.code();
+            // `plan` says by its code that something is to be done: 4.
+            assert_eq!(code, Some(if line.contains("cgwd plan") { 4 } else { 0 }), "{line}");
+        }
     }
     assert_eq!(typed.next(), None, "both keys were asked for");
-    for line in block("### Credentials", 1) {
+    for line in block("### Credentials", 0) {
         machine.run(&in_home(&line));
-    }
-    for line in block("## First configuration", 0) {
-        // `plan` says by its code that something is to be done: 4.
-        let code = machine.attempt(&in_home(&line)).status.code();
-        assert_eq!(code, Some(if line.starts_with("cgwd plan") { 4 } else { 0 }), "{line}");
     }
     let status = machine.await_in_sync();
     assert_eq!((&status["asn"]["value"], &status["asn"]["source"]), (&65001.into(), &"frr".into()));
     assert_eq!(status["device"], "branch-shanghai-01");
+    assert_eq!(machine.created(), 1, "the daemon and `cgwd register` make one together");
     for line in block("## Reading the alerts", 0) {
         machine.run(&in_home(&line));
     }
@@ -75,6 +100,10 @@ fn is_configured_and_watched(machine: &Machine) {
 
 fn in_home(line: &str) -> String {
     format!("cd /root; {line}")
+}
+
+fn answered(line: &str, input: &str) -> String {
+    format!("{} <<'END'\n{input}\nEND", in_home(line))
 }
 
 /// The lines of the section's `sh` block of this number, without their comments.

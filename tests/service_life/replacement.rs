@@ -5,7 +5,7 @@ use crate::common;
 use crate::common::simulated::Cloud;
 use crate::gateway::{CONFIGURATION, deb};
 use crate::machine::Machine;
-use crate::packaged::{install_from, put_two_versions};
+use crate::packaged::{install_from, put_two_versions, upgrade_to_the_next};
 use crate::replacing::estate::{Estate, PSKS};
 use crate::replacing::world::World;
 use crate::replacing::{NEW, OLD};
@@ -54,11 +54,11 @@ impl Machine {
         self.await_status("the middle of a replacement", |status| status["replacement"]["done"].as_u64() >= Some(steps));
     }
 
-    /// Back again, which a person has to say: the tunnels are up. The command need not last as long as what it began.
-    fn move_back(&self) {
-        self.renumber(NEW, OLD);
-        self.await_status("the old address", |status| status["address"]["value"] == OLD && status["decision"] == "replace");
-        self.run("systemd-run --quiet --unit=person cgwd replace --planned --yes");
+    /// Once more, which a person has to say: the tunnels are up. The command need not last as long as what it began.
+    fn move_on(&self, from: &str, to: &str) {
+        self.renumber(from, to);
+        self.await_status("the other address", |status| status["address"]["value"] == to && status["decision"] == "replace");
+        self.run("systemd-run --quiet --collect --unit=person cgwd replace --planned --yes");
         self.await_middle(2);
         self.run("systemctl stop person");
     }
@@ -74,7 +74,7 @@ pub fn replacing(replacement: &str) -> String {
 }
 
 #[test]
-fn a_replacement_survives_an_upgrade_and_a_removal_in_its_middle() {
+fn a_replacement_survives_an_upgrade_a_removal_and_a_purge_in_its_middle() {
     let Some(deb) = deb() else {
         return common::missing("an upgrade in the middle of a replacement", "CGWD_PACKAGES names no directory with packages");
     };
@@ -93,7 +93,10 @@ fn a_replacement_survives_an_upgrade_and_a_removal_in_its_middle() {
     removed_and_installed_again(&machine);
     let back = World::of(&machine);
     assert_eq!(before.changes(&back), Vec::<String>::new(), "there and back again, and nothing is lost");
-    assert_eq!(machine.alerts("replacement.began").len(), 2, "each was begun once");
+
+    purged_and_installed_again(&machine);
+    crate::replacing::gateway_was_replaced(&before, &World::of(&machine), OLD, NEW);
+    assert_eq!(machine.alerts("replacement.began").len(), 3, "each was begun once");
 }
 
 /// The old version leaves while the connection is gone and the call that makes it again has no answer yet.
@@ -101,9 +104,7 @@ fn upgraded_while_a_connection_is_made_again(machine: &Machine) {
     let old = machine.service("MainPID");
     machine.renumber(OLD, NEW);
     machine.eventually("the call", || (!machine.writes("CreateVpnConnection").is_empty()).then_some(()));
-    install_from(machine, "/opt/next.deb");
-    assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
-    assert_ne!(machine.service("MainPID"), old, "the new version runs");
+    upgrade_to_the_next(machine, &old);
     machine.await_replaced(NEW, 1);
 
     let by_the_old = |alerts: &[Value]| alerts.iter().filter(|alert| alert["_PID"] == old.as_str()).count();
@@ -121,13 +122,37 @@ fn upgraded_while_a_connection_is_made_again(machine: &Machine) {
 }
 
 fn removed_and_installed_again(machine: &Machine) {
-    machine.move_back();
-    machine.run("apt-get remove -q -y cgwd");
+    machine.move_on(NEW, OLD);
+    let said = machine.run("apt-get remove -q -y cgwd 2>&1");
+    assert!(said.contains("a replacement is not finished") && said.contains("stays in /var/lib/cgwd"), "{said}");
     machine.refused("pgrep -x cgwd");
     assert_eq!(machine.alerts("replacement.done").len(), 1, "it was to be removed in the middle");
     install_from(machine, "/opt/cgwd.deb");
+    machine.refused("ls /var/lib/cgwd/unfinished");
     machine.run("systemctl start cgwd");
     machine.await_replaced(OLD, 2);
+}
+
+/// The sealed snapshot is the only copy of what is deleted and not made again yet: a purge leaves it, says so, and the next
+/// installation finishes what was begun.
+fn purged_and_installed_again(machine: &Machine) {
+    machine.put("/etc/cgwd/credentials/journal-key.cred", "a key's only copy may lie here");
+    machine.move_on(OLD, NEW);
+    let said = machine.run("apt-get purge -q -y cgwd 2>&1");
+    assert!(said.contains("KEPT /var/lib/cgwd") && said.contains("what is in the cloud stays"), "{said}");
+    assert!(!said.contains("are removed"), "{said}");
+    assert_eq!(machine.alerts("replacement.done").len(), 2, "it was to be purged in the middle");
+    machine.run("ls /var/lib/cgwd/journal.db /var/lib/cgwd/journal.key /etc/cgwd/credentials/journal-key.cred");
+    machine.refused("ls /etc/cgwd/config.toml");
+    install_from(machine, "/opt/cgwd.deb");
+    machine.configure(&replacing(AUTO));
+    machine.run("systemctl start cgwd");
+    machine.await_replaced(NEW, 3);
+
+    // Nothing is open now, and a purge is a purge.
+    let said = machine.run("apt-get purge -q -y cgwd 2>&1");
+    assert!(said.contains("configuration and state are removed") && !said.contains("KEPT"), "{said}");
+    machine.refused("test -e /var/lib/cgwd -o -e /etc/cgwd");
 }
 
 #[test]
@@ -153,7 +178,7 @@ fn pre_shared_keys_are_sealed_with_the_key_that_systemd_delivers() {
     };
     deliver("mine");
     machine.await_in_sync();
-    machine.move_back();
+    machine.move_on(NEW, OLD);
     deliver("other");
     let stopped = machine.eventually_alerts("replacement.stopped");
     let words = stopped[0]["MESSAGE"].as_str().unwrap();

@@ -1,0 +1,57 @@
+//! The oldest systemd that the package is tried on: 247, of Debian 11.
+
+use crate::common;
+use crate::gateway::{CONFIGURATION, deb};
+use crate::machine::{Machine, OLDEST};
+use std::collections::BTreeSet;
+
+/// What that systemd does not know, as the head of the unit says.
+const UNKNOWN: [&str; 4] = ["ExecPaths", "NoExecPaths", "PrivateIPC", "SocketBindDeny"];
+
+#[test]
+fn it_starts_and_watches_on_debian_11() {
+    // Debian's mirrors give old releases up one after another; the story needs nothing else of them.
+    if let Ok(why) = std::fs::read_to_string(format!("{OLDEST}-not-made.txt")) {
+        eprintln!("NOT TRIED: {why}");
+        return;
+    }
+    let Some(deb) = deb() else {
+        return common::missing("a start on Debian 11", "CGWD_PACKAGES names no directory with packages");
+    };
+    let Some(machine) = Machine::boot_of(OLDEST) else { return };
+    assert!(machine.run("systemctl --version").starts_with("systemd 247 "));
+    machine.put("/opt/cgwd.deb", std::fs::read(deb).unwrap());
+    machine.run("apt-get install -q -y /opt/cgwd.deb");
+
+    // The first start says what to do. Without the generator that systemd would not even get to our program, for want of an AccessKey.
+    machine.refused("systemctl start cgwd");
+    assert_eq!((machine.service("ExecMainStatus"), machine.service("NRestarts")), ("2".to_owned(), "0".to_owned()));
+    assert!(machine.run("journalctl -u cgwd -o cat").contains("`address.network` is required"));
+    assert_eq!(machine.eventually_alerts("service.failed").len(), 1);
+    let said = machine.run("journalctl -b -o cat");
+    let unknown: BTreeSet<&str> = said.split("Unknown key name '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    assert_eq!(unknown.into_iter().collect::<Vec<_>>(), UNKNOWN);
+
+    // Its keys from files of root's, as the drop-in for such a systemd has it.
+    machine.add_address();
+    machine.start_cloud("");
+    machine.configure(CONFIGURATION);
+    machine.run("umask 077; mkdir /etc/cgwd/credentials; printf LTAItest >/etc/cgwd/credentials/access-key-id; printf the-secret-of-the-test >/etc/cgwd/credentials/access-key-secret");
+    machine.drop_in("credentials");
+    machine.run("systemctl reset-failed cgwd; systemctl enable --now cgwd");
+    let status = machine.await_in_sync();
+    assert_eq!(machine.eventually_alerts("registration.created")[0]["CGWD_CUSTOMER_GATEWAY_ID"], status["customer_gateway"]["id"]);
+    assert!(machine.alerts("observation.degraded").is_empty(), "kernel events work in the sandbox");
+
+    // What an operator does next: a reload, an address that changes, a stop.
+    let pid = machine.service("MainPID");
+    machine.run("systemctl reload cgwd");
+    machine.eventually("the reload", || {
+        machine.attempt("journalctl -u cgwd -o cat | grep -q 'configuration reloaded'").status.success().then_some(())
+    });
+    machine.renumber("198.51.100.10", "198.51.100.77");
+    assert_eq!(machine.eventually_alerts("address.changed")[0]["CGWD_ADDRESS_NEW"], "198.51.100.77");
+    assert_eq!((machine.service("MainPID"), machine.service("NRestarts")), (pid, "0".to_owned()));
+    machine.run("systemctl stop cgwd");
+    assert_eq!(machine.service("Result"), "success");
+}
