@@ -6,7 +6,7 @@ mod common;
 
 use common::device::{Device, Output};
 use common::simulated::CGWD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
 fn device() -> Device {
@@ -237,4 +237,15 @@ fn documents_say_which_schema_they_have() {
     let device = device();
     let document: Value = serde_json::from_str(&device.cgwd(&["history"]).stdout).unwrap();
     assert_eq!(document, serde_json::json!({"schema": 1, "entries": []}));
+}
+
+/// What the daemon would refuse at its start is a problem here too.
+#[test]
+fn a_file_that_the_client_is_made_of_is_looked_into() {
+    let device = device().with(|device| device.cloud += "\nca_file = \"/nonexistent.pem\"");
+    let document = device.cgwd(&["config", "check"]).expect(2).json();
+    let problem = &document["problems"][0];
+    assert_eq!((&problem["key"], &problem["line"].is_u64()), (&json!("cloud.ca_file"), &true), "{document:#}");
+    let message = problem["message"].as_str().unwrap();
+    assert_eq!(message.matches("cannot be read as PEM").count(), 1, "{message}");
 }

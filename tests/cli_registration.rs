@@ -692,3 +692,68 @@ fn the_simulator_is_a_tool_of_its_own() {
     let gateways = sim.call("DescribeVpnGateways", &[("RegionId", REGION)]);
     assert_eq!(gateways["VpnGateways"]["VpnGateway"].as_array().unwrap().len(), 2, "{gateways}");
 }
+
+#[test]
+fn a_region_that_does_not_exist_closes_the_gate() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim).with(|device| device.cloud = "region = \"cn-nowhere\"".into());
+    for command in ["plan", "register"] {
+        let document = device.cgwd(&[command]).expect(5).json();
+        plan_shape(&document);
+        assert_eq!(document["decision"], "blocked");
+        has_finding(&document, "error region.unknown");
+        let gates = document["gates"].as_array().unwrap();
+        let regions: Vec<&Value> = gates.iter().filter(|gate| gate["name"] == "region").collect();
+        assert_eq!((regions.len(), &regions[0]["passed"]), (1, &json!(false)), "{document:#}");
+    }
+    assert!(writes(&device.history()).is_empty());
+}
+
+/// A key may be good for some regions only, and an endpoint may be down.
+#[test]
+fn a_region_that_cannot_be_asked_does_not_end_the_search() {
+    for fault in ["status = 403\ncode = \"Forbidden.RAM\"", "status = 503\ncode = \"ServiceUnavailable\""] {
+        let faults = format!("[[fault]]\naction = \"DescribeVpnGateway\"\nregion = \"cn-beijing\"\nkind = \"error_before\"\n{fault}\n");
+        let sim = Sim::start(&json!({"Regions": {"cn-beijing": {}, "us-west-1": {"VpnGateways": [{"VpnGatewayId": "vpn-w"}]}}}), &faults);
+        let named = |id: &str| Device::new(&sim).with(|device| device.cloud = format!("vpn_gateway = \"{id}\"\ntimeout = \"2s\""));
+        assert_eq!(named("vpn-w").cgwd(&["plan"]).expect(4).json()["region"], "us-west-1");
+        // In none that could be asked: where it may be is told, and never that it is nowhere.
+        let error = named("vpn-x").cgwd(&["plan"]).expect(1).json();
+        assert!(findings(&error)[0].starts_with("error cloud."), "{error:#}");
+    }
+}
+
+#[test]
+fn an_interrupted_removal_is_resumable_and_says_so() {
+    let faults = "[[fault]]\naction = \"UnTagResources\"\nnth = 1\nkind = \"latency\"\nlatency_ms = 8000\n";
+    let sim = Sim::with_faults(faults);
+    let device = Device::new(&sim);
+    device.cgwd(&["register"]).expect(0);
+    let mut command = device.command(&["deregister", "--json"]);
+    let child = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    rustix::process::kill_process(rustix::process::Pid::from_raw(child.id() as i32).unwrap(), rustix::process::Signal::INT).unwrap();
+    let output = common::device::Output::of(child);
+    let document = output.expect(6).json();
+    assert!(document["error"]["remedy"].as_str().unwrap().contains("cgwd deregister"), "{document:#}");
+    device.cgwd(&["deregister"]).expect(0);
+    assert_eq!(tag(&sim.only_gateway(), "cgwd-device"), None);
+}
+
+#[test]
+fn register_shows_a_replacement_as_plan_does() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim);
+    device.cgwd(&["register"]).expect(0);
+    let device = device.with(|device| device.bgp = "asn = 65002".into());
+    let planned = device.cgwd(&["plan"]).expect(4).json();
+    let registered = device.cgwd(&["register"]).expect(4).json();
+    for key in ["decision", "steps", "rewrites", "losses", "interruptions"] {
+        assert_eq!(planned[key], registered[key], "{key}");
+    }
+    let gates = |document: &Value| {
+        document["gates"].as_array().unwrap().iter().map(|gate| json!([gate["name"], gate["passed"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(gates(&planned), gates(&registered));
+    assert!(planned["gates"].as_array().unwrap().iter().any(|gate| gate["name"] == "planned" && gate["passed"] == false), "{planned:#}");
+}

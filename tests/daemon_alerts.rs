@@ -5,7 +5,7 @@
 mod common;
 
 use common::daemon::{Daemon, count};
-use common::device::{ADDRESS, Device, alerts, shape, writes};
+use common::device::{ADDRESS, Device, alerts, has_finding, shape, writes};
 use common::journal::{self, Journald};
 use common::simulated::{REGION, Sim};
 use serde_json::{Value, json};
@@ -348,4 +348,48 @@ fn alerts_are_found_in_the_journal() {
         .map(|entry| format!("{} {}", entry["CGWD_PHASE"].as_str().unwrap(), entry["CGWD_EVENT"].as_str().unwrap()))
         .collect();
     assert_eq!(journaled, alerts(&device.history()));
+}
+
+/// The auditor asks what was deleted, also where it was mended in the same breath.
+#[test]
+fn what_others_did_is_told_where_it_is_mended_at_once() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim);
+    device.cgwd(&["register"]).expect(0);
+    let id = sim.only_gateway()["CustomerGatewayId"].as_str().unwrap().to_owned();
+    sim.delete_gateway(&id);
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_alert("raised gateway.drift", 1);
+    daemon.wait_decision("in_sync");
+    let drift = device.history().iter().find(|entry| entry["code"] == "gateway.drift").unwrap().clone();
+    assert!(drift.to_string().contains(&id), "{drift:#}");
+    assert_eq!(sim.gateways().len(), 1);
+    daemon.stop();
+
+    // The same by hand: the document names it beside what was done.
+    sim.delete_gateway(sim.only_gateway()["CustomerGatewayId"].as_str().unwrap());
+    let document = device.cgwd(&["register"]).expect(0).json();
+    assert_eq!(document["changed"], true);
+    has_finding(&document, "warning gateway.drift");
+}
+
+/// What cannot be registered cannot be replaced by either.
+#[test]
+fn an_unusable_asn_takes_the_call_for_a_replacement_back() {
+    let sim = Sim::empty();
+    let device = Device::new(&sim);
+    let asn = device.dir.write("asn", "65001");
+    let device = device.with(|device| {
+        device.bgp = format!("source = \"file:{}\"", asn.display());
+    });
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    device.dir.write("asn", "65002");
+    daemon.wait_alert("raised replacement.needed", 1);
+    device.dir.write("asn", "45104");
+    daemon.wait_alert("raised asn.unusable", 1);
+    daemon.wait_alert("cleared replacement.needed", 1);
+    daemon.wait_decision("blocked");
+    daemon.stop();
+    assert_eq!(count(&alerts(&device.history()), "changed asn.unusable"), 0, "nothing new was to be said");
 }

@@ -93,6 +93,27 @@ fn floods_one_after_another_are_told() {
 }
 
 #[test]
+fn two_addresses_that_could_both_be_meant_block_at_once() {
+    if !common::inside_a_network_of_its_own("two_addresses_that_could_both_be_meant_block_at_once") {
+        return;
+    }
+    line();
+    let sim = Sim::empty();
+    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"0s\"".into());
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    let asked = Instant::now();
+    ip("addr add 198.51.100.9/24 dev g0");
+    daemon.wait_decision("blocked");
+    daemon.wait_alert("raised observation.disagreement", 1);
+    common::measured("a second address to blocked and told", asked.elapsed());
+    ip("addr del 198.51.100.9/24 dev g0");
+    daemon.wait_decision("in_sync");
+    daemon.wait_alert("cleared observation.disagreement", 1);
+    daemon.stop();
+}
+
+#[test]
 fn an_interface_that_comes_later_is_found() {
     if !common::inside_a_network_of_its_own("an_interface_that_comes_later_is_found") {
         return;

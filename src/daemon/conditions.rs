@@ -82,6 +82,7 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     if known.unusable {
         // It spoke of what this device no longer is.
         not_evaluated.remove("replacement.needed");
+        alerts.retain(|alert| alert.event.code != "replacement.needed");
     }
     // A failed write can say what a reading would have said.
     not_evaluated.retain(|code| !alerts.iter().any(|alert| alert.event.code == *code));
