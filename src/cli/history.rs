@@ -95,7 +95,8 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
         Record::AlertOccurred { alert } => told(&at, "occurred", alert),
         Record::AlertReminded { code, key } => again(&at, "reminded", code, key, standing),
         Record::AlertCleared { code, key } => again(&at, "cleared", code, key, standing),
-        Record::CloudContact { .. }
+        Record::TunnelsWorked { .. }
+        | Record::CloudContact { .. }
         | Record::WriteResent { .. }
         | Record::WriteDone { .. }
         | Record::WriteRefused { .. }

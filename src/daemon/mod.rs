@@ -16,6 +16,7 @@ mod round;
 mod sources;
 pub mod status;
 mod tell;
+mod tunnels;
 pub mod want;
 
 pub use background::{CloudReport, CloudTask, auth_key, owner};
@@ -48,6 +49,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+use tunnels::Tunnels;
 
 /// How long a call that is under way may go on after a stop was asked for. Its intent is on disk; what it became is found
 /// out at the next start. systemd is promised 5 s in all.
@@ -160,6 +162,7 @@ struct CloudView {
     seen: u64,
     /// Cloud-side addresses of the configured resources, as they were last known.
     addresses: Vec<Ipv4Addr>,
+    tunnels: Tunnels,
 }
 
 impl Daemon {

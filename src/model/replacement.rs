@@ -26,6 +26,9 @@ pub struct ReplacementPlan {
     pub recheck_ms: u64,
     /// Milliseconds for a tunnel to come up.
     pub verify_ms: u64,
+    /// The tunnels that worked before, where that is known: what was down before is not asked to come up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub worked: Worked,
     /// One after the other; the lanes of a stage side by side.
     pub stages: Vec<Vec<Lane>>,
     /// Each step that is shown, by its id, as it read when the plan was made: later only the sealed snapshot could tell. Plans of
@@ -33,6 +36,13 @@ pub struct ReplacementPlan {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub words: BTreeMap<String, StepWords>,
 }
+
+/// Of connections, by their ids: the tunnels on this device's customer gateway that worked, by index (0 stands for a single-tunnel
+/// connection). One that is not in it: nobody knows.
+pub type Worked = BTreeMap<String, Vec<u8>>;
+
+/// In the place of an id beside the proof of a verification: the tunnel is not up, and was not asked to be.
+pub const NOT_UP: &str = "not_up";
 
 /// A step as people and documents see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -172,6 +172,7 @@ pub(in crate::cli) fn consequences_text(consequences: &Value) -> String {
     section("interruption", interrupted.collect())
         + &section("fields that hold the old address", rewritten.collect())
         + &section("what the cloud cannot give back", rows("losses").iter().map(text).collect())
+        + &section("what is not asked to come up", rows("not_asked_to_come_up").iter().map(text).collect())
 }
 
 pub(super) fn section(title: &str, lines: Vec<String>) -> String {

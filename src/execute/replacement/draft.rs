@@ -71,7 +71,8 @@ impl Executor {
         let mut snapshot = self.snapshot(&subjects, &inventory, asked.manner).await?;
         let read_at = executor.clock.uptime();
         supply(&mut snapshot, &asked.keys);
-        let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner);
+        let remembered = executor.journal.borrow().progress().worked.clone();
+        let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
         let mut evidence = asked.evidence.clone();
         evidence.clock_offset = executor.client.clock_offset();
         if asked.dry_run {

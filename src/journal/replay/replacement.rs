@@ -2,7 +2,7 @@
 
 use super::{Corrupt, PendingWrite, Sending};
 use crate::journal::record::{Entry, Record, StepRef};
-use crate::model::{Begun, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
+use crate::model::{Begun, NOT_UP, Op, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
 use std::collections::BTreeMap;
 
 /// Begun plans that are remembered, for the daily limit.
@@ -76,6 +76,23 @@ impl ReplacementProgress {
 
     pub fn is_proven(&self, step: &str) -> bool {
         self.steps.get(step).is_some_and(|step| step.proven.is_some())
+    }
+
+    /// Whether this connection's tunnel (0: a single-tunnel connection) was seen to work where it was moved to.
+    pub fn came_up(&self, connection: &str, index: u8) -> bool {
+        let verifies = |op: &Op| matches!(op, Op::Verify { connection: own, index: place } if own == connection && *place == index);
+        let steps = self.plan.steps().filter(|step| verifies(&step.op));
+        steps.filter_map(|step| self.steps.get(&step.id)).any(|step| step.proven.is_some() && step.id.as_deref() != Some(NOT_UP))
+    }
+
+    /// Tunnels of this connection that were done with although they are not up, by index.
+    pub fn left_down(&self, connection: &str) -> Vec<u8> {
+        let index = |op: &Op| match op {
+            Op::Verify { connection: own, index } if own == connection => Some(*index),
+            _ => None,
+        };
+        let verified = self.plan.steps().filter(|step| self.is_proven(&step.id)).filter_map(|step| index(&step.op));
+        verified.filter(|index| !self.came_up(connection, *index)).collect()
     }
 
     /// Steps whose effect was seen, and all.

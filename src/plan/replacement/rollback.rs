@@ -3,6 +3,9 @@
 use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{Lane, Op, PlannedStep, ReplacementPlan, Slot, Snapshot};
 
+/// A connection has so many at most.
+const TUNNELS: u8 = 2;
+
 /// What is pointed back, as lanes; then the new customer gateway where nothing is left on it. What came up at the new one stays
 /// there: a tunnel that works is never touched.
 pub fn back_lanes(progress: &ReplacementProgress, snapshot: &Snapshot) -> Vec<Lane> {
@@ -19,12 +22,12 @@ fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep)
         return None;
     }
     match &step.op {
-        Op::RebindTunnel { connection, index, .. } if !came_up(progress, connection, *index) => {
+        Op::RebindTunnel { connection, index, .. } if !stays(progress, connection, *index) => {
             let tunnel = snapshot.connection(connection)?.shape.tunnels.iter().find(|tunnel| tunnel.index == *index)?;
             let to = Slot::Old(tunnel.customer_gateway_id.clone());
             Some(PlannedStep::back(&step.id, Op::RebindTunnel { connection: connection.clone(), index: *index, to }))
         }
-        Op::RebindConnection { connection, .. } if !came_up(progress, connection, 0) => {
+        Op::RebindConnection { connection, .. } if !stays(progress, connection, 0) => {
             let to = Slot::Old(snapshot.connection(connection)?.shape.customer_gateway_id.clone());
             Some(PlannedStep::back(&step.id, Op::RebindConnection { connection: connection.clone(), to }))
         }
@@ -32,9 +35,10 @@ fn back(progress: &ReplacementProgress, snapshot: &Snapshot, step: &PlannedStep)
     }
 }
 
-fn came_up(progress: &ReplacementProgress, connection: &str, index: u8) -> bool {
-    let verifies = |op: &Op| *op == Op::Verify { connection: connection.to_owned(), index };
-    progress.plan.steps().any(|step| verifies(&step.op) && progress.is_proven(&step.id))
+/// What was not asked to come up stays beside what did.
+fn stays(progress: &ReplacementProgress, connection: &str, index: u8) -> bool {
+    let works = |index: &u8| progress.came_up(connection, *index);
+    works(&index) || progress.left_down(connection).contains(&index) && (0..=TUNNELS).any(|other| works(&other))
 }
 
 /// Whether the new customer gateway is of no use once everything was pointed back: nothing came up at it, and nothing was made on it.
@@ -45,8 +49,8 @@ pub fn leaves_nothing_behind(progress: &ReplacementProgress) -> bool {
 }
 
 fn is_used(progress: &ReplacementProgress, step: &PlannedStep) -> bool {
-    match step.op {
-        Op::Verify { .. } => progress.is_proven(&step.id),
+    match &step.op {
+        Op::Verify { connection, index } => progress.came_up(connection, *index),
         _ => true,
     }
 }

@@ -1,5 +1,6 @@
 //! The steps of a plan, in their order.
 
+use super::next::is_established;
 use super::{Manner, Subjects, is_shown, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Lane, Op, Order, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::Strategy;
@@ -121,7 +122,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Standby first, so that traffic stays where it is until the first tunnel has come back.
+    /// Standby first. Where a tunnel works, the next one waits until the one before has come up, so that traffic stays where it is.
     fn rebinding(&self, connection: &ConnectionSnapshot, to: &Slot, verified: bool) -> Vec<Op> {
         let id = &connection.id;
         let verify = |index| (verified && is_bound(connection)).then(|| Op::Verify { connection: id.clone(), index });
@@ -131,11 +132,14 @@ impl<'a> Composer<'a> {
         }
         let mut tunnels: Vec<_> = connection.shape.tunnels.iter().filter(|tunnel| self.is_ours(&tunnel.customer_gateway_id)).collect();
         tunnels.sort_by_key(|tunnel| tunnel.role == TunnelRole::Active);
-        let both = tunnels.into_iter().flat_map(|tunnel| {
-            let rebind = Op::RebindTunnel { connection: id.clone(), index: tunnel.index, to: to.clone() };
-            [Some(rebind), verify(tunnel.index)]
-        });
-        both.flatten().collect()
+        let rebind = |index| Op::RebindTunnel { connection: id.clone(), index, to: to.clone() };
+        let indexes = || tunnels.iter().map(|tunnel| tunnel.index);
+        // Where none works, also because all wait elsewhere, the second does not wait for the first: that may be one that the device
+        // does not have.
+        if self.old_goes_first() || !indexes().any(|index| is_established(&connection.shape, index)) {
+            return indexes().map(rebind).chain(indexes().filter_map(verify)).collect();
+        }
+        indexes().flat_map(|index| [Some(rebind(index)), verify(index)]).flatten().collect()
     }
 }
 

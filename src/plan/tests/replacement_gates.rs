@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::replay::Replacements;
-use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim};
+use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim, Worked};
 use crate::plan::replacement::{Case, Evidence, Manner, Subjects, draft, gates};
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ pub(super) struct Setting {
     pub manner: Manner,
     pub evidence: Evidence,
     pub replacements: Replacements,
+    pub remembered: Worked,
     pub may_adopt: bool,
 }
 
@@ -84,6 +85,7 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
             sealed: Some(Ok("opened".into())),
         },
         replacements: Replacements::default(),
+        remembered: Worked::new(),
         may_adopt: true,
     }
 }
@@ -94,7 +96,7 @@ impl Setting {
     }
 
     pub fn plan(&self) -> ReplacementPlan {
-        draft("0123456789abcdef", &self.desired, &self.subjects(), &self.snapshot, &self.inventory, self.manner)
+        draft("0123456789abcdef", &self.desired, &self.subjects(), &self.snapshot, &self.inventory, self.manner, &self.remembered)
     }
 
     fn refused(&self) -> Vec<(&'static str, String)> {

@@ -156,7 +156,7 @@ fn same_policy(policy: &PolicyRoute, wanted: &PolicyRoute, next_hop: &str) -> bo
 }
 
 /// Where it is said to work: an older reading can show the tunnel as it was at the old customer gateway.
-fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
+pub(super) fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
     let new = view.gateway(&Slot::New);
     match shape.tunnels.iter().find(|tunnel| tunnel.index == index) {
         Some(tunnel) => Some(&tunnel.customer_gateway_id) == new.as_ref() && (tunnel.state.is_empty() || tunnel.state == TUNNEL_READY),
@@ -165,7 +165,7 @@ fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
 }
 
 /// Whether the cloud has told the state of BGP there before: then an empty one is no good news.
-fn tells_bgp(view: &View<'_>, connection: &str, index: u8) -> bool {
+pub(super) fn tells_bgp(view: &View<'_>, connection: &str, index: u8) -> bool {
     let Some(before) = view.snapshot.connection(connection) else { return false };
     match before.shape.tunnels.iter().find(|tunnel| tunnel.index == index) {
         Some(tunnel) => !tunnel.bgp_status.is_empty(),
@@ -191,6 +191,14 @@ pub fn is_in_use(shape: &IpsecConnection, index: u8) -> bool {
         return shape.status == NEGOTIATED && !(shape.health_enabled && is_sick(&shape.health_status));
     }
     shape.tunnels.iter().any(|tunnel| tunnel.index == index && tunnel.status == NEGOTIATED)
+}
+
+/// IPsec is up there, whatever else is.
+pub fn is_established(shape: &IpsecConnection, index: u8) -> bool {
+    match index {
+        0 => shape.status == NEGOTIATED,
+        _ => shape.tunnels.iter().any(|tunnel| tunnel.index == index && tunnel.status == NEGOTIATED),
+    }
 }
 
 pub(super) fn is_ready(reads: &Reads) -> bool {
