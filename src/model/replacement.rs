@@ -147,6 +147,16 @@ pub enum Op {
         connection: String,
         policy: usize,
     },
+    /// Takes the association with a route table off a connection.
+    Dissociate {
+        connection: String,
+        table: String,
+    },
+    /// A route table no longer learns the routes of a connection.
+    StopPropagating {
+        connection: String,
+        table: String,
+    },
     /// Takes a connection off its transit router.
     Detach {
         connection: String,
@@ -268,6 +278,8 @@ impl Op {
             | Op::RebindConnection { connection, .. }
             | Op::DeleteRoute { connection, .. }
             | Op::DeletePolicy { connection, .. }
+            | Op::Dissociate { connection, .. }
+            | Op::StopPropagating { connection, .. }
             | Op::Detach { connection }
             | Op::DeleteConnection { connection }
             | Op::CreateConnection { connection }
@@ -292,6 +304,8 @@ impl Op {
             | Op::RebindConnection { .. }
             | Op::DeleteRoute { .. }
             | Op::DeletePolicy { .. }
+            | Op::Dissociate { .. }
+            | Op::StopPropagating { .. }
             | Op::Detach { .. }
             | Op::DeleteConnection { .. }
             | Op::DeleteGateway { .. }
@@ -313,7 +327,15 @@ impl Op {
 
     /// Whether a connection exists in the journal alone from here on, until it is made again.
     pub fn opens_a_gap(&self) -> bool {
-        matches!(self, Op::DeleteRoute { .. } | Op::DeletePolicy { .. } | Op::Detach { .. } | Op::DeleteConnection { .. })
+        matches!(
+            self,
+            Op::DeleteRoute { .. }
+                | Op::DeletePolicy { .. }
+                | Op::Dissociate { .. }
+                | Op::StopPropagating { .. }
+                | Op::Detach { .. }
+                | Op::DeleteConnection { .. }
+        )
     }
 }
 

@@ -119,6 +119,7 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     assert_eq!((&ties["Associations"], &ties["Propagations"]), (&json!(["vtb-custom"]), &json!(["vtb-system", "vtb-custom"])));
     let writes = written(&scene.device);
     for action in [
+        "DissociateTransitRouterAttachmentFromRouteTable",
         "DeleteTransitRouterVpnAttachment",
         "DeleteVpnAttachment",
         "CreateVpnAttachment",
@@ -127,6 +128,8 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     ] {
         assert_eq!(writes.iter().filter(|write| *write == action).count(), 1, "{action} in {writes:?}");
     }
+    let untied = writes.iter().filter(|write| *write == "DisableTransitRouterRouteTablePropagation");
+    assert_eq!(untied.count(), 2, "each table by itself: {writes:?}");
 }
 
 /// The device goes by a name of the cloud's side, not by its address.

@@ -154,7 +154,12 @@ fn deletion(connection: &ConnectionSnapshot) -> Vec<Op> {
     let mut ops: Vec<Op> = Vec::new();
     ops.extend((0..connection.routes.len()).map(|route| Op::DeleteRoute { connection: id(), route }));
     ops.extend((0..connection.policies.len()).map(|policy| Op::DeletePolicy { connection: id(), policy }));
-    ops.extend(connection.attachment.as_ref().map(|_| Op::Detach { connection: id() }));
+    if let Some(attachment) = &connection.attachment {
+        // Each by itself and none by force: a table that somebody adds in the last moment then keeps the cloud from the deletion.
+        ops.extend(attachment.associations.iter().map(|table| Op::Dissociate { connection: id(), table: table.clone() }));
+        ops.extend(attachment.propagations.iter().map(|table| Op::StopPropagating { connection: id(), table: table.clone() }));
+        ops.push(Op::Detach { connection: id() });
+    }
     ops.push(Op::DeleteConnection { connection: id() });
     ops
 }

@@ -70,6 +70,8 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
             };
             gone(reads.policies.as_ref().map(is_there), reads)
         }
+        Op::Dissociate { table, .. } => untied(reads, table, |attachment| &attachment.associations),
+        Op::StopPropagating { table, .. } => untied(reads, table, |attachment| &attachment.propagations),
         Op::Detach { .. } => match (&reads.attachment, reads.connection.as_ref().and_then(Option::as_ref)) {
             (Some(None), None) => Effect::Shown(None),
             (Some(None), Some((shape, _)))
@@ -219,6 +221,16 @@ fn there(found: Option<bool>, reads: &Reads) -> Effect {
         Some(true) if is_ready(reads) => Effect::Shown(None),
         Some(true) => Effect::Settling,
         _ => Effect::Missing,
+    }
+}
+
+/// A route table that the attachment is no longer tied to.
+fn untied(reads: &Reads, table: &str, of: impl Fn(&RouterAttachment) -> &Vec<String>) -> Effect {
+    match &reads.attachment {
+        Some(Some(attachment)) if of(attachment).iter().any(|tied| tied == table) => Effect::Missing,
+        Some(Some(attachment)) if !attachment.under_way.is_empty() || !attachment.status.eq_ignore_ascii_case(ATTACHED) => Effect::Settling,
+        Some(_) => Effect::Shown(None),
+        None => Effect::Settling,
     }
 }
 
