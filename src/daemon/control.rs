@@ -31,6 +31,7 @@ mod ask;
 pub use ask::{AskError, ask, ask_stream};
 
 use super::replacing::Wish;
+use crate::execute::replacement::Word;
 use crate::model::Asn;
 use crate::system::environment::Environment;
 use serde_json::{Value, json};
@@ -87,7 +88,7 @@ pub enum Replace {
     Begin(String),
     Resume,
     Watch,
-    Abort,
+    Abort(Word),
 }
 
 pub struct Server {
@@ -260,7 +261,9 @@ fn replace(asked: &Value) -> Result<Replace, String> {
         },
         Some("resume") => Ok(Replace::Resume),
         Some("watch") => Ok(Replace::Watch),
-        Some("abort") => Ok(Replace::Abort),
+        // A command that tidies up after a plan that came to nothing says so: that is nobody's decision against the next one.
+        Some("abort") if asked["came_to_nothing"] == true => Ok(Replace::Abort(Word::Nobodys)),
+        Some("abort") => Ok(Replace::Abort(Word::APersons)),
         _ => Err("`go` is none of draft, begin, resume, watch and abort".to_owned()),
     }
 }

@@ -182,7 +182,7 @@ impl Daemon {
         let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
         let started = start.clock.now();
         let status = Status::starting(&settings, &progress, started);
-        let replacing = Replacing::new(&settings, &progress);
+        let replacing = Replacing::new(&settings, &progress).with_untold_end(&state.journal().borrow());
         Ok(Daemon {
             config_path: start.config_path,
             environment: start.environment,

@@ -101,7 +101,6 @@ pub fn evidence(
         clock_offset: SignedDuration::ZERO,
         free_bytes: None,
         dry_run: None,
-        sealed: None,
     }
 }
 
@@ -145,6 +144,7 @@ pub fn replacer(
         present,
         watch,
         calls: Rc::default(),
+        agreed: Rc::default(),
     }
 }
 

@@ -157,6 +157,9 @@ pub enum Record {
         /// Old customer gateways that the cloud would not delete.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         leftover: Vec<String>,
+        /// Given up without a person's word: it could not begin, or the device has changed again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_itself: bool,
     },
 
     AlertRaised {

@@ -221,6 +221,8 @@ impl Progress {
             | Record::ReplacementResumed { .. }
             | Record::ReplacementEnded { .. } => self.replacements.apply(entry)?,
             Record::GatewayRegistered { id, ip, asn, region, .. } => {
+                // Where the device has come back to it.
+                self.replacements.released(id);
                 self.missing_since = None;
                 let now = Registered { id: id.clone(), ip: *ip, asn: *asn, region: region.clone(), since: at };
                 let before = self.registered.replace(now);

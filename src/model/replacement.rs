@@ -102,8 +102,13 @@ impl PlannedStep {
     }
 
     pub fn goes_back(&self) -> bool {
-        self.id.starts_with(BACK)
+        is_back(&self.id)
     }
+}
+
+/// Whether this is the id of a step on the way back.
+pub fn is_back(step: &str) -> bool {
+    step.starts_with(BACK)
 }
 
 /// Which customer gateway a tunnel is pointed at.

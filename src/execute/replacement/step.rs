@@ -7,7 +7,7 @@ use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Lane, Op, PlannedStep, Stopped};
+use crate::model::{Lane, Op, Order, PlannedStep, Slot, Stopped};
 use crate::plan::Now;
 use crate::plan::replacement::gaps;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
@@ -110,7 +110,10 @@ impl Course<'_> {
                     return Ok(StepEnd::Undone);
                 }
                 Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, reads).await)),
-                Act::Stop(stopped) => return Ok(StepEnd::Stopped(stopped)),
+                Act::Stop(stopped) => {
+                    self.replacer.agreed.forget(&subject(&step.op));
+                    return Ok(StepEnd::Stopped(stopped));
+                }
                 Act::Agreed(until) => {
                     self.agree(step);
                     self.sleep_until(until, Duration::MAX).await;
@@ -150,7 +153,7 @@ impl Course<'_> {
             let shown = effect(&view, step, reads);
             self.keep(seen, &shown, reads);
             let standing = Standing {
-                agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
+                agreed_since: self.replacer.agreed.since(&subject(&step.op)),
                 looking_since: seen.began,
                 shown_since: seen.shown_since,
                 missing_since: seen.missing_since,
@@ -197,7 +200,7 @@ impl Course<'_> {
 
     /// The first of the two readings need not wait for the lock: lanes of one VPN gateway would wait one after the other.
     pub(super) async fn agree_before_the_turn(&self, step: &PlannedStep) {
-        let known = self.agreed.borrow().contains_key(&subject(&step.op));
+        let known = self.replacer.agreed.since(&subject(&step.op)).is_some();
         if known || !step.op.is_destructive() || self.plan.recheck_ms == 0 || step.goes_back() {
             return;
         }
@@ -210,8 +213,7 @@ impl Course<'_> {
     }
 
     fn agree(&self, step: &PlannedStep) {
-        let now = self.uptime();
-        self.agreed.borrow_mut().entry(subject(&step.op)).or_insert(now);
+        self.replacer.agreed.read(&subject(&step.op), self.uptime());
     }
 
     pub(super) fn lock_of(&self, lane: &Lane) -> std::rc::Rc<tokio::sync::Mutex<()>> {
@@ -279,10 +281,21 @@ impl Course<'_> {
             }
             .to_owned(),
             message: error.to_string(),
-            remedy: error.remedy.clone(),
+            remedy: if error.is_quota() { self.way_around_the_quota(step) } else { error.remedy.clone() },
             step: Some(step.id.clone()),
             passes: passes || is_dependency,
         })
+    }
+
+    /// Where the old ones could go first.
+    fn way_around_the_quota(&self, step: &PlannedStep) -> String {
+        let room = "delete one that nobody uses, or have the quota raised";
+        match (&step.op, self.plan.order) {
+            (Op::CreateGateway { slot: Slot::New }, Order::NewFirst) if !self.plan.old.is_empty() => format!(
+                "{room}; or set `[replacement] order = \"documented\"`: then the old one goes before the new one comes, and everything is away meanwhile (`cgwd replace` on a terminal offers that)"
+            ),
+            _ => room.to_owned(),
+        }
     }
 
     fn contradicts_itself(&self, step: &PlannedStep) -> Stopped {

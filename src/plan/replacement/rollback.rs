@@ -1,7 +1,10 @@
 //! The way back: every tunnel that does not work at the new customer gateway is pointed at the old one, while that exists.
 
 use crate::journal::replay::{ReplacementProgress, StepProgress};
-use crate::model::{Lane, Op, PlannedStep, ReplacementPlan, Slot, Snapshot};
+use crate::model::{Lane, Op, PlannedStep, ReplacementPlan, Slot, Snapshot, is_back};
+
+/// In the place of an id beside the proof of a step back: it works where it is, and stays there.
+pub const KEPT: &str = "kept";
 
 /// A connection has so many at most.
 const TUNNELS: u8 = 2;
@@ -45,7 +48,10 @@ fn stays(progress: &ReplacementProgress, connection: &str, index: u8) -> bool {
 pub fn leaves_nothing_behind(progress: &ReplacementProgress) -> bool {
     let plan: &ReplacementPlan = &progress.plan;
     let uses = |op: &Op| matches!(op, Op::Verify { .. } | Op::CreateConnection { .. });
-    plan.new.id.is_none() && !plan.steps().any(|step| uses(&step.op) && progress.steps.contains_key(&step.id) && is_used(progress, step))
+    let is_kept = |(id, step): (&String, &StepProgress)| is_back(id) && step.id.as_deref() == Some(KEPT);
+    plan.new.id.is_none()
+        && !progress.steps.iter().any(is_kept)
+        && !plan.steps().any(|step| uses(&step.op) && progress.steps.contains_key(&step.id) && is_used(progress, step))
 }
 
 fn is_used(progress: &ReplacementProgress, step: &PlannedStep) -> bool {
