@@ -70,6 +70,17 @@ fn a_snapshot_that_cannot_be_read_back_is_a_gate() {
     assert!(matches!(&ended, Ended::Stopped(stopped) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
 }
 
+/// What was read as expected before the work was let go is the first of the two readings still: a person who asks again and again
+/// whether the replacement can be given up does not hold it up.
+#[test]
+fn what_is_let_go_and_gone_on_with_does_not_read_twice_anew() {
+    let schedule: Schedule = "dual/plain:".parse().unwrap();
+    let seconds = std::time::Duration::from_secs;
+    let after = |first, then| Runner::new().let_go_and_gone_on_with(&schedule, seconds(first), seconds(then)).unwrap();
+    assert_eq!(after(40, 15), ["CreateCustomerGateway"], "the second reading is due after a minute");
+    assert_eq!(after(40, 25)[..2], ["CreateCustomerGateway", "ModifyTunnelAttribute"]);
+}
+
 fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
     let (plain, hostile) = (bases(runner, CloudKind::PLAIN, true), bases(runner, CloudKind::hostile(), true));
     let singles: Vec<Block> = plain.iter().chain(&hostile).cloned().map(Block::singles).collect();

@@ -66,6 +66,23 @@ impl Runner {
 }
 
 impl Runner {
+    /// The writes that were begun where the work is let go after so long and gone on with for so long.
+    pub fn let_go_and_gone_on_with(&mut self, schedule: &Schedule, first: Duration, then: Duration) -> Result<Vec<String>, String> {
+        let (seed, seal) = (seed_of(schedule), &self.seal);
+        self.runtime.block_on(async {
+            let mut course = Course::of(World::new(schedule, &seed, seal));
+            let replacer = course.world.process()?;
+            let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
+            let is_cut = tokio::time::timeout(first, replacer.begin(&draft)).await.is_err();
+            let goes_on = is_cut && tokio::time::timeout(then, replacer.carry_on(None)).await.is_err();
+            let actions = course.world.state.memory().entries().into_iter().filter_map(|entry| match entry.record {
+                Record::WriteIntended { action, .. } => Some(action),
+                _ => None,
+            });
+            if goes_on { Ok(actions.collect()) } else { Err("it ended before".to_owned()) }
+        })
+    }
+
     /// How a replacement begins whose snapshot does not come back from disk as it was written. `Err`: something was sent, or is open.
     pub fn begun_on_a_bad_disk(&mut self, schedule: &Schedule) -> Result<Ended, String> {
         let (seed, seal) = (seed_of(schedule), &self.seal);

@@ -99,8 +99,7 @@ impl Course<'_> {
                     self.append(Record::WriteConcluded { intent, found })?;
                 }
                 Act::BeginVerification => {
-                    let sent = self.replacer.executor.sent_now();
-                    self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: step.id.clone(), sent })?;
+                    self.begin_verifications(lane, step)?;
                     self.place_sendings();
                     let now = self.uptime();
                     self.sleep_until(now.saturating_add(self.verify_time()), rhythm.begin(now)).await;
@@ -172,6 +171,26 @@ impl Course<'_> {
         let is_gone = matches!(reads.connection, Some(None));
         seen.shown_since = matches!(shown, Effect::Shown(_)).then(|| seen.shown_since.unwrap_or(now));
         seen.missing_since = (*shown == Effect::Missing || is_gone).then(|| seen.missing_since.unwrap_or(now));
+    }
+
+    /// Of this tunnel, and of those after it that nothing but their own verification waits for: they have the same time.
+    fn begin_verifications(&self, lane: &Lane, step: &PlannedStep) -> Result<(), ExecuteError> {
+        let from = lane.steps.iter().skip_while(|own| own.id != step.id);
+        for own in from.take_while(|own| matches!(own.op, Op::Verify { .. })) {
+            let begins = own.id == step.id || self.is_untouched(&own.id);
+            if begins {
+                let sent = self.replacer.executor.sent_now();
+                self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: own.id.clone(), sent })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Neither its time has begun nor its end was seen.
+    fn is_untouched(&self, step: &str) -> bool {
+        let journal = self.replacer.executor.journal.borrow();
+        let known = journal.progress().replacements.open.as_ref().map(|open| open.step(step)).unwrap_or_default();
+        known.verifying.is_none() && known.proven.is_none()
     }
 
     /// It, and what was done after it in its lane, is done anew.
