@@ -1,7 +1,8 @@
 //! Which tunnels work while all is well: what a replacement measures by later, when the address has changed and all are down.
 
 use crate::model::{IpsecConnection, Worked};
-use crate::plan::replacement::{is_established, tunnels_at};
+use crate::plan::replacement::next::is_in_use;
+use crate::plan::replacement::tunnels_at;
 use std::time::Duration;
 
 /// Between the first two looks, and then: they cost calls, of which a fleet shares its account's allowance.
@@ -19,7 +20,7 @@ pub struct Tunnels {
 pub fn at_work(connections: &[IpsecConnection], customer_gateway: &str) -> Worked {
     let own = connections.iter().filter(|connection| connection.refers_to(customer_gateway));
     own.map(|connection| {
-        let up = tunnels_at(connection, |id| id == customer_gateway).into_iter().filter(|index| is_established(connection, *index));
+        let up = tunnels_at(connection, |id| id == customer_gateway).into_iter().filter(|index| is_in_use(connection, *index));
         (connection.id.clone(), up.collect())
     })
     .collect()

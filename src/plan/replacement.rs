@@ -22,7 +22,6 @@ mod words;
 
 pub use before::{Demand, demand, named, not_asked_for, tunnels_at};
 pub use gates::{AT_THE_BEGINNING, Case, Evidence, NotTried, SNAPSHOT_READABLE, gates, opens_by_itself, refused_later};
-pub use next::is_established;
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{KEPT, back_lanes, leaves_nothing_behind};
 pub use safe_point::{Gap, Unsafe, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};

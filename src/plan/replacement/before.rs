@@ -2,8 +2,8 @@
 //! configures only one, proves nothing against the new customer gateway.
 
 use super::Subjects;
-use super::next::is_established;
-use crate::model::{ConnectionSnapshot, IpsecConnection, Op, ReplacementPlan, Snapshot, Worked};
+use super::next::is_in_use;
+use crate::model::{IpsecConnection, Op, ReplacementPlan, Snapshot, Worked};
 
 /// What a tunnel is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,24 +16,18 @@ pub enum Demand {
     OneOfThem,
 }
 
-/// What worked before the replacement. While the device is where the old customer gateway says, the cloud shows it; else what was
-/// `remembered` from then tells.
+/// What worked before the replacement: of a connection over which traffic may be running, what the cloud shows; of one that is down, what
+/// was `remembered` from when the device was where it was. That others work, or that the cloud still shows an SA of theirs, says
+/// nothing of it.
 pub(super) fn worked(subjects: &Subjects, snapshot: &Snapshot, remembered: &Worked) -> Worked {
-    let ours = |connection: &ConnectionSnapshot| tunnels_at(&connection.shape, |id| subjects.moved().any(|gateway| gateway.id == id));
-    let now: Worked = snapshot
-        .connections
-        .iter()
-        .map(|connection| {
-            let up = ours(connection).into_iter().filter(|index| is_established(&connection.shape, *index));
-            (connection.id.clone(), up.collect())
-        })
-        .collect();
-    if now.values().any(|up| !up.is_empty()) {
-        return now;
-    }
     let known = snapshot.connections.iter().filter_map(|connection| {
+        let own = tunnels_at(&connection.shape, |id| subjects.moved().any(|gateway| gateway.id == id));
+        let in_use: Vec<u8> = own.iter().copied().filter(|index| is_in_use(&connection.shape, *index)).collect();
+        if !in_use.is_empty() {
+            return Some((connection.id.clone(), in_use));
+        }
         let before = remembered.get(&connection.id)?;
-        Some((connection.id.clone(), ours(connection).into_iter().filter(|index| before.contains(index)).collect()))
+        Some((connection.id.clone(), own.into_iter().filter(|index| before.contains(index)).collect()))
     });
     known.collect()
 }

@@ -7,7 +7,7 @@ pub use carried::{carried_description, carried_name, connection_tags, gateway_ta
 
 use super::body::{masked_keys, unknown_fields};
 use super::next::is_in_use;
-use super::{Subjects, is_foreign, strategy};
+use super::{Subjects, is_foreign, named, strategy};
 use crate::facts::names::TAGS_MAX;
 use crate::journal::replay::Replacements;
 use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Slot, Snapshot};
@@ -158,7 +158,7 @@ fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapsh
     let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
     let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, is_moved)).collect();
     match (working.is_empty(), plan.planned) {
-        (true, _) => Gate::passed("working_tunnel", "no tunnel on the old customer gateway works"),
+        (true, _) => Gate::passed("working_tunnel", format!("no tunnel on the old customer gateway works{}", before(plan))),
         (false, true) => {
             Gate::passed("working_tunnel", format!("{} works and may be interrupted: the move is planned", working.join(", ")))
         }
@@ -170,6 +170,13 @@ fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapsh
             ),
         ),
     }
+}
+
+/// What did while the device was there, as far as that is known: so much has to come up again.
+fn before(plan: &ReplacementPlan) -> String {
+    let worked = plan.worked.iter().flat_map(|(id, up)| up.iter().map(|index| named(id, *index)));
+    let worked: Vec<String> = worked.collect();
+    if worked.is_empty() { String::new() } else { format!("; before the change {} did", worked.join(", ")) }
 }
 
 fn used_of_ours(connection: &ConnectionSnapshot, is_moved: impl Fn(&str) -> bool) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The steps of a plan, in their order.
 
-use super::next::is_established;
+use super::next::is_in_use;
 use super::{Manner, Subjects, is_shown, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Lane, Op, Order, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::Strategy;
@@ -136,7 +136,7 @@ impl<'a> Composer<'a> {
         let indexes = || tunnels.iter().map(|tunnel| tunnel.index);
         // Where none works, also because all wait elsewhere, the second does not wait for the first: that may be one that the device
         // does not have.
-        if self.old_goes_first() || !indexes().any(|index| is_established(&connection.shape, index)) {
+        if self.old_goes_first() || !indexes().any(|index| is_in_use(&connection.shape, index)) {
             return indexes().map(rebind).chain(indexes().filter_map(verify)).collect();
         }
         indexes().flat_map(|index| [Some(rebind(index)), verify(index)]).flatten().collect()

@@ -195,14 +195,6 @@ pub fn is_in_use(shape: &IpsecConnection, index: u8) -> bool {
     shape.tunnels.iter().any(|tunnel| tunnel.index == index && tunnel.status == NEGOTIATED)
 }
 
-/// IPsec is up there, whatever else is.
-pub fn is_established(shape: &IpsecConnection, index: u8) -> bool {
-    match index {
-        0 => shape.status == NEGOTIATED,
-        _ => shape.tunnels.iter().any(|tunnel| tunnel.index == index && tunnel.status == NEGOTIATED),
-    }
-}
-
 pub(super) fn is_ready(reads: &Reads) -> bool {
     reads.vpn_gateway.as_ref().is_none_or(|status| status == VPN_GATEWAY_READY)
 }
