@@ -274,7 +274,7 @@ impl Course<'_> {
     /// The cloud said that it did not do it.
     fn refused(&self, step: &PlannedStep, error: &CloudError, seen: &Seen, refusals: &mut u32) -> Option<Stopped> {
         *refusals += 1;
-        let is_dependency = error.code.starts_with("DependencyViolation");
+        let is_dependency = error.is_in_use();
         // At the very end nothing waits for it; in the middle everything does, and the cloud's own count can lag.
         let patient = !self.is_in_last_stage(step) && self.uptime() < seen.began + READ_PATIENCE;
         if is_dependency && (*refusals <= REFUSALS || patient) {
