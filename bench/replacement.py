@@ -89,9 +89,8 @@ class Rebind:
 
     @staticmethod
     def serial(connections, change, negotiation):
-        """While one negotiates others change; a single connection's second tunnel waits for its first."""
-        waits = max(0, negotiation - (connections - 1) * change)
-        return 2 * connections * change + waits + negotiation
+        """No tunnel works, so none waits for another: all but the last one negotiate while others change."""
+        return 2 * connections * change + negotiation
 
 
 class Recreate:

@@ -76,7 +76,7 @@ fn every_write_sends_what_the_official_sdk_sends() {
 
     let call = create_router_attachment(REGION, &attachment(), "vco-1", TOKEN);
     same("create_transit_router_vpn_attachment", &call, &["DryRun", "CenId", "ChargeType"], &[]);
-    same("delete_transit_router_vpn_attachment", &delete_router_attachment("tr-attach-1", true, TOKEN), &["DryRun"], &[]);
+    same("delete_transit_router_vpn_attachment", &delete_router_attachment("tr-attach-1", TOKEN), &["DryRun", "Force"], &[]);
     same("associate_transit_router_attachment_with_route_table", &associate("tr-attach-1", "vtb-1", TOKEN), &["DryRun"], &[]);
     same("enable_transit_router_route_table_propagation", &propagate("tr-attach-1", "vtb-1", TOKEN), &["DryRun"], &[]);
 }
@@ -244,7 +244,7 @@ fn marks_are_taken_off_and_put_on_where_the_connection_is() {
 
 #[test]
 fn cen_is_asked_at_its_one_endpoint_and_vpc_in_the_region() {
-    let (detach, tie) = (delete_router_attachment("a", true, TOKEN), associate("a", "b", TOKEN));
+    let (detach, tie) = (delete_router_attachment("a", TOKEN), associate("a", "b", TOKEN));
     for call in [detach, tie, propagate("a", "b", TOKEN), dissociate("a", "b", TOKEN), stop_propagating("a", "b", TOKEN)] {
         assert_eq!((call.product, call.region.as_str()), (Product::Cbn, CENTRAL_REGION));
         assert!(!map(&call.query()).contains_key("RegionId"));

@@ -3,6 +3,9 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test program that runs real processes")]
 
 mod common;
+#[path = "replacing/wire.rs"]
+#[allow(dead_code, reason = "shared with the command's tests")]
+mod wire;
 
 use common::daemon::{Daemon, count};
 use common::device::{ADDRESS, Device, alerts, shape, writes};
@@ -12,6 +15,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+use wire::{Fate, Moment, Wire};
 
 fn adopted(device: &Device) -> Daemon<'_> {
     let daemon = Daemon::start(device);
@@ -479,6 +484,11 @@ fn what_a_person_gave_up_does_not_begin_by_itself() {
     daemon.wait_alert("raised replacement.blocked", 1);
     let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
     assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("given up before"), "{status:#}");
+    // Another process remembers it, and another look at the cloud changes nothing.
+    daemon.stop();
+    let mut daemon = Daemon::start(&device);
+    let waits = |status: &Value| status["replacement"]["waiting_for"].as_str().is_some_and(|why| why.contains("given up before"));
+    daemon.wait_status("that it waits still", waits);
     // The last change before may still be under way in the cloud, and the next plan waits for that.
     let drafted = || asked(&device, &json!({"go": "draft"}))[0]["draft"].clone();
     let passes = |draft: &Value| draft["gates"].as_array().unwrap().iter().all(|gate| gate["passed"] == true);
@@ -487,5 +497,150 @@ fn what_a_person_gave_up_does_not_begin_by_itself() {
     assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
     daemon.wait_decision("in_sync");
     assert!(all_at(&sim, ELSEWHERE));
+    daemon.stop();
+}
+
+/// The one who gives up hears the call that is under way to its answer: without it, it could take effect for a quarter of an hour, and
+/// so long nothing could be given up.
+#[test]
+fn giving_up_waits_for_the_answer_that_is_under_way() {
+    const ANSWER: Duration = Duration::from_secs(4);
+    let sim = Sim::start(&cloud(Value::Null), "");
+    let wire = Wire::to(&sim, |call, moment, _| {
+        // After the cloud has done it.
+        if call.action == "CreateCustomerGateway" && moment == Moment::After {
+            std::thread::sleep(ANSWER);
+        }
+        Fate::Pass
+    });
+    let device = device(&sim, AUTO).with(|device| device.url = wire.url());
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait("the call", || wire.writes().contains(&"CreateCustomerGateway".to_owned()));
+    let asked_at = Instant::now();
+    // Twice: who asks again asks for the same.
+    let impatient = open(&device, &json!({"go": "abort"}));
+    let told = asked(&device, &json!({"go": "abort"}));
+    let first = lines(impatient).last().unwrap();
+    assert_eq!(first["ended"]["outcome"], "abandoned", "{first:#}");
+    assert!(asked_at.elapsed() < ANSWER * 4, "{:?}", asked_at.elapsed());
+    let second = told.last().unwrap();
+    assert!(second["ended"]["outcome"] == "abandoned" || second["error"]["code"] == "nothing_open", "{second:#}");
+    let history = device.history();
+    let made: Vec<&Value> = writes(&history).into_iter().filter(|write| write["action"] == "CreateCustomerGateway").collect();
+    let [made] = made.as_slice() else { panic!("sent once: {made:#?}") };
+    assert_eq!(made["outcome"], "done", "its answer was heard: {made:#}");
+    assert!(first["ended"]["stays"][0].as_str().unwrap().contains("stays"), "what it made is named: {first:#}");
+    daemon.stop();
+}
+
+/// Nothing of it was done: with the wish the plan goes too, and nobody has to give it up.
+#[test]
+fn a_plan_that_came_to_nothing_goes_when_the_device_comes_back() {
+    let mut full = cloud(Value::Null);
+    full["Regions"]["cn-hangzhou"]["Quota"] = json!({"CustomerGateways": 1});
+    let sim = Sim::start(&full, "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("raised replacement.stopped", 1);
+    let status = daemon.wait_status("that it has stopped", |status| status["replacement"]["phase"] == "stopped");
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("a person"), "{status:#}");
+    device.move_to(ADDRESS);
+    daemon.wait_alert("cleared replacement.stopped", 1);
+    let status = daemon.wait_decision("in_sync");
+    assert_eq!(status["replacement"], Value::Null);
+    // And what nobody gave up begins by itself when it is needed again.
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("occurred replacement.began", 2);
+    daemon.stop();
+    let ends: Vec<Value> = device.history().into_iter().filter(|entry| entry["phase"] == "ended").collect();
+    assert_eq!(ends.iter().map(|end| end["outcome"].as_str().unwrap()).collect::<Vec<_>>(), ["abandoned"]);
+    assert_eq!(sim.only_gateway()["CustomerGatewayId"], OLD);
+}
+
+/// What one replacement left behind is what the device has come back to: it is no leftover any more.
+#[test]
+fn what_was_left_behind_is_not_deleted_once_the_device_is_there_again() {
+    let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": [ADDRESS, ELSEWHERE]}])), &forbidden("DeleteCustomerGateway", 1));
+    let device = device(&sim, "");
+    let mut daemon = adopted(&device);
+    let drafted = asked(&device, &json!({"go": "draft", "to": ELSEWHERE, "planned": true}));
+    device.move_to(ELSEWHERE);
+    let told = asked(&device, &json!({"go": "begin", "plan": drafted[0]["draft"]["plan"]}));
+    assert_eq!(told.last().unwrap()["ended"]["leftover"], json!([OLD]), "{told:#?}");
+    daemon.wait_decision("in_sync");
+    daemon.stop();
+    drop(daemon);
+    device.move_to(ADDRESS);
+    // The first thing that the next process does is to look after what was left behind. What is read of the address has not settled.
+    let wire = Wire::to(&sim, |_, _, _| Fate::Pass);
+    let device = device.with(|device| {
+        device.url = wire.url();
+        device.address = device.address.replace("settle = \"0s\"", "settle = \"10m\"");
+    });
+    let mut daemon = Daemon::start(&device);
+    daemon.wait("a look at it", || wire.calls().iter().filter(|call| call.action == "DescribeCustomerGateway").count() >= 1);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(wire.writes(), Vec::<String>::new(), "it is not even tried");
+    daemon.stop();
+    drop(daemon);
+    // Once it has settled, it is what is registered.
+    let device = device.with(|device| device.address = device.address.replace("settle = \"10m\"", "settle = \"0s\""));
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_alert("cleared gateway.leftover", 1);
+    daemon.wait_decision("replace");
+    assert_eq!(wire.writes(), Vec::<String>::new());
+    daemon.stop();
+}
+
+/// A process that dies between the record of the end and the alert: the next one tells.
+#[test]
+fn an_end_that_was_not_told_is_told_at_the_next_start() {
+    let sim = Sim::start(&cloud(Value::Null), "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("occurred replacement.done", 1);
+    daemon.wait_decision("in_sync");
+    daemon.stop();
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    daemon.stop();
+    assert_eq!(count(&alerts(&device.history()), "occurred replacement.done"), 1, "not twice");
+    let journal = rusqlite::Connection::open(device.state().join("journal.db")).unwrap();
+    let lost =
+        journal.execute("DELETE FROM record WHERE body LIKE '%\"alert_occurred\"%' AND body LIKE '%\"replacement.done\"%'", []).unwrap();
+    assert_eq!(lost, 1);
+    drop(journal);
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_alert("occurred replacement.done", 1);
+    let plan = device.history().into_iter().find(|entry| entry["phase"] == "ended").unwrap()["plan"].clone();
+    let told = device.history().into_iter().find(|entry| entry["code"] == "replacement.done").unwrap();
+    assert_eq!(told["fields"]["plan_id"], plan);
+    daemon.stop();
+}
+
+/// What works while all is well is kept for the day on which the address changes and nothing does.
+#[test]
+fn which_tunnels_work_is_looked_at_while_all_is_well() {
+    let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": ADDRESS, "Tunnels": [{"VpnConnectionId": "vco-dual"}]}])), "");
+    let device = device(&sim, "");
+    let mut daemon = adopted(&device);
+    daemon.stop();
+    // As if an hour had passed.
+    let journal = rusqlite::Connection::open(device.state().join("journal.db")).unwrap();
+    let record = json!({"kind": "tunnels_worked", "worked": {"vco-dual": [], "vco-single": []}}).to_string();
+    journal.execute("INSERT INTO record (at, body) VALUES ('2026-01-02T03:04:05Z', ?1)", [record]).unwrap();
+    drop(journal);
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("in_sync");
+    let kept = || {
+        let journal = rusqlite::Connection::open(device.state().join("journal.db")).unwrap();
+        let found = "SELECT body FROM record WHERE body LIKE '%tunnels_worked%' ORDER BY seq DESC LIMIT 1";
+        let body: String = journal.query_row(found, [], |row| row.get(0)).unwrap();
+        serde_json::from_str::<Value>(&body).unwrap()["worked"].clone()
+    };
+    daemon.wait("the look", || kept() == json!({"vco-dual": [1, 2], "vco-single": []}));
     daemon.stop();
 }

@@ -214,7 +214,7 @@ fn assert_replaced(replacement: &Value, change: &Value) {
     let away = replacement["away"].as_array().unwrap();
     for rebound in connections.iter().filter(|connection| connection["strategy"] == "rebind") {
         let action = proven(replacement, &rebound["old_id"])[0].clone();
-        assert_eq!(proven(replacement, &rebound["old_id"]), [&action, "Verify", &action, "Verify"], "each tunnel on its own");
+        assert_eq!(proven(replacement, &rebound["old_id"]), [&action, &action, "Verify", "Verify"], "neither waits for the other");
         let tunnels: Vec<u64> =
             away.iter().filter(|away| away["connection"] == rebound["old_id"]).map(|away| away["tunnel"].as_u64().unwrap()).collect();
         assert_eq!(tunnels, [2, 1], "the standby comes back first");

@@ -63,12 +63,8 @@ fn is_read(right: &str) -> bool {
 }
 
 /// Calls that the client knows and nothing asks for yet.
-const PREPARED: &[(&str, &str)] = &[
-    ("ModifyCustomerGatewayAttribute", "modify_customer_gateway_attribute"),
-    ("DeleteVcoRouteEntry", "delete_connection_route"),
-    ("DissociateTransitRouterAttachmentFromRouteTable", "dissociate("),
-    ("DisableTransitRouterRouteTablePropagation", "stop_propagating"),
-];
+const PREPARED: &[(&str, &str)] =
+    &[("ModifyCustomerGatewayAttribute", "modify_customer_gateway_attribute"), ("DeleteVcoRouteEntry", "delete_connection_route")];
 
 /// Of these no right is needed: whoever holds the identity's token, or the key pair itself, is answered.
 const WITHOUT_RIGHTS: &[&str] = &["AssumeRoleWithOIDC", "GenerateSessionAccessKey"];

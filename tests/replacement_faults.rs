@@ -13,6 +13,7 @@ mod replacement_search;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+use cgwd::execute::replacement::Ended;
 use replacement_search::clouds::CloudKind;
 use replacement_search::course::Runner;
 use replacement_search::generate::{Block, bases, pairs_of};
@@ -59,6 +60,25 @@ fn a_schedule_runs_the_same_twice() {
         let schedule = replacement_search::generate::random(&bases, 1_000_000 + seed);
         assert_eq!(runner.run(&schedule), runner.run(&schedule), "{schedule}");
     }
+}
+
+/// What was written down and cannot be read again keeps the replacement from beginning: nothing is sent, and nothing is open.
+#[test]
+fn a_snapshot_that_cannot_be_read_back_is_a_gate() {
+    let schedule: Schedule = "single/plain:".parse().unwrap();
+    let ended = Runner::new().begun_on_a_bad_disk(&schedule).unwrap();
+    assert!(matches!(&ended, Ended::Stopped(stopped) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
+}
+
+/// What was read as expected before the work was let go is the first of the two readings still: a person who asks again and again
+/// whether the replacement can be given up does not hold it up.
+#[test]
+fn what_is_let_go_and_gone_on_with_does_not_read_twice_anew() {
+    let schedule: Schedule = "dual/plain:".parse().unwrap();
+    let seconds = std::time::Duration::from_secs;
+    let after = |first, then| Runner::new().let_go_and_gone_on_with(&schedule, seconds(first), seconds(then)).unwrap();
+    assert_eq!(after(40, 15), ["CreateCustomerGateway"], "the second reading is due after a minute");
+    assert_eq!(after(40, 25)[..2], ["CreateCustomerGateway", "ModifyTunnelAttribute"]);
 }
 
 fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {

@@ -87,7 +87,7 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
             "message": stopped.message, "remedy": stopped.remedy,
         }),
         Record::ReplacementResumed { plan } => json!({"at": at, "kind": "replacement", "phase": "resumed", "plan": plan}),
-        Record::ReplacementEnded { plan, outcome, new_gateway, leftover } => json!({
+        Record::ReplacementEnded { plan, outcome, new_gateway, leftover, .. } => json!({
             "at": at, "kind": "replacement", "phase": "ended", "plan": plan, "outcome": outcome, "customer_gateway_id": new_gateway,
             "leftover": leftover,
         }),
@@ -95,7 +95,8 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
         Record::AlertOccurred { alert } => told(&at, "occurred", alert),
         Record::AlertReminded { code, key } => again(&at, "reminded", code, key, standing),
         Record::AlertCleared { code, key } => again(&at, "cleared", code, key, standing),
-        Record::CloudContact { .. }
+        Record::TunnelsWorked { .. }
+        | Record::CloudContact { .. }
         | Record::WriteResent { .. }
         | Record::WriteDone { .. }
         | Record::WriteRefused { .. }

@@ -24,9 +24,10 @@ pub fn create_router_attachment(region: &str, attachment: &RouterAttachment, con
     WriteCall::cbn("CreateTransitRouterVpnAttachment", parameters, client_token)
 }
 
-/// DeleteTransitRouterVpnAttachment; with `force` its association and propagations go too.
-pub fn delete_router_attachment(attachment: &str, force: bool, client_token: &str) -> WriteCall {
-    let parameters = Parameters::new().with("TransitRouterAttachmentId", attachment).with("Force", force);
+/// DeleteTransitRouterVpnAttachment. Without `Force`, which would delete whatever association and propagation there is with it
+/// (cloud/api.md 4.1): also one that nobody has read.
+pub fn delete_router_attachment(attachment: &str, client_token: &str) -> WriteCall {
+    let parameters = Parameters::new().with("TransitRouterAttachmentId", attachment);
     WriteCall::cbn("DeleteTransitRouterVpnAttachment", parameters, client_token)
 }
 

@@ -1,6 +1,7 @@
 //! What takes time, beside the loop: asking the slow sources, and talking to the cloud.
 
 use super::replacement::task::{self, Ending, Job, JobKind, Tools};
+use super::tunnels::at_work;
 use super::want::Wanted;
 use super::{DaemonError, with_causes};
 use crate::cloud::client::Client;
@@ -10,9 +11,9 @@ use crate::execute::locate::{Located, locate};
 use crate::execute::replacement::Notice;
 use crate::execute::{ExecuteError, Executor, Registration};
 use crate::journal::Journal;
-use crate::model::{Secret, Settings, Timestamp};
+use crate::model::{Secret, Settings, Timestamp, Worked};
 use crate::observe::{Observed, Observer};
-use crate::plan::Owner;
+use crate::plan::{DecisionKind, Owner};
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use jiff::SignedDuration;
@@ -69,6 +70,8 @@ pub struct CloudReport {
     pub wanted: Option<Wanted>,
     pub located: Located,
     pub result: Result<Option<Registration>, ExecuteError>,
+    /// Which tunnels work, where that was looked at.
+    pub worked: Option<Worked>,
     pub last_contact: Option<Timestamp>,
     pub clock_offset: SignedDuration,
 }
@@ -87,6 +90,8 @@ pub struct CloudTask {
     pub watch_only: bool,
     /// Nothing is wanted: see only whether the cloud answers.
     pub probe: bool,
+    /// Where all is well, look also which tunnels work.
+    pub tunnels: bool,
 }
 
 impl Background {
@@ -298,14 +303,32 @@ async fn visit(number: u64, client: Rc<Client>, journal: Rc<RefCell<Journal>>, c
             (located, result)
         }
     };
+    let worked = match &result {
+        Ok(Some(registration)) if task.tunnels => tunnels_at_work(&client, registration, located.region.as_deref()).await,
+        _ => None,
+    };
     CloudReport {
         number,
         generation: task.generation,
         wanted: task.wanted,
         located,
         result,
+        worked,
         last_contact: client.last_contact(),
         clock_offset: client.clock_offset(),
+    }
+}
+
+/// Nothing waits for it: what cannot be read now is looked at another time.
+async fn tunnels_at_work(client: &Client, registration: &Registration, region: Option<&str>) -> Option<Worked> {
+    let is_well = registration.decision.kind == DecisionKind::InSync;
+    let gateway = registration.customer_gateway.as_ref().filter(|_| is_well)?;
+    match client.ipsec_connections(region?).await {
+        Ok(connections) => Some(at_work(&connections, &gateway.id)),
+        Err(error) => {
+            tracing::debug!(error = with_causes(&error), "which tunnels work cannot be read");
+            None
+        }
     }
 }
 

@@ -15,10 +15,10 @@
 //! | `begin` | `plan`: the id of such a draft | `{"notice": …}` for everything that happens, then `{"ended": …}`. `{"changed": plan}` where the steps are no longer those of the draft, `{"refused": plan}` where a gate refuses: then nothing was begun |
 //! | `resume` | | the open replacement goes on: as for `begin` |
 //! | `watch` | | as for `begin`, of what runs already |
-//! | `abort` | | what runs is let go, and given up where nothing is lost by it: `{"ended": …}` |
+//! | `abort` | `came_to_nothing`, optional: no person's decision | what runs is let go, and given up where nothing is lost by it: `{"ended": …}` |
 //!
 //! A *plan* is what `cgwd plan` shows, with `plan` (its id; null where nothing is to be replaced), `new`, `order`, `planned`,
-//! `rewrites`, `losses`, `interruptions` and `documented_offered`. An *ended* has `outcome`: `done`, `rolled_back`,
+//! `rewrites`, `losses`, `interruptions`, `not_asked_to_come_up` and `documented_offered`. An *ended* has `outcome`: `done`, `rolled_back`,
 //! `interrupted` (`stopped` says why, and whether the daemon goes on by itself), `abandoned` (`stays`: what it leaves) or
 //! `not_safe` (`why`), and `plan`, `old_customer_gateway_id`, `new_customer_gateway_id`, `connections`, `leftover`, `timeline`,
 //! `steps` (of the plan, as it was made),
@@ -31,6 +31,7 @@ mod ask;
 pub use ask::{AskError, ask, ask_stream};
 
 use super::replacing::Wish;
+use crate::execute::replacement::Word;
 use crate::model::Asn;
 use crate::system::environment::Environment;
 use serde_json::{Value, json};
@@ -87,7 +88,7 @@ pub enum Replace {
     Begin(String),
     Resume,
     Watch,
-    Abort,
+    Abort(Word),
 }
 
 pub struct Server {
@@ -260,7 +261,9 @@ fn replace(asked: &Value) -> Result<Replace, String> {
         },
         Some("resume") => Ok(Replace::Resume),
         Some("watch") => Ok(Replace::Watch),
-        Some("abort") => Ok(Replace::Abort),
+        // A command that tidies up after a plan that came to nothing says so: that is nobody's decision against the next one.
+        Some("abort") if asked["came_to_nothing"] == true => Ok(Replace::Abort(Word::Nobodys)),
+        Some("abort") => Ok(Replace::Abort(Word::APersons)),
         _ => Err("`go` is none of draft, begin, resume, watch and abort".to_owned()),
     }
 }

@@ -18,6 +18,7 @@ mod round;
 mod sources;
 pub mod status;
 mod tell;
+mod tunnels;
 pub mod want;
 
 pub use background::{CloudReport, CloudTask, auth_key, owner};
@@ -51,6 +52,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+use tunnels::Tunnels;
 
 /// How long a call that is under way may go on after a stop was asked for. Its intent is on disk; what it became is found
 /// out at the next start. systemd is promised 5 s in all.
@@ -177,6 +179,7 @@ struct CloudView {
     seen: u64,
     /// Cloud-side addresses of the configured resources, as they were last known.
     addresses: Vec<Ipv4Addr>,
+    tunnels: Tunnels,
 }
 
 impl Daemon {
@@ -196,7 +199,7 @@ impl Daemon {
         let background = Background::connect(&settings, &start.clock, &start.environment, state.journal(), None)?;
         let started = start.clock.now();
         let status = Status::starting(&settings, &progress, started);
-        let replacing = Replacing::new(&settings, &progress);
+        let replacing = Replacing::new(&settings, &progress).with_untold_end(&state.journal().borrow());
         Ok(Daemon {
             config_path: start.config_path,
             environment: start.environment,

@@ -101,7 +101,6 @@ pub fn evidence(
         clock_offset: SignedDuration::ZERO,
         free_bytes: None,
         dry_run: None,
-        sealed: None,
     }
 }
 
@@ -145,6 +144,7 @@ pub fn replacer(
         present,
         watch,
         calls: Rc::default(),
+        agreed: Rc::default(),
     }
 }
 
@@ -172,6 +172,16 @@ fn moved_one(progress: &ReplacementProgress, id: &str) -> Moved {
         new_id: made.and_then(|step| progress.step(&step.id).id).unwrap_or_else(|| id.to_owned()),
         strategy: if made.is_some() { "recreate" } else { "rebind" },
         // What cannot come up, because it is bound to nothing, is verified by what the cloud shows of it.
-        verified: if verifies.is_empty() { steps().all(is_proven) } else { verifies.into_iter().all(is_proven) },
+        verified: if verifies.is_empty() { steps().all(is_proven) } else { verifies.into_iter().all(is_proven) && works(progress, id) },
     }
+}
+
+/// Whether a connection was seen to work with any of its tunnels. One that cannot come up, because it is bound to nothing, counts.
+pub fn works(progress: &ReplacementProgress, connection: &str) -> bool {
+    let verified = |op: &Op| match op {
+        Op::Verify { connection: own, index } if own == connection => Some(*index),
+        _ => None,
+    };
+    let mut indexes = progress.plan.steps().filter_map(|step| verified(&step.op)).peekable();
+    indexes.peek().is_none() || indexes.any(|index| progress.came_up(connection, index))
 }

@@ -8,7 +8,7 @@ use crate::cloud::error::Retry;
 use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings::{ADDRESS_AMBIGUOUS, ADDRESS_DISAGREEMENT};
 use crate::journal::Record;
-use crate::model::{Asn, Finding};
+use crate::model::{Asn, Finding, Worked};
 use crate::observe::Change;
 use crate::plan::DecisionKind;
 use crate::system::wake::{Jump, since_boot};
@@ -147,6 +147,7 @@ impl Daemon {
             // Also while what is read now is unusable or unknown, and what was settled before still counts.
             watch_only: self.watch_only().is_some() || unusable || self.replacement_is_open() || self.background.job_kind().is_some(),
             probe: wanted.is_none() && !self.must_locate(),
+            tunnels: self.cloud.tunnels.are_due(since_boot()),
         });
     }
 
@@ -198,6 +199,9 @@ impl Daemon {
         if let Ok(Some(registration)) = &report.result {
             self.note_done(registration);
         }
+        if let Some(shown) = &report.worked {
+            self.note_tunnels(shown.clone());
+        }
         // A failed visit says nothing new of what an earlier one saw.
         let keep = report.result.is_err() && report.located.region.is_none();
         let located = if keep { self.cloud.report.take().map(|before| before.located) } else { None };
@@ -205,6 +209,13 @@ impl Daemon {
         self.cloud.report = Some(CloudReport { located, ..report });
         // `route:vpn-gateway` may have learnt where the cloud is.
         self.read_local();
+    }
+
+    fn note_tunnels(&mut self, shown: Worked) {
+        let kept = self.state.progress(|progress| progress.worked.clone());
+        if let Some(worked) = self.cloud.tunnels.take(shown, &kept, since_boot()) {
+            self.journal(Record::TunnelsWorked { worked });
+        }
     }
 
     fn note_done(&mut self, registration: &Registration) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// * every write that was done or may have been, the last write however it ended, every registration and release, and all of a
 ///   replacement: for ever;
-/// * of settled values, decisions, regions and contacts with the cloud: the last;
+/// * of settled values, decisions, regions, working tunnels and contacts with the cloud: the last;
 /// * of an alert that stands: when it began, its last words, and when it was last told;
 /// * nothing of what happened once, of an alert that is over, and of a write that the cloud refused: it changed nothing.
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ enum Slot {
     Asn,
     Region(String),
     Decision,
+    Tunnels,
     Contact,
 }
 
@@ -58,6 +59,7 @@ impl Superseded {
             Record::AsnSettled { .. } => self.replace(Slot::Asn, seq),
             Record::RegionFound { selector, .. } => self.replace(Slot::Region(selector.clone()), seq),
             Record::DecisionChanged { .. } => self.replace(Slot::Decision, seq),
+            Record::TunnelsWorked { .. } => self.replace(Slot::Tunnels, seq),
             Record::CloudContact { .. } => self.replace(Slot::Contact, seq),
             Record::AlertRaised { alert } => self.told((alert.code.clone(), alert.key.clone()), seq, true),
             Record::AlertReminded { code, key } => self.told((code.clone(), key.clone()), seq, false),

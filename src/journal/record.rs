@@ -1,6 +1,6 @@
 //! The records of the journal, format 2 (1 had no replacements). They are stored as JSON; fields are only ever added, as optional ones.
 
-use crate::model::{Asn, ReplacementOutcome, ReplacementPlan, Severity, Stopped, Timestamp};
+use crate::model::{Asn, ReplacementOutcome, ReplacementPlan, Severity, Stopped, Timestamp, Worked};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -157,6 +157,9 @@ pub enum Record {
         /// Old customer gateways that the cloud would not delete.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         leftover: Vec<String>,
+        /// Given up without a person's word: it could not begin, or the device has changed again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_itself: bool,
     },
 
     AlertRaised {
@@ -173,6 +176,11 @@ pub enum Record {
     /// Something that happened once.
     AlertOccurred {
         alert: AlertText,
+    },
+
+    /// Which tunnels worked while the device was where its customer gateway says, and nothing was to be replaced.
+    TunnelsWorked {
+        worked: Worked,
     },
 
     /// When the cloud was last heard of, kept as a process ends.

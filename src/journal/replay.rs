@@ -5,7 +5,7 @@ mod replacement;
 pub use replacement::{PastReplacement, ReplacementProgress, Replacements, StepProgress};
 
 use super::record::{AlertText, Entry, Record, Sent};
-use crate::model::{Asn, Timestamp};
+use crate::model::{Asn, Timestamp, Worked};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -30,6 +30,8 @@ pub struct Progress {
     /// restart looks twice again.
     pub missing_since: Option<SignedDuration>,
     pub replacements: Replacements,
+    /// When the device was last seen at work.
+    pub worked: Worked,
     pub alerts: BTreeMap<(String, String), StandingAlert>,
     pub decision: Option<String>,
     pub last_cloud_contact: Option<Timestamp>,
@@ -134,6 +136,7 @@ impl Progress {
             generation: 0,
             missing_since: None,
             replacements: Replacements::default(),
+            worked: Worked::new(),
             alerts: BTreeMap::new(),
             decision: None,
             last_cloud_contact: None,
@@ -218,6 +221,8 @@ impl Progress {
             | Record::ReplacementResumed { .. }
             | Record::ReplacementEnded { .. } => self.replacements.apply(entry)?,
             Record::GatewayRegistered { id, ip, asn, region, .. } => {
+                // Where the device has come back to it.
+                self.replacements.released(id);
                 self.missing_since = None;
                 let now = Registered { id: id.clone(), ip: *ip, asn: *asn, region: region.clone(), since: at };
                 let before = self.registered.replace(now);
@@ -248,6 +253,7 @@ impl Progress {
                 let standing = self.alerts.remove(&(code.clone(), key.clone()));
                 standing.ok_or_else(|| corrupt(format!("end of alert {code} {key}, which does not stand")))?;
             }
+            Record::TunnelsWorked { worked } => self.worked.clone_from(worked),
             Record::CloudContact { last_cloud_contact } => self.last_cloud_contact = *last_cloud_contact,
         }
         Ok(())

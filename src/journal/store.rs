@@ -10,7 +10,7 @@ use crate::system::space;
 use jiff::SignedDuration;
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -21,6 +21,8 @@ pub const FILE: &str = "journal.db";
 /// Beyond so many records those that nothing depends on are dropped from the older half, as [`Superseded`] names them: at the
 /// start, and while a process that is never restarted appends. Writes that had an effect are kept for ever.
 const KEEP: i64 = 10_000;
+/// So many of the newest records were never pruned.
+pub const NEVER_PRUNED: usize = 5_000;
 /// Address notices that are kept in any minute: each costs the flash a sync, and an address that flaps says the same again and
 /// again.
 const NOTICES_A_MINUTE: usize = 6;
@@ -111,16 +113,27 @@ pub struct Memory {
     entries: Rc<RefCell<Vec<Entry>>>,
     /// The append after so many successful ones fails, as on a full disk.
     pub fails_after: Rc<RefCell<Option<usize>>>,
+    /// A snapshot comes back otherwise than it was written, as from a bad disk.
+    pub spoils_snapshots: Rc<Cell<bool>>,
 }
 
 impl Memory {
     /// As a journal that was left with these records.
     pub fn holding(entries: Vec<Entry>) -> Memory {
-        Memory { entries: Rc::new(RefCell::new(entries)), fails_after: Rc::default() }
+        Memory { entries: Rc::new(RefCell::new(entries)), ..Memory::default() }
     }
 
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.borrow().clone()
+    }
+
+    fn record(&self, seq: i64) -> Option<Record> {
+        let mut record = self.entries.borrow().iter().find(|entry| entry.seq == seq).map(|entry| entry.record.clone())?;
+        if let (Record::ReplacementPlanned { sealed, .. }, true) = (&mut record, self.spoils_snapshots.get()) {
+            // Its last bytes are what seals it.
+            sealed.truncate(sealed.len() / 8 * 4);
+        }
+        Some(record)
     }
 
     /// How many records there are.
@@ -149,6 +162,7 @@ impl Journal {
         connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(open)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(open)?;
+        connection.pragma_update(None, "secure_delete", "ON").map_err(open)?;
         check_integrity(&connection, &path)?;
         match found {
             0 => create(&connection, machine_identity)?,
@@ -266,12 +280,41 @@ impl Journal {
         let Some(seq) = self.progress.replacements.open.as_ref().map(|open| open.seq) else { return Ok(None) };
         let record = match &self.backing {
             Backing::Disk(disk) => read_record(&disk.connection, seq)?,
-            Backing::Memory(memory) => memory.entries.borrow().iter().find(|entry| entry.seq == seq).map(|entry| entry.record.clone()),
+            Backing::Memory(memory) => memory.record(seq),
         };
         match record {
             Some(Record::ReplacementPlanned { plan, sealed }) => Ok(Some((*plan, sealed))),
             _ => Err(JournalError::Corrupt(Corrupt { seq, why: "the open replacement's record is not there".to_owned() })),
         }
+    }
+
+    /// Takes the snapshots of replacements that are long over out of their records, and off the disk as far as software can. How
+    /// many there were.
+    ///
+    /// # Errors
+    /// Where the disk refuses; nothing more is appended then.
+    pub fn erase_snapshots(&mut self, now: Timestamp) -> Result<usize, JournalError> {
+        let due = self.progress.replacements.to_erase(now);
+        if due.is_empty() {
+            return Ok(0);
+        }
+        if self.broken {
+            return Err(JournalError::Broken);
+        }
+        let erased = match &mut self.backing {
+            Backing::Disk(disk) => erase_on_disk(&mut disk.connection, &due),
+            Backing::Memory(memory) => {
+                let mut entries = memory.entries.borrow_mut();
+                entries.iter_mut().filter(|entry| due.contains(&entry.seq)).for_each(|entry| forget_snapshot(&mut entry.record));
+                Ok(())
+            }
+        };
+        if let Err(error) = erased {
+            self.broken = true;
+            return Err(error);
+        }
+        self.progress.replacements.sealed.retain(|sealed| !due.contains(&sealed.seq));
+        Ok(due.len())
     }
 
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
@@ -345,6 +388,27 @@ fn append_to_memory(memory: &Memory, progress: &mut Progress, at: Timestamp, rec
     progress.apply(&entry)?;
     entries.push(entry);
     Ok(seq)
+}
+
+fn forget_snapshot(record: &mut Record) {
+    if let Record::ReplacementPlanned { sealed, .. } = record {
+        sealed.clear();
+    }
+}
+
+/// The database overwrites with zeros what it frees (`secure_delete`), and the write-ahead log, which still has the old pages, is
+/// emptied. What a flash chip keeps of its old blocks no software reaches; without the key that is of no use.
+fn erase_on_disk(connection: &mut Connection, seqs: &[i64]) -> Result<(), JournalError> {
+    let transaction = connection.transaction().map_err(JournalError::Write)?;
+    for seq in seqs {
+        let Some(mut record) = read_record(&transaction, *seq)? else { continue };
+        forget_snapshot(&mut record);
+        let body = serde_json::to_string(&record)
+            .map_err(|error| JournalError::Write(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+        transaction.execute("UPDATE record SET body = ?2 WHERE seq = ?1", params![seq, body]).map_err(JournalError::Write)?;
+    }
+    transaction.commit().map_err(JournalError::Write)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(JournalError::Write)
 }
 
 fn read_record(connection: &Connection, seq: i64) -> Result<Option<Record>, JournalError> {

@@ -26,6 +26,9 @@ pub struct ReplacementPlan {
     pub recheck_ms: u64,
     /// Milliseconds for a tunnel to come up.
     pub verify_ms: u64,
+    /// The tunnels that worked before, where that is known: what was down before is not asked to come up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub worked: Worked,
     /// One after the other; the lanes of a stage side by side.
     pub stages: Vec<Vec<Lane>>,
     /// Each step that is shown, by its id, as it read when the plan was made: later only the sealed snapshot could tell. Plans of
@@ -33,6 +36,13 @@ pub struct ReplacementPlan {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub words: BTreeMap<String, StepWords>,
 }
+
+/// Of connections, by their ids: the tunnels on this device's customer gateway that worked, by index (0 stands for a single-tunnel
+/// connection). One that is not in it: nobody knows.
+pub type Worked = BTreeMap<String, Vec<u8>>;
+
+/// In the place of an id beside the proof of a verification: the tunnel is not up, and was not asked to be.
+pub const NOT_UP: &str = "not_up";
 
 /// A step as people and documents see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +102,13 @@ impl PlannedStep {
     }
 
     pub fn goes_back(&self) -> bool {
-        self.id.starts_with(BACK)
+        is_back(&self.id)
     }
+}
+
+/// Whether this is the id of a step on the way back.
+pub fn is_back(step: &str) -> bool {
+    step.starts_with(BACK)
 }
 
 /// Which customer gateway a tunnel is pointed at.
@@ -136,6 +151,16 @@ pub enum Op {
     DeletePolicy {
         connection: String,
         policy: usize,
+    },
+    /// Takes the association with a route table off a connection.
+    Dissociate {
+        connection: String,
+        table: String,
+    },
+    /// A route table no longer learns the routes of a connection.
+    StopPropagating {
+        connection: String,
+        table: String,
     },
     /// Takes a connection off its transit router.
     Detach {
@@ -258,6 +283,8 @@ impl Op {
             | Op::RebindConnection { connection, .. }
             | Op::DeleteRoute { connection, .. }
             | Op::DeletePolicy { connection, .. }
+            | Op::Dissociate { connection, .. }
+            | Op::StopPropagating { connection, .. }
             | Op::Detach { connection }
             | Op::DeleteConnection { connection }
             | Op::CreateConnection { connection }
@@ -282,6 +309,8 @@ impl Op {
             | Op::RebindConnection { .. }
             | Op::DeleteRoute { .. }
             | Op::DeletePolicy { .. }
+            | Op::Dissociate { .. }
+            | Op::StopPropagating { .. }
             | Op::Detach { .. }
             | Op::DeleteConnection { .. }
             | Op::DeleteGateway { .. }
@@ -303,7 +332,15 @@ impl Op {
 
     /// Whether a connection exists in the journal alone from here on, until it is made again.
     pub fn opens_a_gap(&self) -> bool {
-        matches!(self, Op::DeleteRoute { .. } | Op::DeletePolicy { .. } | Op::Detach { .. } | Op::DeleteConnection { .. })
+        matches!(
+            self,
+            Op::DeleteRoute { .. }
+                | Op::DeletePolicy { .. }
+                | Op::Dissociate { .. }
+                | Op::StopPropagating { .. }
+                | Op::Detach { .. }
+                | Op::DeleteConnection { .. }
+        )
     }
 }
 

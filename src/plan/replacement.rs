@@ -10,6 +10,7 @@
 //! The plan is made once. After any crash the next step follows from the plan, from what the journal says of it and from a
 //! reading. A plan that is given up at a safe point is followed by a new one, made from what is there then.
 
+mod before;
 pub mod body;
 pub mod gates;
 pub mod next;
@@ -19,16 +20,17 @@ mod safe_point;
 mod stages;
 mod words;
 
-pub use gates::{Case, Evidence, gates, opens_by_itself};
+pub use before::{Demand, demand, named, not_asked_for, tunnels_at};
+pub use gates::{AT_THE_BEGINNING, Case, Evidence, NotTried, SNAPSHOT_READABLE, gates, opens_by_itself, refused_later};
 pub use outline::{is_shown, listed, outline};
-pub use rollback::{back_lanes, leaves_nothing_behind};
+pub use rollback::{KEPT, back_lanes, leaves_nothing_behind};
 pub use safe_point::{Gap, Unsafe, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
 pub use words::{as_planned, auto_config_route, describe, interruption, losses, rewrites};
 
 use super::ownership::Ownership;
 use super::{Desired, Owner, Strategy};
 use crate::facts::ranges;
-use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target};
+use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target, Worked};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -106,7 +108,7 @@ pub fn is_temporary(gateway: &CustomerGateway) -> bool {
 /// How the name of a temporary customer gateway ends.
 pub const TEMPORARY: &str = "(temporary)";
 
-/// The plan, as a value: nothing is written, nothing asked.
+/// The plan, as a value: nothing is written, nothing asked. `remembered`: what worked when the device was last seen at work.
 pub fn draft(
     id: &str,
     desired: &Desired,
@@ -114,6 +116,7 @@ pub fn draft(
     snapshot: &Snapshot,
     inventory: &Inventory,
     manner: Manner,
+    remembered: &Worked,
 ) -> ReplacementPlan {
     let new = Target { ip: desired.ip, asn: wanted_asn(desired, subjects), id: subjects.new.as_ref().map(|new| new.id.clone()) };
     let mut plan = ReplacementPlan {
@@ -128,6 +131,7 @@ pub fn draft(
         rollback: manner.rollback,
         recheck_ms: manner.recheck_ms,
         verify_ms: manner.verify_ms,
+        worked: before::worked(subjects, snapshot, remembered),
         stages: Vec::new(),
         words: BTreeMap::new(),
     };

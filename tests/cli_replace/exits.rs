@@ -15,7 +15,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 const PLAN: [&str; 10] = ["address", "asn", "customer_gateway", "decision", "device", "findings", "gates", "region", "schema", "steps"];
 /// What it does beside its steps.
-const CONSEQUENCES: [&str; 3] = ["interruptions", "losses", "rewrites"];
+const CONSEQUENCES: [&str; 4] = ["interruptions", "losses", "not_asked_to_come_up", "rewrites"];
 const ENDED: [&str; 5] = ["connections", "millis", "new_customer_gateway_id", "old_customer_gateway_id", "outcome"];
 
 #[test]

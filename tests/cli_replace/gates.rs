@@ -129,11 +129,45 @@ fn a_setting_that_nobody_knows() {
 
 #[test]
 fn a_trial_that_the_cloud_refuses() {
-    let refusal = fault("CreateVpnConnection", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
-    let scene = Scene::with_faults(Estate::new().single(), &refusal);
-    let document = refused(&scene, &[], "dry_run");
-    assert!(gate(&document, "dry_run")["detail"].as_str().unwrap().contains("Forbidden.RAM"), "{document:#}");
-    // The right is given meanwhile.
+    for (code, status, name) in [("VpnGateway.FinancialLocked", 400, "dry_run"), ("Forbidden.RAM", 403, "rights")] {
+        let refusal = format!("nth = 1\nkind = \"error_before\"\nstatus = {status}\ncode = \"{code}\"");
+        let scene = Scene::with_faults(Estate::new().single(), &fault("CreateVpnConnection", &refusal));
+        let document = refused(&scene, &[], name);
+        assert!(gate(&document, name)["detail"].as_str().unwrap().contains(code), "{document:#}");
+        // It is paid, or the right is given, meanwhile.
+        is_done(&scene.replace(&[]).expect(0).json());
+    }
+}
+
+/// Pointing elsewhere has no dry run: the first write proves the right, and hurts nobody.
+#[test]
+fn a_right_that_only_the_first_write_proves() {
+    let refusal = fault("CreateCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    let before = scene.world();
+    let document = scene.replace(&[]).expect(5).json();
+    assert_eq!((&document["outcome"], &document["decision"]), (&json!("blocked"), &json!("blocked")), "{document:#}");
+    assert_eq!(gate(&document, "rights")["passed"], false, "{document:#}");
+    assert!(gate(&document, "rights")["detail"].as_str().unwrap().contains("Forbidden.RAM"), "{document:#}");
+    assert_eq!(scene.world(), before);
+    assert_eq!(scene.device.status()["replacement"], Value::Null, "a plan that did nothing does not linger");
+    is_done(&scene.replace(&[]).expect(0).json());
+}
+
+/// Without the key of this device nothing that is written down could be read again.
+#[test]
+fn a_key_that_seals_nothing() {
+    let scene = Scene::of(Estate::new().single());
+    let key = scene.device.state().join("journal.key");
+    std::fs::create_dir_all(scene.device.state()).unwrap();
+    std::fs::write(&key, "too short").unwrap();
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let before = scene.world();
+    let output = scene.replace(&[]);
+    output.expect(5);
+    assert!(output.stderr.contains("journal.key"), "{}", output.stderr);
+    assert_eq!(scene.world(), before, "nothing was written");
+    std::fs::remove_file(&key).unwrap();
     is_done(&scene.replace(&[]).expect(0).json());
 }
 
@@ -195,6 +229,8 @@ fn a_quota_that_only_the_cloud_knows() {
     let document = scene.replace(&[]).expect(5).json();
     assert_eq!(document["outcome"], "blocked", "{document:#}");
     assert!(document["reason"]["message"].as_str().unwrap().contains("Quota"), "{document:#}");
+    assert!(document["reason"]["remedy"].as_str().unwrap().contains("order = \"documented\""), "{document:#}");
+    assert_eq!(gate(&document, "quota")["passed"], false, "{document:#}");
     assert_eq!(scene.world(), before);
     assert_eq!(written(&scene.device), ["CreateCustomerGateway"]);
     assert_eq!(scene.device.status()["replacement"], Value::Null, "a plan that did nothing does not linger");

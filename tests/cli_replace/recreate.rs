@@ -2,7 +2,7 @@
 
 use crate::replacing::estate::Estate;
 use crate::replacing::wire::Wire;
-use crate::replacing::{NEW, OLD, Scene, gateway_was_replaced, is_done, only_changed, pointed, written};
+use crate::replacing::{NEW, OLD, Scene, fault, gateway_was_replaced, is_done, only_changed, pointed, written};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -119,6 +119,7 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     assert_eq!((&ties["Associations"], &ties["Propagations"]), (&json!(["vtb-custom"]), &json!(["vtb-system", "vtb-custom"])));
     let writes = written(&scene.device);
     for action in [
+        "DissociateTransitRouterAttachmentFromRouteTable",
         "DeleteTransitRouterVpnAttachment",
         "DeleteVpnAttachment",
         "CreateVpnAttachment",
@@ -127,6 +128,8 @@ fn a_transit_router_attachment_that_is_made_again_gets_its_ties_back() {
     ] {
         assert_eq!(writes.iter().filter(|write| *write == action).count(), 1, "{action} in {writes:?}");
     }
+    let untied = writes.iter().filter(|write| *write == "DisableTransitRouterRouteTablePropagation");
+    assert_eq!(untied.count(), 2, "each table by itself: {writes:?}");
 }
 
 /// The device goes by a name of the cloud's side, not by its address.
@@ -137,6 +140,16 @@ fn with_identities(estate: Estate) -> Estate {
                 json!("hub.example.com");
         }
     })
+}
+
+/// The cloud's own count of what is tied to a binding can lag behind what it shows.
+#[test]
+fn a_binding_that_the_cloud_still_counts_as_tied_is_waited_for() {
+    let refusal = "nth = 1\nkind = \"error_before\"\nstatus = 400\ncode = \"OperationFailed.RouteTableAssociationExist\"";
+    let estate = with_identities(Estate::new().attached());
+    let scene = Scene::with_faults(estate, &fault("DeleteTransitRouterVpnAttachment", refusal)).set("strategy", "\"recreate\"");
+    is_done(&scene.replace(&[]).expect(0).json());
+    assert_eq!(written(&scene.device).iter().filter(|write| *write == "DeleteTransitRouterVpnAttachment").count(), 2);
 }
 
 /// A device that goes by the cloud's address has to be told the new one; until then the replacement waits, and says so.

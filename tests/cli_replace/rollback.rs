@@ -44,6 +44,53 @@ fn what_came_up_stays() {
     assert_eq!(verified, [(json!("vco-dual"), json!(true)), (json!("vco-attached"), json!(false))]);
 }
 
+/// A device that configures one of the two tunnels, as many do.
+fn with_one_tunnel() -> Estate {
+    Estate::new().dual().with(|seed| seed["Devices"][0]["Tunnels"] = json!([{"TunnelId": "tun-d1"}]))
+}
+
+/// As the daemon has seen it while the device was at its old address.
+fn worked_before(scene: &Scene, tunnels: &[u8]) {
+    scene.device.cgwd(&["register"]).expect(4);
+    let journal = rusqlite::Connection::open(scene.device.state().join("journal.db")).unwrap();
+    let record = json!({"kind": "tunnels_worked", "worked": {"vco-dual": tunnels}}).to_string();
+    journal.execute("INSERT INTO record (at, body) VALUES ('2026-01-02T03:04:05Z', ?1)", [record]).unwrap();
+}
+
+#[test]
+fn a_tunnel_that_the_device_does_not_have_is_no_reason_to_go_back() {
+    let scene = Scene::of(with_one_tunnel()).set("verify_timeout", "\"2s\"");
+    let before = scene.world();
+    let document = scene.replace(&[]).expect(0).json();
+    is_done(&document);
+    assert!(document["not_asked_to_come_up"][0].as_str().unwrap().contains("one that comes up is enough"), "{document:#}");
+    only_changed(&before, &scene.world(), &[pointed("dual", 1), pointed("dual", 2)]);
+    let text = Scene::of(with_one_tunnel()).set("verify_timeout", "\"2s\"").device.plain(&["replace", "--yes"]);
+    assert!(text.expect(0).stdout.contains("tunnel 2 of vco-dual did not come up"), "{}", text.stdout);
+}
+
+/// It is known to have been down: nobody waits for it.
+#[test]
+fn a_tunnel_that_was_down_before_is_not_waited_for() {
+    let scene = Scene::of(with_one_tunnel()).set("verify_timeout", "\"10m\"");
+    worked_before(&scene, &[1]);
+    let began = Instant::now();
+    let document = scene.replace(&[]).expect(0).json();
+    is_done(&document);
+    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    assert_eq!(document["not_asked_to_come_up"], json!(["tunnel 2 of vco-dual was down before: it is moved, and need not come up"]));
+}
+
+#[test]
+fn a_tunnel_that_worked_before_has_to_come_up() {
+    let scene = Scene::of(with_one_tunnel()).set("verify_timeout", "\"2s\"");
+    worked_before(&scene, &[1, 2]);
+    let before = scene.world();
+    let document = scene.replace(&[]).expect(1).json();
+    assert_eq!(document["outcome"], "rolled_back");
+    only_changed(&before, &scene.world(), &[pointed("dual", 1)]);
+}
+
 /// The cloud's own words for what is wrong.
 #[test]
 fn a_wrong_pre_shared_key_is_named() {

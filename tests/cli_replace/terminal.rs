@@ -68,6 +68,23 @@ fn anything_else_is_a_refusal() {
     }
 }
 
+/// Where only the cloud knows that the quota is full, its refusal is where the other order is offered.
+#[test]
+fn a_quota_that_only_the_cloud_knows_leads_to_the_documented_order() {
+    let full = || Estate::new().single().with(|seed| seed["Regions"]["cn-hangzhou"]["Quota"] = json!({"CustomerGateways": 2}));
+    let scene = Scene::of(full());
+    let Some(output) = at_a_terminal(&scene, &["branch-1", "no"]) else { return };
+    output.expect(5);
+    assert!(output.stdout.contains("Type `documented`"), "{}", output.stdout);
+    assert_eq!(written(&scene.device), ["CreateCustomerGateway"], "refused, and nothing else");
+    let scene = Scene::of(full());
+    let Some(output) = at_a_terminal(&scene, &["branch-1", "documented", "branch-1"]) else { return };
+    output.expect(0);
+    let actions = written(&scene.device);
+    let last = |action: &str| actions.iter().rposition(|write| write == action).unwrap();
+    assert!(last("DeleteCustomerGateway") < last("CreateCustomerGateway"), "{actions:?}");
+}
+
 /// A full quota takes the documented order, and that a word of its own.
 #[test]
 fn the_documented_order_takes_a_word_of_its_own() {

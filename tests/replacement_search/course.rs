@@ -5,7 +5,7 @@ use super::schedule::{Schedule, Site};
 use super::topology::{self, Besides, End, REGION, Topology};
 use super::truth::Expected;
 use super::world::{World, seed_of};
-use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey};
+use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey, Word};
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
 use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
@@ -61,6 +61,43 @@ impl Runner {
         result.unwrap_or_else(|_| {
             self.runtime = self::runtime();
             Err("panicked".to_owned())
+        })
+    }
+}
+
+impl Runner {
+    /// The writes that were begun where the work is let go after so long and gone on with for so long.
+    pub fn let_go_and_gone_on_with(&mut self, schedule: &Schedule, first: Duration, then: Duration) -> Result<Vec<String>, String> {
+        let (seed, seal) = (seed_of(schedule), &self.seal);
+        self.runtime.block_on(async {
+            let mut course = Course::of(World::new(schedule, &seed, seal));
+            let replacer = course.world.process()?;
+            let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
+            let is_cut = tokio::time::timeout(first, replacer.begin(&draft)).await.is_err();
+            let goes_on = is_cut && tokio::time::timeout(then, replacer.carry_on(None)).await.is_err();
+            let actions = course.world.state.memory().entries().into_iter().filter_map(|entry| match entry.record {
+                Record::WriteIntended { action, .. } => Some(action),
+                _ => None,
+            });
+            if goes_on { Ok(actions.collect()) } else { Err("it ended before".to_owned()) }
+        })
+    }
+
+    /// How a replacement begins whose snapshot does not come back from disk as it was written. `Err`: something was sent, or is open.
+    pub fn begun_on_a_bad_disk(&mut self, schedule: &Schedule) -> Result<Ended, String> {
+        let (seed, seal) = (seed_of(schedule), &self.seal);
+        self.runtime.block_on(async {
+            let mut course = Course::of(World::new(schedule, &seed, seal));
+            let replacer = course.world.process()?;
+            let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
+            course.world.state.memory().spoils_snapshots.set(true);
+            let tried = course.world.state.calls();
+            let ended = replacer.begin(&draft).await.map_err(|error| error.to_string())?;
+            let is_open = replacer.executor.journal.borrow().progress().replacements.open.is_some();
+            match course.world.state.calls() == tried && !is_open {
+                true => Ok(ended),
+                false => Err(format!("{} calls, {ended:?}", course.world.state.calls() - tried)),
+            }
         })
     }
 }
@@ -233,7 +270,7 @@ impl Course {
         };
         let is_at_rest = matches!(draft.decision.kind, DecisionKind::InSync | DecisionKind::Blocked);
         if let Some(id) = self.leftover(replacer).filter(|_| is_at_rest) {
-            return self.retire(replacer, &id).await;
+            return self.retire(replacer, &id, draft.decision.kind).await;
         }
         match draft.decision.kind {
             DecisionKind::InSync => self.in_sync(),
@@ -258,10 +295,13 @@ impl Course {
         journal.progress().replacements.last.as_ref().and_then(|last| last.leftover.first().cloned())
     }
 
-    async fn retire(&self, replacer: &Replacer, id: &str) -> Result<Attempt, String> {
+    async fn retire(&self, replacer: &Replacer, id: &str, decision: DecisionKind) -> Result<Attempt, String> {
         self.world.undo();
-        match replacer.retire_leftover(REGION, id, Duration::from_secs(60)).await {
+        let wanted = self.world.state.wanted.get().0;
+        match replacer.retire_leftover(REGION, id, Duration::from_secs(60), &|ip| ip == wanted).await {
             Ok(Leftover::Gone | Leftover::LetGo(_)) => Ok(Attempt::Again(Duration::ZERO)),
+            // A change back has made it the one that is wanted: a daemon registers it, and it is no leftover any more.
+            Ok(Leftover::Kept(why)) if decision == DecisionKind::InSync && why.ends_with("may be wanted") => self.in_sync(),
             Ok(Leftover::Kept(why)) => {
                 self.last.replace(why);
                 Ok(Attempt::Again(BEFORE_GOING_ON))
@@ -291,8 +331,9 @@ impl Course {
         }
         let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
         self.last.replace(format!("it does not begin: {}; {}", words(), findings.join("; ")));
-        let passes = refused.iter().all(|gate| ["clock", "daily_limit", "dry_run", "settled", "working_tunnel"].contains(&gate.name))
-            && !refused.is_empty();
+        let passes =
+            refused.iter().all(|gate| ["clock", "daily_limit", "dry_run", "rights", "settled", "working_tunnel"].contains(&gate.name))
+                && !refused.is_empty();
         if passes || self.world.state.excused.get() {
             self.world.set_clock();
             return Ok(Attempt::Again(BEFORE_GOING_ON));
@@ -382,7 +423,7 @@ impl Course {
 
     /// And on with it where that is not safe yet.
     async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
-        match replacer.abandon().await {
+        match replacer.abandon(Word::APersons).await {
             Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
             Ok(Abandoned::NotSafe(why)) => {
                 self.asked += 1;
@@ -439,7 +480,6 @@ impl Course {
             clock_offset: SignedDuration::ZERO,
             free_bytes: None,
             dry_run: None,
-            sealed: None,
         };
         let keys = if self.topology().besides == Besides::Masked { Vec::new() } else { self.keys() };
         Asked { want: self.want(), manner: self.topology().manner(), evidence, keys, id: format!("{:016x}", self.drafts), dry_run: true }

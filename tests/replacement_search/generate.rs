@@ -4,7 +4,7 @@ use super::clouds::CloudKind;
 use super::course::{Runner, sites};
 use super::fault::{OF_CALLS, OF_OTHERS, OF_RECORDS, TELLING};
 use super::schedule::{Fault, Schedule, Site};
-use super::topology::{ALL, End, Topology};
+use super::topology::{ALL, Besides, End, Topology};
 use cgwd::simulator::Random;
 
 /// Schedules of one kind, by number.
@@ -61,9 +61,11 @@ fn faults_at(topology: &Topology, site: Site, is_write: bool, all: bool) -> Vec<
     }
 }
 
-/// Where a gate refuses, what others do would open it; and what goes back has to find things as they were.
+/// Where a gate refuses, what others do would open it; and what goes back has to find things as they were. The only tunnel that a
+/// device has is not taken from it: what is left could never come up.
 fn fits(topology: &Topology, act: &str) -> bool {
     match topology.end {
+        End::Done if topology.besides == Besides::OneTunnel => act != "elsewhere",
         End::Done => true,
         End::RolledBack => ["route", "tag", "unmarks-new"].contains(&act),
         End::Refused(_) => false,

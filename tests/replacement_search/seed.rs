@@ -42,7 +42,7 @@ fn customer_gateways(topology: &Topology) -> Vec<Value> {
         json!({"CustomerGatewayId": FOREIGN_GATEWAY, "IpAddress": "198.51.100.1", "Asn": 65010, "Tags": {"cgwd-device": "box-2", "cgwd-owner": "ffff.1"}}),
     ];
     match topology.besides {
-        Besides::Nothing | Besides::Masked => {}
+        Besides::Nothing | Besides::OneTunnel | Besides::Masked => {}
         Besides::Crowd => all.extend((10..21).map(|host| {
             json!({"CustomerGatewayId": format!("cgw-{host}"), "IpAddress": format!("198.51.100.{host}"), "Asn": 65100 + host, "Tags": {"team": "others"}})
         })),
@@ -61,8 +61,12 @@ fn devices(topology: &Topology) -> Value {
         Place::Stayed => vec![OLD.to_string()],
     };
     let strangers: Vec<String> = [1].into_iter().chain(10..21).map(|host| format!("198.51.100.{host}")).collect();
+    let tunnels = match topology.besides {
+        Besides::OneTunnel => json!([{"TunnelId": format!("tun-{}-1", Part::Dual.id())}]),
+        _ => json!([{"VpnConnectionId": "vco-legacy", "LocalId": "branch.example"}, {}]),
+    };
     json!([
-        {"Name": DEVICE, "Address": address, "Tunnels": [{"VpnConnectionId": "vco-legacy", "LocalId": "branch.example"}, {}]},
+        {"Name": DEVICE, "Address": address, "Tunnels": tunnels},
         {"Name": "strangers", "Address": strangers},
     ])
 }

@@ -84,6 +84,8 @@ pub enum Besides {
     Adoptable,
     /// One of another device's with the new address.
     Foreign,
+    /// Of each dual-tunnel connection the device has the first tunnel alone.
+    OneTunnel,
     /// A field of the connection that nobody knows is not to be expressed in a seed: its pre-shared key is masked, and no key was supplied.
     Masked,
 }
@@ -125,9 +127,12 @@ pub const ALL: &[Topology] = &[
     Topology { name: "dual-again", way: Way::Recreate, ..DUAL },
     Topology { name: "router-again", parts: &[Part::Router], way: Way::Recreate, ..SINGLE },
     Topology { name: "adopt", besides: Besides::Adoptable, ..DUAL },
+    Topology { name: "half", besides: Besides::OneTunnel, ..DUAL },
+    Topology { name: "half-planned", way: Way::Planned, place: Place::Both, besides: Besides::OneTunnel, ..DUAL },
     Topology { name: "empty", parts: &[], ..SINGLE },
     Topology { name: "back", way: Way::Planned, place: Place::Stayed, end: End::RolledBack, ..DUAL },
     Topology { name: "back-legacy", parts: &[Part::Legacy], way: Way::Planned, place: Place::Stayed, end: End::RolledBack, ..SINGLE },
+    Topology { name: "back-half", way: Way::Planned, place: Place::Stayed, besides: Besides::OneTunnel, end: End::RolledBack, ..DUAL },
     Topology { name: "working", place: Place::Both, end: End::Refused("working_tunnel"), ..DUAL },
     Topology { name: "working-single", place: Place::Both, end: End::Refused("working_tunnel"), ..SINGLE },
     Topology { name: "unplanned-asn", change: Change::Asn, end: End::Refused("planned"), ..DUAL },

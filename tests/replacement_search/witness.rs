@@ -225,6 +225,8 @@ impl Witness {
             "ModifyTunnelAttribute" | "ModifyVpnAttachmentAttribute" => self.points(call, open, objects, truth, now, step),
             "DeleteVpnRouteEntry"
             | "DeleteVpnPbrRouteEntry"
+            | "DissociateTransitRouterAttachmentFromRouteTable"
+            | "DisableTransitRouterRouteTablePropagation"
             | "DeleteTransitRouterVpnAttachment"
             | "DeleteVpnConnection"
             | "DeleteVpnAttachment" => self.opens_gap(call, open, objects, truth, seal, now, step),
@@ -343,7 +345,12 @@ impl Witness {
     ) -> Result<(), String> {
         let bound = |id: &str| objects.attachments.iter().find(|own| own.id == id).map(|own| own.connection.clone());
         let id = match call.action {
-            "DeleteTransitRouterVpnAttachment" => match call.value("TransitRouterAttachmentId").and_then(bound) {
+            "DeleteTransitRouterVpnAttachment" if call.value("Force") == Some("true") => {
+                return Err("I5: a binding is deleted by force, with whatever else is tied to it".to_owned());
+            }
+            "DissociateTransitRouterAttachmentFromRouteTable"
+            | "DisableTransitRouterRouteTablePropagation"
+            | "DeleteTransitRouterVpnAttachment" => match call.value("TransitRouterAttachmentId").and_then(bound) {
                 Some(id) => id,
                 None => return Ok(()),
             },

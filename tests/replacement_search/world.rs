@@ -126,6 +126,7 @@ impl World {
             present: Rc::new(present),
             watch: Rc::new(|_| ()),
             calls: Rc::default(),
+            agreed: Rc::default(),
         })
     }
 

@@ -12,13 +12,14 @@ use crate::daemon::replacement::policy::{Seen, contradicts};
 use crate::daemon::replacing::{self, Moved, Wish};
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
-use crate::execute::replacement::{Draft, Ended, Present, Replacer};
+use crate::execute::replacement::{Draft, Ended, Present, Replacer, Word};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::Journal;
-use crate::model::{Finding, ReplacementPlan, Settings};
+use crate::model::{Finding, Order, ReplacementPlan, Settings};
+use crate::plan::replacement::SNAPSHOT_READABLE;
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
-use crate::system::seal::SealKey;
+use crate::system::seal::{SealError, SealKey};
 use crate::system::signals::{Signal, Signals};
 use crate::system::zone::Zone;
 use std::cell::{Cell, RefCell};
@@ -119,7 +120,10 @@ impl<'a> Parts<'a> {
         arguments: ReplaceArgs,
     ) -> Result<Parts<'a>, Failure> {
         let settings = &survey.settings;
-        let seal = SealKey::load_or_make(&settings.state_directory, &context.environment).map_err(ExecuteError::from)?;
+        // What is sealed needs the key that it was sealed with: another one made in its place would only hide that it is missing.
+        let is_sealed = journal.progress().replacements.open.is_some();
+        let load = if is_sealed { SealKey::load } else { SealKey::load_or_make };
+        let seal = load(&settings.state_directory, &context.environment).map_err(|error| unsealed(error, is_sealed))?;
         let owner = owner(settings, &journal);
         let journal = Rc::new(RefCell::new(journal));
         let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
@@ -140,6 +144,12 @@ impl<'a> Parts<'a> {
         let place = (open.plan.region.clone(), "the open replacement's".to_owned());
         Parts::new(context, survey, wanted, place, (client, journal), arguments)
     }
+}
+
+/// Where nothing is open yet it is the gate that refuses: what is written down could not be read again.
+fn unsealed(error: SealError, is_sealed: bool) -> Failure {
+    let failure = Failure::from(ExecuteError::from(error));
+    if is_sealed { failure } else { Failure { exit: Exit::Refused, code: Some(SNAPSHOT_READABLE.to_owned()), ..failure } }
 }
 
 /// What the device is now; a source that is silent says nothing.
@@ -218,14 +228,33 @@ impl Parts<'_> {
             wish.documented = true;
             draft = self.draft(wish, true).await?;
         }
-        let Some(plan) = begins(&draft) else { return Ok(self.not_begun(draft)) };
+        let report = match self.confirmed(draft, wish).await? {
+            Ok(report) => report,
+            Err(exit) => return Ok(exit),
+        };
+        // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
+        if !offers_the_documented_order(&report, wish) || self.arguments.yes {
+            return Ok(self.show(&report).await);
+        }
+        confirm::documented_order(self.context)?;
+        wish.documented = true;
+        let draft = self.draft(wish, true).await?;
+        match self.confirmed(draft, wish).await? {
+            Ok(report) => Ok(self.show(&report).await),
+            Err(exit) => Ok(exit),
+        }
+    }
+
+    /// Shown, agreed to and done; else the exit code of a plan that did not begin.
+    async fn confirmed(&self, mut draft: Draft, wish: Wish) -> Result<Result<Report, Exit>, Failure> {
+        let Some(plan) = begins(&draft) else { return Ok(Err(self.not_begun(draft))) };
         self.show_draft(&draft);
         if !self.arguments.yes {
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
             confirm::by_name(self.context, &self.survey.settings.device, &what)?;
             draft = self.as_agreed(&draft, wish).await?;
         }
-        Ok(self.show(&self.work(Some(draft)).await?).await)
+        self.work(Some(draft)).await.map(Ok)
     }
 
     fn show_draft(&self, draft: &Draft) {
@@ -300,7 +329,7 @@ impl Parts<'_> {
         let report = Report::of(&self.executor().journal.borrow(), ended, draft.as_ref(), millis)?;
         // A plan that came to nothing does not linger: what it is refused for is another plan's matter.
         if report.is_blocked() && self.open_plan().is_some() {
-            self.replacer.abandon().await.map_err(|error| self.broke_off(error))?;
+            self.replacer.abandon(Word::Nobodys).await.map_err(|error| self.broke_off(error))?;
         }
         Ok(report)
     }
@@ -362,6 +391,12 @@ impl Parts<'_> {
     }
 }
 
+/// The cloud would not make the new one, nothing else was done, and there are old ones that could go first.
+fn offers_the_documented_order(report: &Report, wish: Wish) -> bool {
+    let is_new_first = report.plan.as_ref().is_some_and(|plan| plan.order == Order::NewFirst && !plan.old.is_empty());
+    report.is_blocked() && report.stopped.as_deref() == Some("quota") && is_new_first && !wish.documented
+}
+
 /// The plan, where nothing keeps it from beginning.
 fn begins(draft: &Draft) -> Option<&ReplacementPlan> {
     draft.plan.as_ref().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace)
@@ -373,7 +408,8 @@ async fn told_to_end(signals: &mut Signals) {
 }
 
 /// Why something stops that no waiting helps: a gate, or somebody else's hand.
-pub(super) const REFUSALS: &[&str] = &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota"];
+pub(super) const REFUSALS: &[&str] =
+    &["drift", "working_tunnel", "changed_again", "owner", "in_use", "address_taken", "gone", "quota", "rights", "snapshot_readable"];
 
 /// For matching on how it ended.
 pub(super) fn is_a_refusal(ended: &Ended) -> bool {

@@ -7,7 +7,7 @@ use super::{ReplaceArgs, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::daemon::replacement::policy::contradicts;
-use crate::execute::replacement::Abandoned;
+use crate::execute::replacement::{Abandoned, Word};
 use crate::model::{ReplacementPlan, Settings};
 
 /// What is left to do for the command.
@@ -24,7 +24,7 @@ pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) 
 
 impl Parts<'_> {
     async fn abandon(&self) -> Result<Exit, Failure> {
-        match self.replacer.abandon().await.map_err(|error| self.broke_off(error))? {
+        match self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))? {
             Abandoned::Yes { stays } => {
                 let report = Report::abandoned(&self.executor().journal.borrow(), stays)?;
                 Ok(show_report(self.context, &self.survey, &report, &self.region, ""))
@@ -54,7 +54,7 @@ impl Parts<'_> {
     }
 
     async fn is_given_up(&self) -> Result<bool, Failure> {
-        Ok(matches!(self.replacer.abandon().await.map_err(|error| self.broke_off(error))?, Abandoned::Yes { .. }))
+        Ok(matches!(self.replacer.abandon(Word::Nobodys).await.map_err(|error| self.broke_off(error))?, Abandoned::Yes { .. }))
     }
 
     /// Whether something else is wanted than what the plan is for: by the person, or by what is read and keeps being read.

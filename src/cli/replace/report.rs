@@ -12,7 +12,7 @@ use crate::execute::replacement::{Draft, Ended};
 use crate::journal::Journal;
 use crate::journal::replay::ReplacementProgress;
 use crate::model::{Op, ReplacementOutcome, ReplacementPlan};
-use crate::plan::replacement::{as_planned, is_shown};
+use crate::plan::replacement::{as_planned, is_shown, refused_later};
 use crate::plan::{Decision, DecisionKind};
 use serde_json::{Value, json};
 
@@ -29,6 +29,8 @@ pub struct Report {
     pub leftover: Vec<String>,
     /// Why it is not done, and what to do.
     pub why: Option<(String, String)>,
+    /// The executor's word for why it stopped.
+    pub stopped: Option<String>,
     pub timeline: Vec<String>,
     pub millis: i128,
     pub stays: Vec<String>,
@@ -43,7 +45,7 @@ impl Report {
     /// The plan was given up; `stays` is what it leaves.
     pub fn abandoned(journal: &Journal, stays: Vec<String>) -> Result<Report, Failure> {
         let report = Report::of(journal, None, None, 0)?;
-        Ok(Report { outcome: ABANDONED, exit: Exit::Done, why: None, stays, ..report })
+        Ok(Report { outcome: ABANDONED, exit: Exit::Done, why: None, stopped: None, stays, ..report })
     }
 
     /// Nobody told the command to end.
@@ -91,6 +93,10 @@ impl Report {
             new_gateway,
             leftover: leftover.unwrap_or_default(),
             why,
+            stopped: match &ended {
+                Some(Ended::Stopped(stopped)) => Some(stopped.reason.clone()),
+                _ => None,
+            },
             timeline: progress.map(timeline).unwrap_or_default(),
             millis,
             stays: Vec::new(),
@@ -172,6 +178,7 @@ pub(in crate::cli) fn consequences_text(consequences: &Value) -> String {
     section("interruption", interrupted.collect())
         + &section("fields that hold the old address", rewritten.collect())
         + &section("what the cloud cannot give back", rows("losses").iter().map(text).collect())
+        + &section("what is not asked to come up", rows("not_asked_to_come_up").iter().map(text).collect())
 }
 
 pub(super) fn section(title: &str, lines: Vec<String>) -> String {
@@ -193,10 +200,13 @@ pub fn show_report(context: &Context, survey: &Survey, report: &Report, region: 
 }
 
 fn report_document(survey: &Survey, report: &Report, region: &str) -> Value {
-    let (decision, consequences) = match &report.decision {
+    let (mut decision, consequences) = match &report.decision {
         Some((decision, consequences)) => (decision.clone(), Some(consequences)),
         None => (resumed(report), None),
     };
+    if let (true, Some(stopped), Some((why, _))) = (report.is_blocked(), &report.stopped, &report.why) {
+        refused_later(&mut decision.gates, stopped, why);
+    }
     let mut document = survey.plan_document(&decision, Some(region));
     if let Some(consequences) = consequences {
         add_consequences(&mut document, consequences);

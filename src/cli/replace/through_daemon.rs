@@ -9,6 +9,7 @@ use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
+use crate::plan::replacement::AT_THE_BEGINNING;
 use crate::system::signals::{Signal, Signals};
 use serde_json::{Value, json};
 
@@ -56,21 +57,43 @@ impl Asker<'_> {
     }
 
     async fn begin(&self, settings: &Settings, arguments: &ReplaceArgs, mut draft: Value) -> Result<Exit, Failure> {
+        let mut documented = false;
         if draft["documented_offered"] == true && !arguments.yes {
             confirm::documented_order(self.context)?;
-            draft = self.draft(arguments, true).await?;
+            documented = true;
+            draft = self.draft(arguments, documented).await?;
         }
+        let ended = match self.confirmed(settings, arguments, &draft).await? {
+            Ok(ended) => ended,
+            Err(exit) => return Ok(exit),
+        };
+        // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
+        let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
+        if !is_full || documented || draft["order"] != "new-first" || arguments.yes {
+            return Ok(self.conclude(settings, &ended, Some(&draft)).await);
+        }
+        self.leave_nothing_open(&ended["ended"]).await;
+        confirm::documented_order(self.context)?;
+        draft = self.draft(arguments, true).await?;
+        match self.confirmed(settings, arguments, &draft).await? {
+            Ok(ended) => Ok(self.conclude(settings, &ended, Some(&draft)).await),
+            Err(exit) => Ok(exit),
+        }
+    }
+
+    /// Shown, agreed to and done, to the last line of the answer; else the exit code of a plan that did not begin.
+    async fn confirmed(&self, settings: &Settings, arguments: &ReplaceArgs, draft: &Value) -> Result<Result<Value, Exit>, Failure> {
         let refused = draft["gates"].as_array().is_some_and(|gates| gates.iter().any(|gate| gate["passed"] == false));
         let Some(plan) = draft["plan"].as_str().filter(|_| !refused && draft["decision"] == "replace") else {
-            return Ok(self.not_begun(draft));
+            return Ok(Err(self.not_begun(draft.clone())));
         };
-        confirm::show(self.context, &draft_text(&self.context.output, &draft), arguments.yes);
+        confirm::show(self.context, &draft_text(&self.context.output, draft), arguments.yes);
         if !arguments.yes {
             confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.")?;
         }
         let last = self.ask(&json!({"go": "begin", "plan": plan})).await?;
         if let Some(refused) = last.get("refused") {
-            return Ok(self.not_begun(refused.clone()));
+            return Ok(Err(self.not_begun(refused.clone())));
         }
         if last.get("changed").is_some() {
             return Err(Failure::new(
@@ -79,7 +102,7 @@ impl Asker<'_> {
                 "run it again",
             ));
         }
-        Ok(self.conclude(settings, &last, Some(&draft)).await)
+        Ok(Ok(last))
     }
 
     fn nothing_pending(&self, draft: &Value) -> Exit {
@@ -132,7 +155,7 @@ impl Asker<'_> {
     /// A plan that came to nothing does not linger; where the daemon has ended it already, there is nothing to end.
     async fn leave_nothing_open(&self, ended: &Value) {
         if ended["stopped"].is_object()
-            && let Err(failure) = self.ask(&json!({"go": "abort"})).await
+            && let Err(failure) = self.ask(&json!({"go": "abort", "came_to_nothing": true})).await
         {
             tracing::debug!(reason = failure.message, "nothing to give up");
         }
@@ -277,6 +300,7 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
     }
     if ended["outcome"] == "blocked" {
         document["decision"] = json!("blocked");
+        refuse_gate(&mut document["gates"], &ended["stopped"]);
     }
     for key in ["outcome", "old_customer_gateway_id", "new_customer_gateway_id", "millis"] {
         document[key] = ended[key].clone();
@@ -301,6 +325,19 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
         document["stays"] = stays.clone();
     }
     document
+}
+
+/// A gate that refused when the replacement had begun.
+fn refuse_gate(gates: &mut Value, stopped: &Value) {
+    let (Some(gates), Some(reason)) = (gates.as_array_mut(), stopped["reason"].as_str()) else { return };
+    if !AT_THE_BEGINNING.contains(&reason) {
+        return;
+    }
+    let refused = json!({"name": reason, "passed": false, "detail": stopped["message"]});
+    match gates.iter_mut().find(|gate| gate["name"] == reason) {
+        Some(gate) => *gate = refused,
+        None => gates.push(refused),
+    }
 }
 
 fn draft_text(output: &Output, draft: &Value) -> String {

@@ -39,7 +39,7 @@ impl Daemon {
             return None;
         }
         match (&replace, is_open) {
-            (Replace::Resume | Replace::Watch | Replace::Abort, false) => {
+            (Replace::Resume | Replace::Watch | Replace::Abort(_), false) => {
                 if runs {
                     return Some((replace, asker));
                 }
@@ -57,13 +57,14 @@ impl Daemon {
                     self.start(Job::CarryOn { resume: true });
                 }
             }
-            (Replace::Abort, true) if runs => {
+            (Replace::Abort(_), true) if runs => {
                 self.background.let_go();
                 return Some((replace, asker));
             }
-            (Replace::Abort, true) => {
+            (Replace::Abort(word), true) => {
+                let word = *word;
                 self.replacing.watchers.push(asker);
-                self.start(Job::GiveUp);
+                self.start(Job::GiveUp(word));
             }
             // A visit may be writing at this moment.
             (Replace::Draft(_) | Replace::Begin(_), false) if runs || self.background.cloud_is_busy() => return Some((replace, asker)),

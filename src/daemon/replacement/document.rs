@@ -2,12 +2,12 @@
 //! them; docs of the former are in [`crate::daemon::control`].
 
 use super::policy::Refused;
-use crate::daemon::replacing::{Wish, moved};
+use crate::daemon::replacing::{Wish, moved, works};
 use crate::daemon::status::{gate_json, gateway_json, step_json};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Notice};
 use crate::journal::replay::{ReplacementProgress, Replacements, StepProgress};
 use crate::model::{Asn, Op, Order, ReplacementPlan, Slot, Stopped};
-use crate::plan::replacement::{as_planned, interruption, is_shown, losses, rewrites};
+use crate::plan::replacement::{Demand, as_planned, demand, interruption, is_shown, losses, named, not_asked_for, rewrites};
 use crate::plan::{Decision, DecisionKind, Step};
 use serde_json::{Value, json};
 
@@ -55,11 +55,11 @@ fn draft_json(draft: &Draft, id: &str, region: &str) -> Value {
 }
 
 /// Keys of what a replacement does beside its steps.
-pub const CONSEQUENCES: [&str; 3] = ["rewrites", "losses", "interruptions"];
+pub const CONSEQUENCES: [&str; 4] = ["rewrites", "losses", "interruptions", "not_asked_to_come_up"];
 
 /// What is rewritten, what the cloud cannot give back, and for how long each connection carries nothing.
 pub fn consequences_json(draft: &Draft) -> Value {
-    let Some(plan) = &draft.plan else { return json!({"rewrites": [], "losses": [], "interruptions": []}) };
+    let Some(plan) = &draft.plan else { return json!({"rewrites": [], "losses": [], "interruptions": [], "not_asked_to_come_up": []}) };
     let rewritten = rewrites(plan, &draft.snapshot).into_iter();
     let connections = draft.snapshot.connections.iter();
     json!({
@@ -70,6 +70,7 @@ pub fn consequences_json(draft: &Draft) -> Value {
         "interruptions": connections
             .map(|connection| json!({"connection": connection.id, "interruption": interruption(plan, connection)}))
             .collect::<Vec<_>>(),
+        "not_asked_to_come_up": not_asked_for(plan),
     })
 }
 
@@ -83,7 +84,7 @@ pub fn plan_json(decision: &Decision, region: Option<&str>) -> Value {
         "gates": decision.gates.iter().map(gate_json).collect::<Vec<_>>(),
         "findings": decision.findings,
         "plan": null, "new": null, "order": null, "planned": null,
-        "rewrites": [], "losses": [], "interruptions": [],
+        "rewrites": [], "losses": [], "interruptions": [], "not_asked_to_come_up": [],
         "documented_offered": false,
     })
 }
@@ -151,15 +152,27 @@ pub fn timeline(progress: &ReplacementProgress) -> Vec<String> {
         let back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).filter_map(|step| progress.step(&step.id).proven).max();
         let all_back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).all(|step| progress.is_proven(&step.id));
         let line = match (touched, back.filter(|_| all_back)) {
-            (Some(touched), Some(back)) => {
+            (Some(touched), Some(back)) if works(progress, id) => {
                 format!("{id}: first touched {touched:.3}, works since {back:.3} ({:.1} s)", back.duration_since(touched).as_secs_f64())
             }
+            (Some(touched), Some(_)) => format!("{id}: first touched {touched:.3}, and down as it was before"),
             (Some(touched), None) => format!("{id}: first touched {touched:.3}, not seen to work yet"),
             (None, _) => format!("{id}: not touched"),
         };
         lines.push(line);
+        lines.extend(progress.left_down(id).into_iter().map(|index| left_down(progress, id, index)));
     }
     lines
+}
+
+fn left_down(progress: &ReplacementProgress, connection: &str, index: u8) -> String {
+    let tunnel = named(connection, index);
+    match demand(&progress.plan, connection, index) {
+        Demand::Nothing => format!("{tunnel} is moved and down, as it was before"),
+        Demand::ToComeUp | Demand::OneOfThem => {
+            format!("{tunnel} did not come up; whether it worked before is not known, and its connection works without it")
+        }
+    }
 }
 
 /// What the plan was to do, for whoever did not see it drafted.

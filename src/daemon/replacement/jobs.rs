@@ -10,10 +10,10 @@ use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
 use crate::execute::locate::Located;
-use crate::execute::replacement::{Abandoned, Ended, Leftover};
+use crate::execute::replacement::{Abandoned, Ended, Leftover, Word};
 use crate::model::{Agreement, Finding, ReplacementPlan, ReplacementPolicy, Stopped};
 use crate::plan::Now;
-use crate::plan::replacement::{Evidence, what_is_unsafe};
+use crate::plan::replacement::{Evidence, SNAPSHOT_READABLE, what_is_unsafe};
 use crate::system::wake::since_boot;
 use crate::system::zone::Zone;
 use serde_json::{Value, json};
@@ -24,12 +24,26 @@ impl Daemon {
     /// Once everything was told: what a person asked for, else what the course says.
     pub(in crate::daemon) fn replace(&mut self, examined: &Examined) {
         self.serve(examined);
+        self.erase_snapshots();
         match self.background.job_kind() {
             Some(JobKind::CarryOn | JobKind::Begin) => self.let_go_where_changed(),
             Some(JobKind::Draft | JobKind::GiveUp | JobKind::Retire) => {}
             None => self.follow_course(examined),
         }
         self.replacing.wake = self.replacement_wake(self.clock.now());
+    }
+
+    /// Where a replacement runs, what it may append comes first.
+    fn erase_snapshots(&mut self) {
+        if self.watch_only().is_some() || self.background.job_kind().is_some() {
+            return;
+        }
+        let erased = self.state.journal().borrow_mut().erase_snapshots(self.clock.now());
+        match erased {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "snapshots of replacements that are over were erased"),
+            Err(error) => tracing::error!(error = with_causes(&error), "the snapshot of a replacement that is over cannot be erased"),
+        }
     }
 
     fn follow_course(&mut self, examined: &Examined) {
@@ -40,7 +54,7 @@ impl Daemon {
         }
         match self.replacing.course.clone() {
             Course::CarryOn { resume } => self.start(Job::CarryOn { resume }),
-            Course::GiveUp => self.start(Job::GiveUp),
+            Course::GiveUp => self.start(Job::GiveUp(Word::Nobodys)),
             Course::Begin => self.begin_by_itself(examined),
             Course::Rest | Course::Wait(_) => self.retire_leftover(),
         }
@@ -84,6 +98,7 @@ impl Daemon {
             seen: Rc::clone(&self.replacing.seen),
             notices: self.background.notices(),
             calls: Rc::default(),
+            agreed: Rc::clone(&self.replacing.agreed),
         };
         self.background.begin_job(tools, job);
     }
@@ -199,6 +214,9 @@ impl Daemon {
             Ended::RolledBack { why } => {
                 self.replacing.retry.helped();
                 self.tell_rolled_back(why);
+            }
+            Ended::Stopped(stopped) if !self.replacement_is_open() => {
+                self.replacing.refused = Some(Refused { gate: stopped.reason.clone(), detail: stopped.message.clone() });
             }
             Ended::Stopped(_) => self.replacing.retry.failed(since_boot()),
         }
@@ -327,6 +345,7 @@ fn gate_of(error: &ExecuteError, why: String) -> Option<Refused> {
         ExecuteError::Cloud(error) if error.retry != Retry::Never => return None,
         ExecuteError::Journal(_) => return None,
         ExecuteError::Cloud(_) => "inventory",
+        ExecuteError::Seal(_) => SNAPSHOT_READABLE,
         _ => "snapshot",
     };
     Some(Refused { gate: gate.to_owned(), detail: why })

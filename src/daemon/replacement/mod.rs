@@ -22,8 +22,10 @@ use super::conditions::replacement::{Replaced, down, leftover};
 use super::control::Replace;
 use super::want::Wanted;
 use super::{CloudReport, Daemon, Examined, SOON};
-use crate::journal::Progress;
+use crate::execute::replacement::Agreed;
 use crate::journal::record::Record;
+use crate::journal::store::NEVER_PRUNED;
+use crate::journal::{Journal, JournalError, Progress};
 use crate::model::{Asn, ReplacementOutcome, Settings, Stopped, Timestamp};
 use crate::observe::{Change, Settle};
 use crate::plan::DecisionKind;
@@ -57,6 +59,8 @@ pub struct Replacing {
     found: Option<String>,
     /// The plan whose beginning was told.
     told: Option<String>,
+    /// The last one has ended, and the process that ended it did so before it told.
+    untold_end: bool,
     /// Connections whose move was told.
     moved: BTreeSet<String>,
     retry: Retry,
@@ -76,6 +80,7 @@ pub struct Replacing {
     job: Option<JobKind>,
     /// When the job that runs was begun, in time since boot.
     began: Option<Duration>,
+    agreed: Rc<Agreed>,
     /// What happens at this moment, in words.
     now: Option<String>,
     drafted: Option<Drafted>,
@@ -95,6 +100,7 @@ impl Replacing {
             course: Course::Rest,
             found: open.clone(),
             told: open.or_else(|| progress.replacements.last.as_ref().map(|last| last.progress.plan.id.clone())),
+            untold_end: false,
             moved: BTreeSet::new(),
             retry: Retry::growing(RETRY_FIRST, RETRY_MOST),
             not_safe: None,
@@ -108,12 +114,25 @@ impl Replacing {
             failed: None,
             job: None,
             began: None,
+            agreed: Rc::default(),
             now: None,
             drafted: None,
             queue: VecDeque::new(),
             watchers: Vec::new(),
             wake: None,
         }
+    }
+
+    /// Looks in the journal whether the end of the last one was told.
+    pub fn with_untold_end(self, journal: &Journal) -> Replacing {
+        let untold_end = match untold_end(journal) {
+            Ok(untold) => untold,
+            Err(error) => {
+                tracing::debug!(error = super::with_causes(&error), "the journal cannot be read");
+                false
+            }
+        };
+        Replacing { untold_end, ..self }
     }
 
     pub fn wake(&self) -> Option<Duration> {
@@ -144,6 +163,7 @@ impl Daemon {
         self.replacing.seen.set(current);
         self.hold(examined);
         self.note_found();
+        self.tell_untold_end();
         self.replacing.course = self.course(current);
         self.look_when_held(examined.address.is_none());
         self.replacing.refused = match &self.replacing.course {
@@ -285,6 +305,21 @@ impl Daemon {
         self.occur("replacement.interrupted", &plan, message, fields);
     }
 
+    fn tell_untold_end(&mut self) {
+        if !std::mem::take(&mut self.replacing.untold_end) || self.watch_only().is_some() {
+            return;
+        }
+        let how = self.state.progress(|progress| {
+            let last = progress.replacements.last.as_ref()?;
+            Some((last.outcome, last.progress.turned.clone().unwrap_or_default()))
+        });
+        match how {
+            Some((ReplacementOutcome::Done, _)) => self.tell_done(),
+            Some((ReplacementOutcome::RolledBack, why)) => self.tell_rolled_back(&why),
+            Some((ReplacementOutcome::Abandoned, _)) | None => {}
+        }
+    }
+
     /// Each start leaves a told interruption; what the cloud was seen to do since wipes them out.
     fn starts_without_progress(&self, seq: i64) -> usize {
         let entries = match self.state.journal().borrow().entries_after(seq) {
@@ -340,6 +375,19 @@ impl Daemon {
     }
 }
 
+/// Whether the last replacement has an end that no alert tells. What lies so far back that its alert can have been pruned was told.
+fn untold_end(journal: &Journal) -> Result<bool, JournalError> {
+    let Some((seq, plan)) = journal.progress().replacements.last.as_ref().map(|last| (last.seq, last.progress.plan.id.clone())) else {
+        return Ok(false);
+    };
+    let later = journal.entries_after(seq)?;
+    let tells = |record: &Record| {
+        matches!(record, Record::AlertOccurred { alert }
+            if alert.key == plan && ["replacement.done", "replacement.rolled_back"].contains(&alert.code.as_str()))
+    };
+    Ok(later.len() < NEVER_PRUNED && !later.iter().any(|entry| tells(&entry.record)))
+}
+
 /// Only the words that differ each time do.
 fn is_no_news(told: &Stopped, stopped: &Stopped) -> bool {
     let matter = |stopped: &Stopped| (stopped.reason.clone(), stopped.step.clone(), stopped.passes);
@@ -373,7 +421,7 @@ fn decided_by_a_person(progress: &Progress, wanted: &Wanted) -> Option<&'static 
         ReplacementOutcome::Done if plan.planned && plan.old.iter().any(|old| old.ip == wanted.ip) => {
             Some("a person moved the customer gateway elsewhere")
         }
-        ReplacementOutcome::Abandoned if is_same => Some("this replacement was given up before"),
+        ReplacementOutcome::Abandoned if is_same && !last.by_itself => Some("this replacement was given up before"),
         ReplacementOutcome::Done | ReplacementOutcome::RolledBack | ReplacementOutcome::Abandoned => None,
     }
 }

@@ -108,6 +108,8 @@ pub fn of_open(open: &Open<'_>, now: Duration) -> Course {
     let later = |why: &str| Course::Wait(Wait { until: format!("another try: {why}"), gate: None, at: open.retry_at });
     match (open.fit, open.stopped) {
         (Fit::Another, _) if open.not_safe.is_none() && is_due => Course::GiveUp,
+        // Without a word of when, nothing would wake for it before the next poll.
+        (Fit::Another, _) if open.not_safe.is_none() => later("it is for something that the device no longer is, and is given up"),
         (_, Some(stopped)) if stopped.passes || stopped.reason == CHANGED_AGAIN => match open.fit {
             Fit::Unsettled if stopped.reason == CHANGED_AGAIN => waits_for("what the device has now to settle"),
             fit if is_due => Course::CarryOn { resume: fit == Fit::Fits && stopped.reason == CHANGED_AGAIN },

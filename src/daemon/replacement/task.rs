@@ -7,7 +7,7 @@ use crate::daemon::replacing::{self, Wish};
 use crate::daemon::want::Wanted;
 use crate::daemon::{auth_key, owner};
 use crate::execute::locate::{Located, locate};
-use crate::execute::replacement::{Abandoned, Calls, Draft, Ended, Leftover, Notice, Present, Replacer};
+use crate::execute::replacement::{Abandoned, Agreed, Calls, Draft, Ended, Leftover, Notice, Present, Replacer, Word};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::{Journal, Record};
 use crate::model::Settings;
@@ -31,6 +31,8 @@ pub struct Tools {
     pub seen: Rc<Cell<Seen>>,
     pub notices: mpsc::UnboundedSender<Notice>,
     pub calls: Rc<Calls>,
+    /// Kept over the jobs of this process.
+    pub agreed: Rc<Agreed>,
 }
 
 pub enum Job {
@@ -45,7 +47,7 @@ pub enum Job {
     CarryOn {
         resume: bool,
     },
-    GiveUp,
+    GiveUp(Word),
     /// Customer gateways that a replacement left behind, in this region.
     Retire {
         region: String,
@@ -69,7 +71,7 @@ impl Job {
             Job::Draft(_) => JobKind::Draft,
             Job::Begin { .. } => JobKind::Begin,
             Job::CarryOn { .. } => JobKind::CarryOn,
-            Job::GiveUp => JobKind::GiveUp,
+            Job::GiveUp(_) => JobKind::GiveUp,
             Job::Retire { .. } => JobKind::Retire,
         }
     }
@@ -129,7 +131,7 @@ async fn work(tools: Tools, job: Job) -> Result<Ending, ExecuteError> {
             }
             Ok(Ending::Ended(replacer.carry_on(None).await?))
         }
-        Job::GiveUp => Ok(Ending::Abandoned(tools.of_open()?.abandon().await?)),
+        Job::GiveUp(word) => Ok(Ending::Abandoned(tools.of_open()?.abandon(word).await?)),
         Job::Retire { region, ids } => tools.retire(&region, &ids).await,
     }
 }
@@ -174,9 +176,17 @@ impl Tools {
         let ip = registered.as_ref().and_then(|known| ipv4(known.ip)).unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
         let wanted = Wanted { ip, asn: registered.and_then(|known| known.asn), findings: Vec::new(), gates: Vec::new() };
         let replacer = self.replacer(&wanted.in_region(&self.settings, &self.owner(), region, ""))?;
+        // Also what has not settled yet, and what is registered in another region: it is a leftover's address that is asked for.
+        let is_wanted = |ip: std::net::Ipv4Addr| {
+            let journal = self.journal.borrow();
+            let progress = journal.progress();
+            let settled = progress.address.as_ref().map(|settled| settled.value);
+            let registered = progress.registered.as_ref().map(|known| known.ip);
+            self.seen.get().ip == Some(ip) || [settled, registered].contains(&Some(std::net::IpAddr::V4(ip)))
+        };
         let mut retired = Vec::new();
         for id in ids {
-            let became = replacer.retire_leftover(region, id, self.settings.replacement.recheck).await?;
+            let became = replacer.retire_leftover(region, id, self.settings.replacement.recheck, &is_wanted).await?;
             retired.push((id.clone(), became));
         }
         Ok(Ending::Retired(retired))
@@ -194,11 +204,14 @@ impl Tools {
     }
 
     fn replacer(&self, want: &Want) -> Result<Replacer, ExecuteError> {
-        let seal = SealKey::load_or_make(&self.settings.state_directory, &self.environment)?;
+        // What is sealed needs the key that it was sealed with: another one made in its place would only hide that it is missing.
+        let is_sealed = self.journal.borrow().progress().replacements.open.is_some();
+        let load = if is_sealed { SealKey::load } else { SealKey::load_or_make };
+        let seal = load(&self.settings.state_directory, &self.environment)?;
         let executor = self.executor()?;
         let watch = self.watch(&executor);
         let replacer = replacing::replacer(&executor, &self.owner(), &Rc::new(seal), &want.desired, self.present(), watch);
-        Ok(Replacer { calls: Rc::clone(&self.calls), ..replacer })
+        Ok(Replacer { calls: Rc::clone(&self.calls), agreed: Rc::clone(&self.agreed), ..replacer })
     }
 
     fn executor(&self) -> Result<Executor, ExecuteError> {

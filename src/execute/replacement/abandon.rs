@@ -26,10 +26,18 @@ pub enum Abandoned {
     NotSafe(String),
 }
 
+/// Whose word it is. What a person gave up nobody but a person begins again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    APersons,
+    /// The device has changed again, or it came to nothing.
+    Nobodys,
+}
+
 impl Replacer {
     /// # Errors
     /// Where nothing is open, or the journal or the snapshot cannot be read.
-    pub async fn abandon(&self) -> Result<Abandoned, ExecuteError> {
+    pub async fn abandon(&self, word: Word) -> Result<Abandoned, ExecuteError> {
         let (plan, snapshot) = self.opened()?;
         let began = tokio::time::Instant::now();
         let mut missing = Missing::default();
@@ -48,8 +56,9 @@ impl Replacer {
                 (what_is_unsafe(progress, &missing.lost(self.executor.clock.uptime()), self.executor.now()), what_stays(&view))
             };
             let Some(problem) = problem else {
-                let (outcome, leftover) = (ReplacementOutcome::Abandoned, Vec::new());
-                self.executor.append(Record::ReplacementEnded { plan: plan.id, outcome, new_gateway: None, leftover })?;
+                let (outcome, by_itself) = (ReplacementOutcome::Abandoned, word == Word::Nobodys);
+                let ended = Record::ReplacementEnded { plan: plan.id, outcome, new_gateway: None, leftover: Vec::new(), by_itself };
+                self.executor.append(ended)?;
                 return Ok(Abandoned::Yes { stays });
             };
             let patience = SignedDuration::try_from(PATIENCE.saturating_sub(began.elapsed())).unwrap_or_default();

@@ -4,8 +4,10 @@ use super::{Draft, Ended, Replacer};
 use crate::execute::ExecuteError;
 use crate::journal::Record;
 use crate::model::{ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Stopped};
+use crate::plan::replacement::SNAPSHOT_READABLE;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::error::Error;
 
 impl Replacer {
     /// Begins a drafted plan and carries it as far as it goes.
@@ -22,16 +24,35 @@ impl Replacer {
                 passes: false,
             }));
         };
-        self.write_down(plan, &draft.snapshot)?;
-        // Through the same door as after a crash: what cannot be opened now could not be opened then.
-        let read_back = self.opened();
-        if !matches!(&read_back, Ok((read, snapshot)) if read == plan && *snapshot == draft.snapshot) {
-            let (outcome, leftover) = (ReplacementOutcome::Abandoned, Vec::new());
-            self.executor.append(Record::ReplacementEnded { plan: plan.id.clone(), outcome, new_gateway: None, leftover })?;
-            read_back?;
-            return Err(ExecuteError::Snapshot("what was read back from disk is not what was written".to_owned()));
+        if let Err(why) = self.kept(plan, &draft.snapshot)? {
+            return Ok(Ended::Stopped(Stopped {
+                reason: SNAPSHOT_READABLE.to_owned(),
+                message: format!("the snapshot cannot be had from disk again: {}", with_causes(&why)),
+                remedy: remedy(&why),
+                step: None,
+                passes: false,
+            }));
         }
         self.carry_on(Some(draft.read_at)).await
+    }
+
+    /// On disk, sealed, and opened from there again; else no replacement is open, and nothing was sent to the cloud.
+    fn kept(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<Result<(), ExecuteError>, ExecuteError> {
+        self.executor.journal.borrow_mut().erase_snapshots(self.executor.clock.now())?;
+        match self.write_down(plan, snapshot) {
+            Ok(()) => {}
+            Err(error @ ExecuteError::Journal(_)) => return Err(error),
+            Err(error) => return Ok(Err(error)),
+        }
+        // Through the same door as after a crash: what cannot be opened now could not be opened then.
+        let why = match self.opened() {
+            Ok((read, opened)) if read == *plan && opened == *snapshot => return Ok(Ok(())),
+            Ok(_) => ExecuteError::Snapshot("what was read back is not what was written".to_owned()),
+            Err(error) => error,
+        };
+        let (plan, outcome, leftover) = (plan.id.clone(), ReplacementOutcome::Abandoned, Vec::new());
+        self.executor.append(Record::ReplacementEnded { plan, outcome, new_gateway: None, leftover, by_itself: true })?;
+        Ok(Err(why))
     }
 
     fn write_down(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<(), ExecuteError> {
@@ -56,5 +77,22 @@ impl Replacer {
             return Err(ExecuteError::Snapshot(format!("it has format {} and was written by a newer cgwd", snapshot.format)));
         }
         Ok((plan, snapshot))
+    }
+}
+
+fn with_causes(error: &ExecuteError) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn remedy(error: &ExecuteError) -> String {
+    match error {
+        ExecuteError::Seal(error) => error.remedy(),
+        ExecuteError::Journal(error) => error.remedy(),
+        _ => "look at the disk with `dmesg`; nothing was sent to the cloud".to_owned(),
     }
 }

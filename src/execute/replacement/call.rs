@@ -56,7 +56,9 @@ impl Course<'_> {
                 let (gateway, policy) = (gateway_of(known?)?, known?.policies.get(*policy)?);
                 routes::delete_policy(region, gateway, policy, original?, token)
             }
-            Op::Detach { .. } => routers::delete_router_attachment(&known?.attachment.as_ref()?.id, true, token),
+            Op::Dissociate { table, .. } => routers::dissociate(&known?.attachment.as_ref()?.id, table, token),
+            Op::StopPropagating { table, .. } => routers::stop_propagating(&known?.attachment.as_ref()?.id, table, token),
+            Op::Detach { .. } => routers::delete_router_attachment(&known?.attachment.as_ref()?.id, token),
             Op::DeleteConnection { .. } => match known?.shape.attachment {
                 Attachment::VpnGateway(_) => connections::delete_vpn_connection(region, original?, token),
                 Attachment::TransitRouter(_) | Attachment::Unbound => connections::delete_vpn_attachment(region, original?, token),

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::plan::replacement::body::supply_key;
 use crate::plan::replacement::gates::{connection_tags, is_masked};
-use crate::plan::replacement::{self, Evidence, Manner, Subjects};
+use crate::plan::replacement::{self, Evidence, Manner, NotTried, Subjects};
 use crate::plan::{Decision, DecisionKind, Gate, Next};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -71,7 +71,8 @@ impl Executor {
         let mut snapshot = self.snapshot(&subjects, &inventory, asked.manner).await?;
         let read_at = executor.clock.uptime();
         supply(&mut snapshot, &asked.keys);
-        let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner);
+        let remembered = executor.journal.borrow().progress().worked.clone();
+        let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
         let mut evidence = asked.evidence.clone();
         evidence.clock_offset = executor.client.clock_offset();
         if asked.dry_run {
@@ -195,7 +196,7 @@ impl Executor {
     }
 
     /// Whether the cloud would make again what is to be deleted. That the old one is still there is no objection.
-    async fn try_creations(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<String, String> {
+    async fn try_creations(&self, plan: &ReplacementPlan, snapshot: &Snapshot) -> Result<String, NotTried> {
         let mut tried = 0;
         for (step, connection) in made_again(plan, snapshot) {
             let body = &connection.body.0;
@@ -206,7 +207,11 @@ impl Executor {
             match self.client.dry_run(&call).await {
                 Ok(()) => {}
                 Err(error) if error.is_already_exist() || error.is_quota() => {}
-                Err(error) => return Err(format!("the cloud would not make {} again: {error}; {}", connection.id, error.remedy)),
+                Err(error) => {
+                    let why = format!("the cloud would not make {} again: {error}; {}", connection.id, error.remedy);
+                    let is_about_rights = error.is_forbidden() || error.is_about_credentials();
+                    return Err(if is_about_rights { NotTried::Forbidden(why) } else { NotTried::Refused(why) });
+                }
             }
             tried += 1;
         }

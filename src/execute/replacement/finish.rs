@@ -2,6 +2,7 @@
 
 use super::{Course, Ended, ExecuteError, StageEnd};
 use crate::journal::Record;
+use crate::journal::replay::ReplacementProgress;
 use crate::model::{Lane, Op, PlannedStep, ReplacementOutcome, Slot, Stopped};
 use crate::plan::replacement::next::View;
 use crate::plan::replacement::{back_lanes, leaves_nothing_behind};
@@ -48,23 +49,27 @@ impl Course<'_> {
 
     /// Tunnels that did not come up go back to where they were, then what was made for them goes.
     pub(super) async fn go_back(&self, why: String) -> Result<Ended, ExecuteError> {
-        let (lanes, unused) = {
-            let journal = self.replacer.executor.journal.borrow();
-            let Some(progress) = &journal.progress().replacements.open else { return Ok(Ended::RolledBack { why }) };
-            (back_lanes(progress, self.snapshot), leaves_nothing_behind(progress))
+        let Some(lanes) = self.with_progress(|progress| back_lanes(progress, self.snapshot)) else {
+            return Ok(Ended::RolledBack { why });
         };
         match self.stage(&lanes).await? {
             StageEnd::Done => {}
             StageEnd::NotVerified { why, .. } => return self.stop(super::not_verified(why)),
             StageEnd::Stopped(stopped) => return self.stop(stopped),
         }
-        let kept = match unused {
-            true => self.delete_unused().await?,
-            false => true,
+        // What has come up meanwhile was kept where it is.
+        let kept = match self.with_progress(leaves_nothing_behind) {
+            Some(true) => self.delete_unused().await?,
+            Some(false) | None => true,
         };
         let new = self.gateway(&Slot::New).filter(|_| kept);
         self.ended(ReplacementOutcome::RolledBack, new, Vec::new())?;
         Ok(Ended::RolledBack { why })
+    }
+
+    fn with_progress<T>(&self, read: impl FnOnce(&ReplacementProgress) -> T) -> Option<T> {
+        let journal = self.replacer.executor.journal.borrow();
+        journal.progress().replacements.open.as_ref().map(read)
     }
 
     /// The customer gateway that nothing came up at. True where it stays: somebody uses it, or the cloud would not delete it.

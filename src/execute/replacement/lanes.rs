@@ -56,7 +56,12 @@ impl Course<'_> {
     async fn once_through(&self, lane: &Lane) -> Result<Option<LaneEnd>, ExecuteError> {
         let lock = self.lock_of(lane);
         let (mut turn, mut last) = (None, None);
+        let mut not_verified = None;
         for (place, step) in lane.steps.iter().enumerate() {
+            // What is to go back is judged tunnel by tunnel: also the one after a tunnel that did not come up.
+            if not_verified.is_some() && !matches!(step.op, Op::Verify { .. }) {
+                break;
+            }
             if self.is_proven(&step.id) {
                 continue;
             }
@@ -73,14 +78,13 @@ impl Course<'_> {
             match end {
                 StepEnd::Proven(reading) => last = Some(reading),
                 StepEnd::Undone => return Ok(None),
-                StepEnd::NotVerified(why) => {
-                    let rebound = !lane.steps.iter().any(|step| matches!(step.op, Op::CreateConnection { .. }));
-                    return Ok(Some(LaneEnd::NotVerified { why, rebound }));
-                }
+                StepEnd::NotVerified(why) => not_verified = not_verified.or(Some(why)),
+                StepEnd::Stopped(_) if not_verified.is_some() => break,
                 StepEnd::Stopped(stopped) => return Ok(Some(LaneEnd::Stopped(stopped))),
             }
         }
-        Ok(Some(LaneEnd::Done))
+        let rebound = !lane.steps.iter().any(|step| matches!(step.op, Op::CreateConnection { .. }));
+        Ok(Some(not_verified.map_or(LaneEnd::Done, |why| LaneEnd::NotVerified { why, rebound })))
     }
 
     fn is_in_a_gap(&self) -> bool {

@@ -4,6 +4,7 @@ use super::Replacer;
 use crate::execute::ExecuteError;
 use crate::journal::Record;
 use crate::plan::{Ownership, Step, StepAction};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// What has become of it.
@@ -25,20 +26,29 @@ enum Look {
     Free,
     Used(Vec<String>),
     NotOurs,
+    /// The device is what it says, or is registered as it: a change back has made it the wanted one.
+    Wanted,
 }
 
 impl Replacer {
-    /// Deletes it where it is ours and two looks, `apart`, show that no connection refers to it. The end is journaled.
+    /// Deletes it where it is ours and two looks, `apart`, show that no connection refers to it, and that its address is none that
+    /// `is_wanted`. The end is journaled.
     ///
     /// # Errors
     /// Where the cloud cannot be read, or the journal not be written.
-    pub async fn retire_leftover(&self, region: &str, id: &str, apart: Duration) -> Result<Leftover, ExecuteError> {
-        let first = self.look_at_leftover(region, id).await?;
+    pub async fn retire_leftover(
+        &self,
+        region: &str,
+        id: &str,
+        apart: Duration,
+        is_wanted: &dyn Fn(Ipv4Addr) -> bool,
+    ) -> Result<Leftover, ExecuteError> {
+        let first = self.look_at_leftover(region, id, is_wanted).await?;
         let last = match first {
-            Look::Used(_) => first,
+            Look::Used(_) | Look::Wanted => first,
             Look::Absent | Look::Free | Look::NotOurs => {
                 tokio::time::sleep(apart).await;
-                let second = self.look_at_leftover(region, id).await?;
+                let second = self.look_at_leftover(region, id, is_wanted).await?;
                 if second != first {
                     return Ok(Leftover::Kept("somebody is changing it at this moment".to_owned()));
                 }
@@ -46,6 +56,7 @@ impl Replacer {
             }
         };
         match last {
+            Look::Wanted => Ok(Leftover::Kept("this device is what it says again: it may be wanted".to_owned())),
             Look::Used(by) => Ok(Leftover::Kept(format!("it is still used by {}", by.join(", ")))),
             Look::Absent => self.let_go(id, "gone").map(|()| Leftover::Gone),
             Look::NotOurs => {
@@ -56,11 +67,15 @@ impl Replacer {
         }
     }
 
-    async fn look_at_leftover(&self, region: &str, id: &str) -> Result<Look, ExecuteError> {
+    async fn look_at_leftover(&self, region: &str, id: &str, is_wanted: &dyn Fn(Ipv4Addr) -> bool) -> Result<Look, ExecuteError> {
         let client = &self.executor.client;
         let Some(gateway) = client.customer_gateway(region, id).await? else { return Ok(Look::Absent) };
         if self.owner.ownership(&gateway) != Ownership::Ours {
             return Ok(Look::NotOurs);
+        }
+        let is_registered = self.executor.journal.borrow().progress().registered.as_ref().is_some_and(|known| known.id == id);
+        if is_registered || is_wanted(gateway.ip) {
+            return Ok(Look::Wanted);
         }
         let connections = client.ipsec_connections(region).await?;
         let by: Vec<String> =

@@ -8,6 +8,7 @@
 //! ```
 
 mod abandon;
+mod agreed;
 mod attributes;
 mod begin;
 mod call;
@@ -25,7 +26,8 @@ mod rhythm;
 mod side_by_side;
 mod step;
 
-pub use abandon::Abandoned;
+pub use abandon::{Abandoned, Word};
+pub use agreed::Agreed;
 pub use calls::Calls;
 pub use draft::{Asked, Draft, SuppliedKey};
 pub use leftover::Leftover;
@@ -58,6 +60,8 @@ pub struct Replacer {
     pub watch: Rc<dyn Fn(Notice)>,
     /// For whoever lets it go.
     pub calls: Rc<Calls>,
+    /// Of this process.
+    pub agreed: Rc<Agreed>,
 }
 
 /// What the device is now.
@@ -87,8 +91,6 @@ pub(super) struct Course<'a> {
     replacer: &'a Replacer,
     snapshot: &'a Snapshot,
     plan: ReplacementPlan,
-    /// When this process first read as expected what a destructive call relies on, by connection or customer gateway.
-    agreed: RefCell<BTreeMap<String, SignedDuration>>,
     /// What takes one change at a time.
     locks: RefCell<BTreeMap<String, Rc<tokio::sync::Mutex<()>>>>,
     times: Times,
@@ -106,15 +108,13 @@ impl Replacer {
     }
 
     fn course<'a>(&'a self, plan: ReplacementPlan, snapshot: &'a Snapshot, fresh: Option<SignedDuration>) -> Course<'a> {
-        Course {
-            replacer: self,
-            snapshot,
-            agreed: RefCell::new(agreed_at(&plan, fresh)),
-            plan,
-            locks: RefCell::default(),
-            times: Times::default(),
-            pace: Pace::default(),
+        self.agreed.is_about(&plan.id);
+        if let Some(at) = fresh {
+            // The snapshot was the first reading of everything where this very process has just taken it. What it shows of a customer
+            // gateway is that it is in use: that it no longer is has to be read twice later.
+            plan.connections().into_iter().for_each(|connection| self.agreed.read(connection, at));
         }
+        Course { replacer: self, snapshot, plan, locks: RefCell::default(), times: Times::default(), pace: Pace::default() }
     }
 
     /// Says that the open replacement may go on.
@@ -124,7 +124,11 @@ impl Replacer {
     pub fn resume(&self) -> Result<(), ExecuteError> {
         let stopped = self.open_plan().filter(|(_, stopped)| *stopped);
         match stopped {
-            Some((plan, _)) => Ok(self.executor.append(Record::ReplacementResumed { plan }).map(drop)?),
+            Some((plan, _)) => {
+                // What stopped it may be another than what was read.
+                self.agreed.forget_all();
+                Ok(self.executor.append(Record::ReplacementResumed { plan }).map(drop)?)
+            }
             None => Ok(()),
         }
     }
@@ -133,13 +137,6 @@ impl Replacer {
         let journal = self.executor.journal.borrow();
         journal.progress().replacements.open.as_ref().map(|open| (open.plan.id.clone(), open.stopped.is_some()))
     }
-}
-
-/// The snapshot was the first reading of everything where this very process has just taken it.
-fn agreed_at(plan: &ReplacementPlan, fresh: Option<SignedDuration>) -> BTreeMap<String, SignedDuration> {
-    let Some(at) = fresh else { return BTreeMap::new() };
-    // What is read of a customer gateway then is that it is in use: that it no longer is has to be read twice later.
-    plan.connections().into_iter().map(|id| (id.to_owned(), at)).collect()
 }
 
 impl Course<'_> {
@@ -164,6 +161,7 @@ impl Course<'_> {
     }
 
     fn stop(&self, stopped: Stopped) -> Result<Ended, ExecuteError> {
+        self.replacer.agreed.forget_all();
         let told = {
             let journal = self.replacer.executor.journal.borrow();
             journal.progress().replacements.open.as_ref().and_then(|open| open.stopped.clone())
@@ -185,7 +183,8 @@ impl Course<'_> {
     }
 
     fn ended(&self, outcome: ReplacementOutcome, new_gateway: Option<String>, leftover: Vec<String>) -> Result<(), ExecuteError> {
-        self.append(Record::ReplacementEnded { plan: self.plan.id.clone(), outcome, new_gateway, leftover }).map(drop)
+        let (plan, by_itself) = (self.plan.id.clone(), false);
+        self.append(Record::ReplacementEnded { plan, outcome, new_gateway, leftover, by_itself }).map(drop)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Lane, Op, PlannedStep, Stopped};
+use crate::model::{Lane, Op, Order, PlannedStep, Slot, Stopped};
 use crate::plan::Now;
 use crate::plan::replacement::gaps;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
@@ -99,8 +99,7 @@ impl Course<'_> {
                     self.append(Record::WriteConcluded { intent, found })?;
                 }
                 Act::BeginVerification => {
-                    let sent = self.replacer.executor.sent_now();
-                    self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: step.id.clone(), sent })?;
+                    self.begin_verifications(lane, step)?;
                     self.place_sendings();
                     let now = self.uptime();
                     self.sleep_until(now.saturating_add(self.verify_time()), rhythm.begin(now)).await;
@@ -110,7 +109,10 @@ impl Course<'_> {
                     return Ok(StepEnd::Undone);
                 }
                 Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, reads).await)),
-                Act::Stop(stopped) => return Ok(StepEnd::Stopped(stopped)),
+                Act::Stop(stopped) => {
+                    self.replacer.agreed.forget(&subject(&step.op));
+                    return Ok(StepEnd::Stopped(stopped));
+                }
                 Act::Agreed(until) => {
                     self.agree(step);
                     self.sleep_until(until, Duration::MAX).await;
@@ -150,7 +152,7 @@ impl Course<'_> {
             let shown = effect(&view, step, reads);
             self.keep(seen, &shown, reads);
             let standing = Standing {
-                agreed_since: self.agreed.borrow().get(&subject(&step.op)).copied(),
+                agreed_since: self.replacer.agreed.since(&subject(&step.op)),
                 looking_since: seen.began,
                 shown_since: seen.shown_since,
                 missing_since: seen.missing_since,
@@ -169,6 +171,26 @@ impl Course<'_> {
         let is_gone = matches!(reads.connection, Some(None));
         seen.shown_since = matches!(shown, Effect::Shown(_)).then(|| seen.shown_since.unwrap_or(now));
         seen.missing_since = (*shown == Effect::Missing || is_gone).then(|| seen.missing_since.unwrap_or(now));
+    }
+
+    /// Of this tunnel, and of those after it that nothing but their own verification waits for: they have the same time.
+    fn begin_verifications(&self, lane: &Lane, step: &PlannedStep) -> Result<(), ExecuteError> {
+        let from = lane.steps.iter().skip_while(|own| own.id != step.id);
+        for own in from.take_while(|own| matches!(own.op, Op::Verify { .. })) {
+            let begins = own.id == step.id || self.is_untouched(&own.id);
+            if begins {
+                let sent = self.replacer.executor.sent_now();
+                self.append(Record::VerificationBegan { plan: self.plan.id.clone(), step: own.id.clone(), sent })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Neither its time has begun nor its end was seen.
+    fn is_untouched(&self, step: &str) -> bool {
+        let journal = self.replacer.executor.journal.borrow();
+        let known = journal.progress().replacements.open.as_ref().map(|open| open.step(step)).unwrap_or_default();
+        known.verifying.is_none() && known.proven.is_none()
     }
 
     /// It, and what was done after it in its lane, is done anew.
@@ -197,7 +219,7 @@ impl Course<'_> {
 
     /// The first of the two readings need not wait for the lock: lanes of one VPN gateway would wait one after the other.
     pub(super) async fn agree_before_the_turn(&self, step: &PlannedStep) {
-        let known = self.agreed.borrow().contains_key(&subject(&step.op));
+        let known = self.replacer.agreed.since(&subject(&step.op)).is_some();
         if known || !step.op.is_destructive() || self.plan.recheck_ms == 0 || step.goes_back() {
             return;
         }
@@ -210,8 +232,7 @@ impl Course<'_> {
     }
 
     fn agree(&self, step: &PlannedStep) {
-        let now = self.uptime();
-        self.agreed.borrow_mut().entry(subject(&step.op)).or_insert(now);
+        self.replacer.agreed.read(&subject(&step.op), self.uptime());
     }
 
     pub(super) fn lock_of(&self, lane: &Lane) -> std::rc::Rc<tokio::sync::Mutex<()>> {
@@ -253,7 +274,7 @@ impl Course<'_> {
     /// The cloud said that it did not do it.
     fn refused(&self, step: &PlannedStep, error: &CloudError, seen: &Seen, refusals: &mut u32) -> Option<Stopped> {
         *refusals += 1;
-        let is_dependency = error.code.starts_with("DependencyViolation");
+        let is_dependency = error.is_in_use();
         // At the very end nothing waits for it; in the middle everything does, and the cloud's own count can lag.
         let patient = !self.is_in_last_stage(step) && self.uptime() < seen.began + READ_PATIENCE;
         if is_dependency && (*refusals <= REFUSALS || patient) {
@@ -279,10 +300,21 @@ impl Course<'_> {
             }
             .to_owned(),
             message: error.to_string(),
-            remedy: error.remedy.clone(),
+            remedy: if error.is_quota() { self.way_around_the_quota(step) } else { error.remedy.clone() },
             step: Some(step.id.clone()),
             passes: passes || is_dependency,
         })
+    }
+
+    /// Where the old ones could go first.
+    fn way_around_the_quota(&self, step: &PlannedStep) -> String {
+        let room = "delete one that nobody uses, or have the quota raised";
+        match (&step.op, self.plan.order) {
+            (Op::CreateGateway { slot: Slot::New }, Order::NewFirst) if !self.plan.old.is_empty() => format!(
+                "{room}; or set `[replacement] order = \"documented\"`: then the old one goes before the new one comes, and everything is away meanwhile (`cgwd replace` on a terminal offers that)"
+            ),
+            _ => room.to_owned(),
+        }
     }
 
     fn contradicts_itself(&self, step: &PlannedStep) -> Stopped {

@@ -2,7 +2,8 @@
 
 use super::{Corrupt, PendingWrite, Sending};
 use crate::journal::record::{Entry, Record, StepRef};
-use crate::model::{Begun, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
+use crate::model::{Begun, NOT_UP, Op, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
 /// Begun plans that are remembered, for the daily limit.
@@ -59,6 +60,19 @@ pub struct PastReplacement {
     pub new_gateway: Option<String>,
     /// Old customer gateways that are still to be deleted.
     pub leftover: Vec<String>,
+    /// Given up without a person's word.
+    pub by_itself: bool,
+    /// Sequence number of the record that it ended with.
+    pub seq: i64,
+}
+
+/// The snapshot of a replacement that is over, still in its record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SealedPlan {
+    /// Sequence number of the record.
+    pub seq: i64,
+    pub ended: Timestamp,
+    pub outcome: ReplacementOutcome,
 }
 
 /// Everything about replacements.
@@ -67,6 +81,8 @@ pub struct Replacements {
     pub open: Option<ReplacementProgress>,
     pub last: Option<PastReplacement>,
     pub begun: Vec<Begun>,
+    /// Of replacements that are over.
+    pub sealed: Vec<SealedPlan>,
 }
 
 impl ReplacementProgress {
@@ -78,6 +94,23 @@ impl ReplacementProgress {
         self.steps.get(step).is_some_and(|step| step.proven.is_some())
     }
 
+    /// Whether this connection's tunnel (0: a single-tunnel connection) was seen to work where it was moved to.
+    pub fn came_up(&self, connection: &str, index: u8) -> bool {
+        let verifies = |op: &Op| matches!(op, Op::Verify { connection: own, index: place } if own == connection && *place == index);
+        let steps = self.plan.steps().filter(|step| verifies(&step.op));
+        steps.filter_map(|step| self.steps.get(&step.id)).any(|step| step.proven.is_some() && step.id.as_deref() != Some(NOT_UP))
+    }
+
+    /// Tunnels of this connection that were done with although they are not up, by index.
+    pub fn left_down(&self, connection: &str) -> Vec<u8> {
+        let index = |op: &Op| match op {
+            Op::Verify { connection: own, index } if own == connection => Some(*index),
+            _ => None,
+        };
+        let verified = self.plan.steps().filter(|step| self.is_proven(&step.id)).filter_map(|step| index(&step.op));
+        verified.filter(|index| !self.came_up(connection, *index)).collect()
+    }
+
     /// Steps whose effect was seen, and all.
     pub fn count(&self) -> (usize, usize) {
         let proven = self.plan.steps().filter(|step| self.is_proven(&step.id)).count();
@@ -85,7 +118,27 @@ impl ReplacementProgress {
     }
 }
 
+/// So long after its end a snapshot is kept (reliability.md 4.3): by then everything has been up for a day, or somebody has looked
+/// for what is missing. Where a plan was given up a connection may be gone that only the snapshot remembers.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+const KEPT_WHERE_GIVEN_UP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+impl SealedPlan {
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let kept = match self.outcome {
+            ReplacementOutcome::Done | ReplacementOutcome::RolledBack => KEPT,
+            ReplacementOutcome::Abandoned => KEPT_WHERE_GIVEN_UP,
+        };
+        now.duration_since(self.ended) >= kept
+    }
+}
+
 impl Replacements {
+    /// Records whose snapshot has served.
+    pub fn to_erase(&self, now: Timestamp) -> Vec<i64> {
+        self.sealed.iter().filter(|sealed| sealed.is_due(now)).map(|sealed| sealed.seq).collect()
+    }
+
     pub(super) fn apply(&mut self, entry: &Entry) -> Result<(), Corrupt> {
         let corrupt = |why: String| Corrupt { seq: entry.seq, why };
         let at = entry.at;
@@ -141,10 +194,12 @@ impl Replacements {
                 // Whoever says so gives what did not come up its time once more.
                 open.steps.values_mut().filter(|step| step.proven.is_none()).for_each(|step| step.verifying = None);
             }
-            Record::ReplacementEnded { plan, outcome, new_gateway, leftover } => {
+            Record::ReplacementEnded { plan, outcome, new_gateway, leftover, by_itself } => {
                 self.open(plan).map_err(corrupt)?;
                 let Some(mut progress) = self.open.take() else { return Ok(()) };
-                progress.sealed = String::new();
+                if !std::mem::take(&mut progress.sealed).is_empty() {
+                    self.sealed.push(SealedPlan { seq: progress.seq, ended: at, outcome: *outcome });
+                }
                 self.begun.iter_mut().filter(|begun| begun.plan == *plan).for_each(|begun| begun.outcome = Some(*outcome));
                 self.last = Some(PastReplacement {
                     progress: Box::new(progress),
@@ -152,6 +207,8 @@ impl Replacements {
                     outcome: *outcome,
                     new_gateway: new_gateway.clone(),
                     leftover: leftover.clone(),
+                    by_itself: *by_itself,
+                    seq: entry.seq,
                 });
             }
             _ => {}
@@ -177,7 +234,7 @@ impl Replacements {
         steps.into_iter().find(|step| step.open.as_ref().is_some_and(|open| open.intent == intent))
     }
 
-    /// An old customer gateway that the cloud would not delete is gone, or no longer this device's.
+    /// An old customer gateway that the cloud would not delete is gone, no longer this device's, or what it is registered as again.
     pub(super) fn released(&mut self, id: &str) {
         if let Some(last) = &mut self.last {
             last.leftover.retain(|left| left != id);

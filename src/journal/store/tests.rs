@@ -222,3 +222,53 @@ fn a_directory_that_cannot_be_made_is_trouble_with_the_disk() {
     assert!(matches!(error, JournalError::Directory { .. }) && error.is_storage(), "{error:?}");
     assert!(error.remedy().contains("writable"));
 }
+
+fn planned(plan: &str, sealed: &str) -> Record {
+    let plan = serde_json::json!({
+        "id": plan, "device": "d", "region": "cn-hangzhou", "old": [], "new": {"ip": "203.0.113.8", "asn": null, "id": null},
+        "temporary": null, "order": "new-first", "planned": false, "rollback": true, "recheck_ms": 0, "verify_ms": 0, "stages": [],
+    });
+    Record::ReplacementPlanned { plan: serde_json::from_value(plan).unwrap(), sealed: sealed.into() }
+}
+
+fn ended(plan: &str, outcome: crate::model::ReplacementOutcome) -> Record {
+    Record::ReplacementEnded { plan: plan.into(), outcome, new_gateway: None, leftover: vec![], by_itself: false }
+}
+
+/// Every file of the journal, as whoever takes the disk would see it.
+fn lies_there(directory: &Path, text: &str) -> bool {
+    let files = std::fs::read_dir(directory).unwrap();
+    let bytes = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    bytes.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+/// Longer than a page of the database, as a snapshot is.
+fn snapshot_called(name: &str) -> String {
+    name.repeat(2_000)
+}
+
+#[test]
+fn a_snapshot_leaves_the_disk_a_day_after_the_replacement_is_done() {
+    use crate::model::ReplacementOutcome::{Abandoned, Done};
+    const DAY: i64 = 24 * 3600;
+    let scratch = Scratch::new();
+    let mut journal = Journal::open(scratch.path(), None).unwrap();
+    for (plan, outcome) in [("done", Done), ("gone", Abandoned)] {
+        journal.append(at(0), planned(plan, &snapshot_called(plan))).unwrap();
+        journal.append(at(0), ended(plan, outcome)).unwrap();
+    }
+    journal.append(at(0), planned("open", &snapshot_called("open"))).unwrap();
+    assert_eq!(journal.erase_snapshots(at(DAY - 1)).unwrap(), 0);
+    assert!(lies_there(scratch.path(), "donedonedone"));
+    assert_eq!(journal.erase_snapshots(at(DAY)).unwrap(), 1);
+    assert!(!lies_there(scratch.path(), "donedonedone"), "neither in the database nor in its log");
+    assert!(lies_there(scratch.path(), "gonegonegone"), "a connection may be gone that it alone remembers");
+    assert_eq!(journal.erase_snapshots(at(30 * DAY)).unwrap(), 1);
+    assert!(!lies_there(scratch.path(), "gonegonegone") && lies_there(scratch.path(), "openopenopen"));
+    assert_eq!(journal.erase_snapshots(at(400 * DAY)).unwrap(), 0, "one that is open is never touched");
+    let before = journal.progress().clone();
+    drop(journal);
+    let journal = Journal::open(scratch.path(), None).unwrap();
+    assert_eq!(journal.progress(), &before, "the plans themselves stay");
+    assert_eq!(journal.entries().unwrap().len(), 5);
+}

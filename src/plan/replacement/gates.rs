@@ -7,7 +7,7 @@ pub use carried::{carried_description, carried_name, connection_tags, gateway_ta
 
 use super::body::{masked_keys, unknown_fields};
 use super::next::is_in_use;
-use super::{Subjects, is_foreign, strategy};
+use super::{Subjects, is_foreign, named, strategy};
 use crate::facts::names::TAGS_MAX;
 use crate::journal::replay::Replacements;
 use crate::model::{Attachment, ConnectionSnapshot, Inventory, Op, ReplacementOutcome, ReplacementPlan, Slot, Snapshot};
@@ -31,9 +31,32 @@ pub struct Evidence {
     pub window: Option<Result<String, String>>,
     pub clock_offset: SignedDuration,
     pub free_bytes: Option<u64>,
-    /// `None`: not asked, because nothing is to be sent.
-    pub dry_run: Option<Result<String, String>>,
-    pub sealed: Option<Result<String, String>>,
+    /// What came of the trial; `None`: not asked, because nothing is to be sent.
+    pub dry_run: Option<Result<String, NotTried>>,
+}
+
+/// Why the cloud would not do what it was asked to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTried {
+    /// These credentials may not, from this address: the gate `rights`.
+    Forbidden(String),
+    /// The gate `dry_run`.
+    Refused(String),
+}
+
+/// Gates that can still refuse when the replacement has begun, by a call that hurts nobody or before any call: an executor that stops
+/// for one of them before anything is written was refused by it, and nothing is left open (product.md 4).
+pub const AT_THE_BEGINNING: [&str; 5] = ["rights", "quota", "owner", "working_tunnel", SNAPSHOT_READABLE];
+pub const SNAPSHOT_READABLE: &str = "snapshot_readable";
+
+/// What an executor's stop makes of the gates that the plan had passed.
+pub fn refused_later(gates: &mut Vec<Gate>, reason: &str, message: &str) {
+    let Some(name) = AT_THE_BEGINNING.into_iter().find(|name| *name == reason) else { return };
+    let refused = Gate::refused(name, message.to_owned());
+    match gates.iter_mut().find(|gate| gate.name == name) {
+        Some(gate) => *gate = refused,
+        None => gates.push(refused),
+    }
 }
 
 /// A plan and what it was made from.
@@ -50,7 +73,7 @@ pub struct Case<'a> {
 
 /// All of them; the plan may begin where each passed.
 pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, now: Now) -> Vec<Gate> {
-    let Case { plan, subjects, snapshot, inventory, .. } = case;
+    let Case { plan, subjects, snapshot, .. } = case;
     let mut gates = vec![
         told("settled", &evidence.settled),
         told("attested", &evidence.attested),
@@ -60,14 +83,17 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
     gates.extend(needs_a_person(plan, subjects));
     gates.extend([complete(case), known_fields(snapshot), makeable(plan, snapshot, subjects)]);
     gates.extend([
-        asked("dry_run", &evidence.dry_run, "the cloud is asked to try it when the replacement begins"),
-        asked("snapshot_readable", &evidence.sealed, "the snapshot is sealed, read back from disk and opened when the replacement begins"),
+        dry_run(&evidence.dry_run),
+        Gate::passed(
+            SNAPSHOT_READABLE,
+            "before the first call the snapshot is sealed, read back from disk and opened; else nothing begins",
+        ),
         daily_limit(replacements, evidence.max_per_day, evidence.by_person, now),
         evidence
             .window
             .as_ref()
             .map_or_else(|| Gate::passed("window", "no window is configured: at any time"), |window| told("window", window)),
-        rights(plan, subjects, inventory),
+        rights(case, &evidence.dry_run),
         quota(case),
         clock(evidence.clock_offset),
         disk(evidence.free_bytes),
@@ -88,8 +114,13 @@ fn told(name: &'static str, evidence: &Result<String, String>) -> Gate {
     }
 }
 
-fn asked(name: &'static str, evidence: &Option<Result<String, String>>, not_yet: &str) -> Gate {
-    evidence.as_ref().map_or_else(|| Gate::passed(name, not_yet), |evidence| told(name, evidence))
+fn dry_run(tried: &Option<Result<String, NotTried>>) -> Gate {
+    match tried {
+        None => Gate::passed("dry_run", "the cloud is asked to try it when the replacement begins"),
+        Some(Ok(detail)) => Gate::passed("dry_run", detail.clone()),
+        Some(Err(NotTried::Forbidden(_))) => Gate::passed("dry_run", "not tried to the end: the gate rights says why"),
+        Some(Err(NotTried::Refused(why))) => Gate::refused("dry_run", why.clone()),
+    }
 }
 
 fn owner(case: Case<'_>) -> Gate {
@@ -125,7 +156,7 @@ fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapsh
     let is_moved = |id: &str| subjects.moved().any(|gateway| gateway.id == id);
     let working: Vec<String> = snapshot.connections.iter().flat_map(|connection| used_of_ours(connection, is_moved)).collect();
     match (working.is_empty(), plan.planned) {
-        (true, _) => Gate::passed("working_tunnel", "no tunnel on the old customer gateway works"),
+        (true, _) => Gate::passed("working_tunnel", format!("no tunnel on the old customer gateway works{}", before(plan))),
         (false, true) => {
             Gate::passed("working_tunnel", format!("{} works and may be interrupted: the move is planned", working.join(", ")))
         }
@@ -137,6 +168,13 @@ fn working_tunnel(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapsh
             ),
         ),
     }
+}
+
+/// What did while the device was there, as far as that is known: so much has to come up again.
+fn before(plan: &ReplacementPlan) -> String {
+    let worked = plan.worked.iter().flat_map(|(id, up)| up.iter().map(|index| named(id, *index)));
+    let worked: Vec<String> = worked.collect();
+    if worked.is_empty() { String::new() } else { format!("; before the change {} did", worked.join(", ")) }
 }
 
 fn used_of_ours(connection: &ConnectionSnapshot, is_moved: impl Fn(&str) -> bool) -> Vec<String> {
@@ -247,7 +285,11 @@ fn daily_limit(replacements: &Replacements, most: u32, by_person: bool, now: Now
     }
 }
 
-fn rights(plan: &ReplacementPlan, subjects: &Subjects, inventory: &Inventory) -> Gate {
+fn rights(case: Case<'_>, tried: &Option<Result<String, NotTried>>) -> Gate {
+    let Case { plan, subjects, inventory, .. } = case;
+    if let Some(Err(NotTried::Forbidden(why))) = tried {
+        return Gate::refused("rights", why.clone());
+    }
     let read = format!(
         "these credentials read {} customer gateways and {} connections from this address",
         inventory.customer_gateways.len(),

@@ -7,11 +7,12 @@ mod view;
 pub use effect::{Effect, effect, is_in_use, made_gateways, works};
 pub use view::{Need, Reads, View, needs};
 
+use super::{Demand, demand};
 use crate::journal::replay::{PendingWrite, Sending, StepProgress};
-use crate::model::{Op, PlannedStep, Stopped};
+use crate::model::{IpsecConnection, NOT_UP, Op, PlannedStep, Stopped};
 use crate::plan::Now;
 use crate::plan::pending::{ABSENT_TWICE, LATE_EFFECT};
-use effect::{elsewhere, gateway_of, gone_connection};
+use effect::{elsewhere, gateway_of, gone_connection, is_at_new, tells_bgp};
 use jiff::SignedDuration;
 use objection::{changed_again, objection};
 
@@ -73,18 +74,14 @@ pub enum Act {
 /// What to do now.
 pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, standing: &Standing, now: Now) -> Act {
     let known = view.progress.step(&step.id);
-    if let Op::Verify { .. } = step.op {
+    if let Op::Verify { connection, index } = &step.op {
+        let shape = reads.connection.as_ref().and_then(Option::as_ref).map(|(shape, _)| shape);
+        let is_asked_for =
+            demand(view.plan(), connection, *index) != Demand::Nothing || !shape.is_some_and(|shape| is_at_new(view, shape, *index));
         return match verify(view, step, &known, shown, standing, now) {
-            Act::NotVerified => match (&reads.connection, &step.op) {
-                (Some(None), _) => deleted_by_others(view, step),
-                (Some(Some((shape, _))), Op::Verify { connection, index }) => {
-                    match elsewhere(view, connection, gateway_of(shape, *index)) {
-                        Effect::Contradiction(stopped) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped }),
-                        _ => Act::NotVerified,
-                    }
-                }
-                _ => Act::NotVerified,
-            },
+            // It was down before: waiting for it would only put off what is next.
+            Act::BeginVerification | Act::LookAgain(_) if *shown == Effect::Missing && !is_asked_for => not_up(),
+            Act::NotVerified => out_of_time(view, step, connection, *index, reads),
             act => act,
         };
     }
@@ -274,6 +271,34 @@ fn verify(view: &View<'_>, step: &PlannedStep, known: &StepProgress, shown: &Eff
             if now.uptime >= ends { Act::NotVerified } else { Act::LookAgain(soon.min(ends)) }
         }
     }
+}
+
+/// It did not come up in its time.
+fn out_of_time(view: &View<'_>, step: &PlannedStep, connection: &str, index: u8, reads: &Reads) -> Act {
+    match &reads.connection {
+        Some(None) => deleted_by_others(view, step),
+        Some(Some((shape, _))) => match elsewhere(view, connection, gateway_of(shape, index)) {
+            Effect::Contradiction(stopped) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped }),
+            _ if is_enough(view, connection, index, shape) => not_up(),
+            _ => Act::NotVerified,
+        },
+        None => Act::NotVerified,
+    }
+}
+
+/// Whether its connection works at the new customer gateway without it, and nobody knows that it ever worked.
+fn is_enough(view: &View<'_>, connection: &str, index: u8, shape: &IpsecConnection) -> bool {
+    let others = shape.tunnels.iter().map(|tunnel| tunnel.index).filter(|other| *other != index);
+    let works_there = |other| is_at_new(view, shape, other) && works(shape, other, tells_bgp(view, connection, other));
+    match demand(view.plan(), connection, index) {
+        Demand::ToComeUp => false,
+        Demand::Nothing => true,
+        Demand::OneOfThem => others.into_iter().any(works_there),
+    }
+}
+
+fn not_up() -> Act {
+    Act::Prove(Some(NOT_UP.to_owned()))
 }
 
 /// Whether what the step relies on is so, read twice.

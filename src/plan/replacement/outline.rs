@@ -1,7 +1,7 @@
 //! What a replacement would take, from a list of connections alone: for people and alerts, before anything was read whole.
 
 use super::{Manner, Subjects, describe, draft};
-use crate::model::{ConnectionSnapshot, Inventory, Op, Order, SNAPSHOT_FORMAT, Snapshot, Verbatim};
+use crate::model::{ConnectionSnapshot, Inventory, Op, Order, SNAPSHOT_FORMAT, Snapshot, Verbatim, Worked};
 use crate::plan::{Desired, Step};
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 pub fn outline(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Vec<Step> {
     let snapshot = listed(subjects, inventory);
     let manner = Manner { order: Order::NewFirst, recreate: false, planned: false, rollback: true, recheck_ms: 0, verify_ms: 0 };
-    let plan = draft("outline", desired, subjects, &snapshot, inventory, manner);
+    let plan = draft("outline", desired, subjects, &snapshot, inventory, manner, &Worked::new());
     plan.steps().filter(|step| is_shown(&step.op)).map(|step| describe(&plan, &snapshot, step)).collect()
 }
 

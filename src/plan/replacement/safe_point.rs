@@ -129,6 +129,8 @@ fn taken_off(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedSte
     let was_taken = |op: &Op| match op {
         Op::CreateRoute { route, .. } => taken(&Op::DeleteRoute { connection: id(), route: *route }),
         Op::CreatePolicy { policy, .. } => taken(&Op::DeletePolicy { connection: id(), policy: *policy }),
+        Op::Associate { table, .. } if taken(&Op::Dissociate { connection: id(), table: table.clone() }) => true,
+        Op::Propagate { table, .. } if taken(&Op::StopPropagating { connection: id(), table: table.clone() }) => true,
         Op::Attach { .. } | Op::Associate { .. } | Op::Propagate { .. } | Op::CreateConnectionRoute { .. } => {
             taken(&Op::Detach { connection: id() })
         }

@@ -1,5 +1,6 @@
 //! The steps of a plan, in their order.
 
+use super::next::is_in_use;
 use super::{Manner, Subjects, is_shown, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Lane, Op, Order, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::Strategy;
@@ -121,7 +122,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Standby first, so that traffic stays where it is until the first tunnel has come back.
+    /// Standby first. Where a tunnel works, the next one waits until the one before has come up, so that traffic stays where it is.
     fn rebinding(&self, connection: &ConnectionSnapshot, to: &Slot, verified: bool) -> Vec<Op> {
         let id = &connection.id;
         let verify = |index| (verified && is_bound(connection)).then(|| Op::Verify { connection: id.clone(), index });
@@ -131,11 +132,14 @@ impl<'a> Composer<'a> {
         }
         let mut tunnels: Vec<_> = connection.shape.tunnels.iter().filter(|tunnel| self.is_ours(&tunnel.customer_gateway_id)).collect();
         tunnels.sort_by_key(|tunnel| tunnel.role == TunnelRole::Active);
-        let both = tunnels.into_iter().flat_map(|tunnel| {
-            let rebind = Op::RebindTunnel { connection: id.clone(), index: tunnel.index, to: to.clone() };
-            [Some(rebind), verify(tunnel.index)]
-        });
-        both.flatten().collect()
+        let rebind = |index| Op::RebindTunnel { connection: id.clone(), index, to: to.clone() };
+        let indexes = || tunnels.iter().map(|tunnel| tunnel.index);
+        // Where none works, also because all wait elsewhere, the second does not wait for the first: that may be one that the device
+        // does not have.
+        if self.old_goes_first() || !indexes().any(|index| is_in_use(&connection.shape, index)) {
+            return indexes().map(rebind).chain(indexes().filter_map(verify)).collect();
+        }
+        indexes().flat_map(|index| [Some(rebind(index)), verify(index)]).flatten().collect()
     }
 }
 
@@ -150,7 +154,12 @@ fn deletion(connection: &ConnectionSnapshot) -> Vec<Op> {
     let mut ops: Vec<Op> = Vec::new();
     ops.extend((0..connection.routes.len()).map(|route| Op::DeleteRoute { connection: id(), route }));
     ops.extend((0..connection.policies.len()).map(|policy| Op::DeletePolicy { connection: id(), policy }));
-    ops.extend(connection.attachment.as_ref().map(|_| Op::Detach { connection: id() }));
+    if let Some(attachment) = &connection.attachment {
+        // Each by itself and none by force: a table that somebody adds in the last moment then keeps the cloud from the deletion.
+        ops.extend(attachment.associations.iter().map(|table| Op::Dissociate { connection: id(), table: table.clone() }));
+        ops.extend(attachment.propagations.iter().map(|table| Op::StopPropagating { connection: id(), table: table.clone() }));
+        ops.push(Op::Detach { connection: id() });
+    }
     ops.push(Op::DeleteConnection { connection: id() });
     ops
 }

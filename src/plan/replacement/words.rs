@@ -44,6 +44,16 @@ pub fn describe(plan: &ReplacementPlan, snapshot: &Snapshot, step: &PlannedStep)
             policy_words(snapshot, connection, *policy),
             format!("it leads into {connection}; it is in the snapshot"),
         ),
+        Op::Dissociate { table, .. } => (
+            StepAction::DissociateTransitRouterAttachmentFromRouteTable,
+            table.clone(),
+            "its association; it is in the snapshot".to_owned(),
+        ),
+        Op::StopPropagating { table, .. } => (
+            StepAction::DisableTransitRouterRouteTablePropagation,
+            table.clone(),
+            "it learns its routes; that is in the snapshot".to_owned(),
+        ),
         Op::Detach { connection } => (
             StepAction::DeleteTransitRouterVpnAttachment,
             connection.clone(),
@@ -270,11 +280,10 @@ pub fn losses(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) 
     lines
 }
 
-/// What refers to a binding to a transit router by its id, or cannot be given when it is made (cloud/api.md 1.2, 4.1). It is taken
-/// off by force, with its association and propagations, which are made again.
+/// What refers to a binding to a transit router by its id, or cannot be given when it is made (cloud/api.md 1.2, 4.1).
 fn losses_of(attachment: &RouterAttachment) -> Vec<String> {
     let mut lines = vec![format!(
-        "{}: static routes, route maps, flow logs and QoS of {} that name it are not looked at; they have to be pointed at the new one",
+        "{}: static routes, route maps, flow logs and QoS of {} that name it are not looked at: a static route keeps the cloud from taking it off, and all have to name the new one",
         attachment.id, attachment.transit_router
     )];
     if !attachment.terms.is_empty() {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::journal::replay::Replacements;
-use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim};
-use crate::plan::replacement::{Case, Evidence, Manner, Subjects, draft, gates};
+use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim, Worked};
+use crate::plan::replacement::{Case, Evidence, Manner, NotTried, Subjects, draft, gates, refused_later};
 use serde_json::{Value, json};
 
 pub(super) struct Setting {
@@ -13,6 +13,7 @@ pub(super) struct Setting {
     pub manner: Manner,
     pub evidence: Evidence,
     pub replacements: Replacements,
+    pub remembered: Worked,
     pub may_adopt: bool,
 }
 
@@ -81,9 +82,9 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
             clock_offset: SignedDuration::ZERO,
             free_bytes: Some(1 << 30),
             dry_run: Some(Ok("tried".into())),
-            sealed: Some(Ok("opened".into())),
         },
         replacements: Replacements::default(),
+        remembered: Worked::new(),
         may_adopt: true,
     }
 }
@@ -94,7 +95,7 @@ impl Setting {
     }
 
     pub fn plan(&self) -> ReplacementPlan {
-        draft("0123456789abcdef", &self.desired, &self.subjects(), &self.snapshot, &self.inventory, self.manner)
+        draft("0123456789abcdef", &self.desired, &self.subjects(), &self.snapshot, &self.inventory, self.manner, &self.remembered)
     }
 
     fn refused(&self) -> Vec<(&'static str, String)> {
@@ -216,13 +217,25 @@ fn what_this_account_could_not_make_again_is_not_deleted() {
 }
 
 #[test]
-fn what_the_cloud_would_not_make_and_what_cannot_be_opened_refuse() {
+fn what_the_cloud_would_not_make_refuses_and_what_it_does_not_allow() {
     let mut setting = setting(vec![single("vco")]);
-    setting.evidence.dry_run = Some(Err("it would not".into()));
+    setting.evidence.dry_run = Some(Err(NotTried::Refused("it would not".into())));
     setting.refuses("dry_run", "would not");
+    setting.evidence.dry_run = Some(Err(NotTried::Forbidden("not from this address".into())));
+    setting.refuses("rights", "not from this address");
     setting.evidence.dry_run = None;
-    setting.evidence.sealed = Some(Err("wrong key".into()));
-    setting.refuses("snapshot_readable", "wrong key");
+    assert_eq!(setting.refused(), [], "nothing is tried before it begins");
+}
+
+/// Some can only be told by a call that hurts nobody, or by what is on the disk then.
+#[test]
+fn a_gate_may_refuse_when_it_has_begun() {
+    let mut gates = vec![crate::plan::Gate::passed("rights", "reads"), crate::plan::Gate::passed("quota", "2 in use")];
+    refused_later(&mut gates, "rights", "Forbidden.RAM");
+    refused_later(&mut gates, "snapshot_readable", "wrong key");
+    refused_later(&mut gates, "drift", "no gate's business");
+    let told: Vec<_> = gates.iter().map(|gate| (gate.name, gate.passed, gate.detail.as_str())).collect();
+    assert_eq!(told, [("rights", false, "Forbidden.RAM"), ("quota", true, "2 in use"), ("snapshot_readable", false, "wrong key")]);
 }
 
 #[test]

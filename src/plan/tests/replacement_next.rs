@@ -288,3 +288,87 @@ fn a_tunnel_has_its_time_and_no_more() {
     });
     assert_eq!(scene.act(&step, &no_bgp), Act::NotVerified, "BGP is on and down");
 }
+
+/// The same once its time is over, with tunnel 1 as it is told.
+fn out_of_time(scene: &mut Scene, first: &str) -> Act {
+    let step = scene.step(|op| matches!(op, Op::Verify { index: 2, .. }));
+    let began = Some(Sending { at: now(), sent: None, uptime: Some(uptime() - seconds(300)) });
+    scene.progress.steps.entry(step.id.clone()).or_default().verifying = began;
+    let reads = shown("new", "203.0.113.7", |_, shape| {
+        shape.tunnels[0].customer_gateway_id = "new".into();
+        shape.tunnels[0].status = first.into();
+    });
+    scene.act(&step, &reads)
+}
+
+const UP: &str = "ipsec_sa_established";
+const DOWN: &str = "ike_sa_not_established";
+
+fn is_left_down(act: &Act) -> bool {
+    *act == Act::Prove(Some(crate::model::NOT_UP.to_owned()))
+}
+
+#[test]
+fn where_nobody_knows_what_worked_before_one_tunnel_is_enough() {
+    let (mut scene, _) = rebinding();
+    assert!(scene.progress.plan.worked.is_empty());
+    assert!(is_left_down(&out_of_time(&mut scene, UP)));
+    assert_eq!(out_of_time(&mut scene, DOWN), Act::NotVerified, "nothing of it works");
+}
+
+#[test]
+fn a_tunnel_that_worked_before_has_to_come_up_and_one_that_was_down_is_not_waited_for() {
+    let remembering = |up: Vec<u8>| {
+        let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+        setting.remembered.insert("vco".into(), up);
+        scene(setting)
+    };
+    assert_eq!(out_of_time(&mut remembering(vec![1, 2]), UP), Act::NotVerified);
+    let mut scene = remembering(vec![1]);
+    assert!(is_left_down(&out_of_time(&mut scene, DOWN)), "the first is judged by itself");
+    let step = scene.step(|op| matches!(op, Op::Verify { index: 2, .. }));
+    scene.progress.steps.remove(&step.id);
+    assert!(is_left_down(&scene.act(&step, &shown("new", "203.0.113.7", |_, _| {}))), "at once");
+    let up = shown("new", "203.0.113.7", |_, shape| shape.tunnels[1].status = UP.into());
+    assert_eq!(scene.act(&step, &up), Act::Prove(None), "it may come up all the same");
+    let first = scene.step(|op| matches!(op, Op::Verify { index: 1, .. }));
+    assert_eq!(scene.act(&first, &shown("new", "203.0.113.7", |_, _| {})), Act::BeginVerification);
+}
+
+/// A planned move: the cloud shows what works. Of a connection that is down it shows nothing, whatever the others do: one of them may be
+/// an SA that the cloud has not given up yet.
+#[test]
+fn what_the_cloud_shows_of_a_connection_in_use_is_its_measure() {
+    let mut one_works = dual("vco", ["old", "old"]);
+    one_works.shape.tunnels[0].status = UP.into();
+    let mut setting = setting(vec![one_works, dual("dead", ["old", "old"]), dual("dark", ["old", "old"])]);
+    setting.manner.planned = true;
+    setting.remembered.extend([("vco".into(), vec![1, 2]), ("dead".into(), vec![])]);
+    let plan = setting.plan();
+    assert_eq!(plan.worked, BTreeMap::from([("vco".into(), vec![1]), ("dead".into(), vec![])]));
+    let told = crate::plan::replacement::not_asked_for(&plan);
+    let down = |tunnel: &str| format!("{tunnel} was down before: it is moved, and need not come up");
+    let mut named: Vec<String> = ["tunnel 2 of vco", "tunnel 2 of dead", "tunnel 1 of dead"].map(down).into();
+    named.push("dark: which of its tunnels worked before is not known, so one that comes up is enough".into());
+    assert_eq!(told, named);
+}
+
+/// Without a tunnel that works nothing is won by moving one after the other.
+#[test]
+fn the_second_tunnel_waits_for_the_first_where_one_works() {
+    let order = |setting: &Setting| -> Vec<String> {
+        let plan = setting.plan();
+        let own = plan.steps().filter(|step| step.op.connection().is_some());
+        own.map(|step| match &step.op {
+            Op::RebindTunnel { index, .. } => format!("move {index}"),
+            Op::Verify { index, .. } => format!("verify {index}"),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+    };
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    assert_eq!(order(&setting), ["move 2", "move 1", "verify 2", "verify 1"]);
+    setting.snapshot.connections[0].shape.tunnels[0].status = UP.into();
+    setting.manner.planned = true;
+    assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"]);
+}

@@ -31,6 +31,7 @@ fn progress(steps: &[(&str, StepProgress)]) -> ReplacementProgress {
         rollback: true,
         recheck_ms: 0,
         verify_ms: 0,
+        worked: std::collections::BTreeMap::new(),
         stages: vec![vec![Lane { connection: Some(connection()), lock: None, steps: steps_of }]],
         words: std::collections::BTreeMap::new(),
     };

@@ -23,6 +23,7 @@ fn plan(planned: bool) -> ReplacementPlan {
         rollback: true,
         recheck_ms: 0,
         verify_ms: 0,
+        worked: std::collections::BTreeMap::new(),
         stages: Vec::new(),
         words: std::collections::BTreeMap::new(),
     }

@@ -70,6 +70,8 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
             };
             gone(reads.policies.as_ref().map(is_there), reads)
         }
+        Op::Dissociate { table, .. } => untied(reads, table, |attachment| &attachment.associations),
+        Op::StopPropagating { table, .. } => untied(reads, table, |attachment| &attachment.propagations),
         Op::Detach { .. } => match (&reads.attachment, reads.connection.as_ref().and_then(Option::as_ref)) {
             (Some(None), None) => Effect::Shown(None),
             (Some(None), Some((shape, _)))
@@ -156,7 +158,7 @@ fn same_policy(policy: &PolicyRoute, wanted: &PolicyRoute, next_hop: &str) -> bo
 }
 
 /// Where it is said to work: an older reading can show the tunnel as it was at the old customer gateway.
-fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
+pub(super) fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
     let new = view.gateway(&Slot::New);
     match shape.tunnels.iter().find(|tunnel| tunnel.index == index) {
         Some(tunnel) => Some(&tunnel.customer_gateway_id) == new.as_ref() && (tunnel.state.is_empty() || tunnel.state == TUNNEL_READY),
@@ -165,7 +167,7 @@ fn is_at_new(view: &View<'_>, shape: &IpsecConnection, index: u8) -> bool {
 }
 
 /// Whether the cloud has told the state of BGP there before: then an empty one is no good news.
-fn tells_bgp(view: &View<'_>, connection: &str, index: u8) -> bool {
+pub(super) fn tells_bgp(view: &View<'_>, connection: &str, index: u8) -> bool {
     let Some(before) = view.snapshot.connection(connection) else { return false };
     match before.shape.tunnels.iter().find(|tunnel| tunnel.index == index) {
         Some(tunnel) => !tunnel.bgp_status.is_empty(),
@@ -211,6 +213,16 @@ fn there(found: Option<bool>, reads: &Reads) -> Effect {
         Some(true) if is_ready(reads) => Effect::Shown(None),
         Some(true) => Effect::Settling,
         _ => Effect::Missing,
+    }
+}
+
+/// A route table that the attachment is no longer tied to.
+fn untied(reads: &Reads, table: &str, of: impl Fn(&RouterAttachment) -> &Vec<String>) -> Effect {
+    match &reads.attachment {
+        Some(Some(attachment)) if of(attachment).iter().any(|tied| tied == table) => Effect::Missing,
+        Some(Some(attachment)) if !attachment.under_way.is_empty() || !attachment.status.eq_ignore_ascii_case(ATTACHED) => Effect::Settling,
+        Some(_) => Effect::Shown(None),
+        None => Effect::Settling,
     }
 }
 

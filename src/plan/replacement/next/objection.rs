@@ -7,6 +7,7 @@ use crate::model::{ConnectionSnapshot, IpsecConnection, Op, PlannedStep, RouterA
 use crate::plan::Now;
 use crate::plan::ownership::{Ownership, is_the_users};
 use crate::plan::pending::LATE_EFFECT;
+use crate::plan::replacement::KEPT;
 use crate::plan::replacement::body::{tunnel, tunnels, unlike};
 use jiff::SignedDuration;
 
@@ -41,7 +42,7 @@ pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, stan
         _ => {}
     }
     match in_use(view, step, reads) {
-        Some(_) if step.goes_back() => Some(Act::Prove(Some("kept".to_owned()))),
+        Some(_) if step.goes_back() => Some(Act::Prove(Some(KEPT.to_owned()))),
         Some(what) if !view.plan().planned => {
             let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
             stop("working_tunnel", format!("{what} works at this moment"), remedy)

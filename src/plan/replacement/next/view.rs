@@ -159,7 +159,9 @@ pub fn needs(view: &View<'_>, op: &Op) -> Vec<Need> {
             Some(_) => vec![original(), on_gateway(Need::Routes), on_gateway(Need::Policies), on_gateway(Need::VpnGateway)],
             None => vec![original(), router.as_ref().and_then(|_| op.connection()).map(|id| Need::ConnectionRoutes(id.to_owned()))],
         },
-        Op::Detach { .. } => vec![original(), old_attachment(), op.connection().map(|id| Need::ConnectionRoutes(id.to_owned()))],
+        Op::Dissociate { .. } | Op::StopPropagating { .. } | Op::Detach { .. } => {
+            vec![original(), old_attachment(), op.connection().map(|id| Need::ConnectionRoutes(id.to_owned()))]
+        }
         Op::CreateConnection { connection } => {
             let made = id.clone().filter(|id| id != connection).map(Need::Connection);
             vec![made.or(Some(Need::Connections)), on_gateway(Need::VpnGateway)]
