@@ -121,6 +121,7 @@ fn register_through_the_daemon_tells_what_register_alone_tells() {
     let device = Device::new(&sim);
     let daemon = Daemon::start(&device);
     daemon.wait_alert("raised quota.full", 1);
+    daemon.wait_decision("blocked");
     let document = device.cgwd(&["register"]).expect(1).json();
     shape(&document["error"], &["message", "remedy", "code", "request_id"]);
     assert!(document["error"]["code"].as_str().is_some_and(|code| code.contains("Quota")), "{document:#}");

@@ -19,6 +19,10 @@ fn line() {
     ip(&format!("addr add {ADDRESS}/24 dev g0"));
 }
 
+fn on_the_line(sim: &Sim, settle: &str) -> Device {
+    Device::new(sim).with(|device| device.address = format!("sources = [\"interface:g0\"]\nsettle = \"{settle}\""))
+}
+
 #[test]
 fn an_address_that_ip_changes_is_told() {
     if !common::inside_a_network_of_its_own("an_address_that_ip_changes_is_told") {
@@ -26,7 +30,7 @@ fn an_address_that_ip_changes_is_told() {
     }
     line();
     let sim = Sim::empty();
-    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"1s\"".into());
+    let device = on_the_line(&sim, "1s");
     let mut daemon = Daemon::start(&device);
     daemon.wait_decision("in_sync");
 
@@ -67,7 +71,7 @@ fn floods_one_after_another_are_told() {
     }
     line();
     let sim = Sim::empty();
-    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"0s\"".into());
+    let device = on_the_line(&sim, "0s");
     let mut daemon = Daemon::start(&device);
     daemon.wait_decision("in_sync");
     // Of another's address beside the device's own.
@@ -99,7 +103,7 @@ fn two_addresses_that_could_both_be_meant_block_at_once() {
     }
     line();
     let sim = Sim::empty();
-    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"0s\"".into());
+    let device = on_the_line(&sim, "0s");
     let mut daemon = Daemon::start(&device);
     daemon.wait_decision("in_sync");
     let asked = Instant::now();
@@ -119,7 +123,7 @@ fn an_interface_that_comes_later_is_found() {
         return;
     }
     let sim = Sim::empty();
-    let device = Device::new(&sim).with(|device| device.address = "sources = [\"interface:g0\"]\nsettle = \"0s\"".into());
+    let device = on_the_line(&sim, "0s");
     let mut daemon = Daemon::start(&device);
     daemon.wait_heard("READY=1");
     line();

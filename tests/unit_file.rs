@@ -60,6 +60,19 @@ fn a_line_without_a_sentence_is_noticed() {
     assert_eq!(settings_without_a_sentence(&below_a_rule), ["ProtectNothing=yes"]);
 }
 
+/// However it fails, ten times in a row are within the time in which ten are too many: else nobody would ever be told.
+#[test]
+fn systemd_gives_up_in_the_end_however_slowly_it_fails() {
+    let unit = std::fs::read_to_string(format!("{SYSTEMD}/cgwd.service")).expect("the unit is there");
+    let seconds = |key: &str| -> u64 {
+        let line = unit.lines().find_map(|line| line.strip_prefix(&format!("{key}="))).unwrap_or_else(|| panic!("{key} is set"));
+        line.parse().expect("a plain number")
+    };
+    // Killed by the watchdog it has the time to stop first.
+    let slowest = seconds("TimeoutStartSec").max(seconds("WatchdogSec")) + seconds("TimeoutStopSec") + seconds("RestartSec");
+    assert!(seconds("StartLimitBurst") * slowest < seconds("StartLimitIntervalSec"), "{slowest} s each");
+}
+
 /// Two speak for themselves: what the unit is called, and where it is described.
 fn settings_without_a_sentence(unit: &str) -> Vec<String> {
     let mut without = Vec::new();

@@ -248,6 +248,7 @@ impl Daemon {
             Ok(None) if report.located.region.is_none() => {
                 Some((DecisionKind::Blocked, first(&report.located.findings).unwrap_or_default()))
             }
+            Err(error) if is_final(error) && is_of_a_write(error) => Some((DecisionKind::Blocked, error.to_string())),
             _ => None,
         }
     }
@@ -305,6 +306,15 @@ impl Daemon {
 fn is_final(error: &ExecuteError) -> bool {
     match error {
         ExecuteError::Cloud(cloud) | ExecuteError::Hidden { refusal: cloud, .. } => cloud.retry == Retry::Never && cloud.status != 0,
+        _ => false,
+    }
+}
+
+/// What was wanted is known, and the cloud does not let it be done. A refused read says nothing of that.
+fn is_of_a_write(error: &ExecuteError) -> bool {
+    match error {
+        ExecuteError::Cloud(cloud) => !["Describe", "List"].iter().any(|verb| cloud.action.starts_with(verb)),
+        ExecuteError::Hidden { .. } => true,
         _ => false,
     }
 }

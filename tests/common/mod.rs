@@ -20,6 +20,11 @@ pub fn missing(part: &str, why: &str) {
     assert!(std::env::var("CGWD_REQUIRE_ALL").as_deref() != Ok("1"), "{part} is required here, but {why}");
 }
 
+/// What no machine like this can have: said, and no failure.
+pub fn not_here(part: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT HERE: {part}: {why}");
+}
+
 /// A Python that has the packages of tests/requirements.txt, as `tests/run` makes it.
 pub fn python() -> Option<std::path::PathBuf> {
     let made = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-venv/bin/python");

@@ -139,6 +139,6 @@ fn stays_small(machine: &Machine) {
     crate::common::measured(&format!("peak memory {peak} kB"), Duration::ZERO);
     // A program for developing takes three times as much.
     let most = if deb().is_some() { 14 } else { 40 };
-    assert!(peak < most * 1024, "{peak} kB, and the unit says 8 MiB of 64");
+    assert!(peak < most * 1024, "{peak} kB: much more than the 8 MiB that the unit speaks of");
     assert_eq!(machine.service("MemoryMax"), (64 << 20).to_string());
 }

@@ -166,6 +166,15 @@ impl Machine {
         stdout(&output) + &stderr(&output)
     }
 
+    /// In no file below these places, as far as there are any.
+    pub fn holds_nowhere(&self, text: &str, places: &[&str]) {
+        for place in places.iter().filter(|place| self.attempt(&format!("test -e {place}")).status.success()) {
+            let looked = self.attempt(&format!("grep -r -a -l -e {text} {place}"));
+            // 0 is found, and 2 that something could not be read.
+            assert_eq!(looked.status.code(), Some(1), "{text} below {place}: {}{}", stdout(&looked), stderr(&looked));
+        }
+    }
+
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.leader, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--"]);

@@ -36,7 +36,9 @@ fn is_upgraded_and_removed(machine: &Machine, name: &str) {
     machine.run(&answered(remove, "y"));
     machine.run("ls /etc/cgwd/config.toml /var/lib/cgwd/journal.db");
     machine.run(&answered(purge, "y"));
-    machine.refused("ls -d /etc/cgwd /var/lib/cgwd");
+    for gone in ["/etc/cgwd", "/var/lib/cgwd"] {
+        machine.refused(&format!("ls -d {gone}"));
+    }
 }
 
 /// The other lines of the block are for other machines: one that builds, and one with dnf (tests/packages/rpm-life.sh types those).

@@ -254,3 +254,21 @@ fn a_full_region_and_a_clock_that_is_off_are_said_and_do_not_stop_a_creation() {
     assert!(decision(0, 301).findings[0].message.contains("301 s behind"));
     assert!(decision(0, -301).findings[0].message.contains("301 s ahead of"));
 }
+
+#[test]
+fn a_registered_gateway_with_another_s_mark_is_theirs_and_says_so_once() {
+    let known = registered("cgw-1", OTHER_IP, now());
+    let theirs = |ip| foreign("cgw-1", ip);
+    let mut renamed = ours("cgw-1", OTHER_IP);
+    renamed.tags.insert("cgwd-device".into(), "its-old-name".into());
+    for (gateway, progress, remedy) in [
+        (theirs(OTHER_IP), &known, "put this device's tags back"),
+        (renamed, &known, "give the device the name back"),
+        (theirs(IP), &registered("cgw-1", IP, now()), "take its cgwd-device and cgwd-owner tags off"),
+    ] {
+        let decision = decide(&desired(), &inventory(vec![gateway]), progress);
+        assert_eq!((decision.kind, codes(&decision.findings)), (DecisionKind::Blocked, vec!["owner.foreign"]), "{remedy}");
+        assert!(decision.findings[0].remedy.contains(remedy), "{:?}", decision.findings);
+        assert_eq!(decision.next, Next::Nothing);
+    }
+}
