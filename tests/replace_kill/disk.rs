@@ -8,6 +8,7 @@ use crate::replacing::{Scene, gate};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 fn mount(options: &str, at: &Path) {
     std::fs::create_dir_all(at).unwrap();
@@ -150,6 +151,12 @@ fn a_state_that_becomes_read_only_stops_it() {
     assert_eq!(writes.last().map(String::as_str), Some("DeleteVpnConnection"));
     std::fs::remove_file(scene.device.state().join("filler")).unwrap();
     remount("ro", &scene.device.state());
+    // What was sent takes its time in the cloud.
+    let sent = Instant::now();
+    while !scene.world().ids.is_empty() {
+        assert!(sent.elapsed() < Duration::from_secs(30), "it was deleted");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let output = super::topology::resume(&scene, 0);
     says_what_is_wrong(&output, &["can't be written", "writable"]);
     assert!(scene.world().ids.is_empty(), "nothing was made that could not be written down");
