@@ -113,7 +113,9 @@ fn downgraded_with_a_newer_state(machine: &Machine) {
     let said = machine.run("journalctl -u cgwd -o cat -n 20");
     let newer = format!("has format {}, this cgwd knows {SCHEMA}", SCHEMA + 1);
     assert!(said.contains(&newer) && said.contains("install the newer cgwd again"), "{said}");
-    machine.eventually(&format!("the alert that it failed, after {failed} earlier ones"), || (machine.alerts("service.failed").len() > failed).then_some(()));
+    machine.eventually(&format!("the alert that it failed, after {failed} earlier ones"), || {
+        (machine.alerts("service.failed").len() > failed).then_some(())
+    });
     // Root's commands refuse it too, and nobody has touched it.
     for command in ["status", "history", "register"] {
         let refused = machine.attempt(&format!("cgwd {command}"));

@@ -95,6 +95,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("RestartSec", "tests/service_life/packaged.rs waits for longer"),
     ("RestartPreventExitStatus", "tests/service_life/packaged.rs: status 2 and status 5"),
     ("WatchdogSec", "tests/service_life/life.rs"),
+    ("TimeoutStartSec", "tests/unit_file.rs: with the others, systemd gives up in the end"),
     ("TimeoutStopSec", "tests/service_life/life.rs: a stop takes less"),
     ("KillMode", "tests/service_life/life.rs: a stop takes less"),
     ("StateDirectoryMode", "tests/service_life/life.rs"),
