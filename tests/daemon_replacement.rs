@@ -253,6 +253,13 @@ fn after_five_starts_without_progress_it_stops_and_says_so() {
     daemon.wait_alert("raised replacement.stopped", 1);
     let status = daemon.wait_status("that it has stopped", |status| status["replacement"]["phase"] == "stopped");
     assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("--resume"), "{status:#}");
+    // Who asks for something else does not go on with this one.
+    for other in [&["--to", THIRD][..], &["--asn", "65009"]] {
+        let refused = device.cgwd(&[&["replace", "--planned", "--yes"], other].concat()).expect(5).json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains("is open, and it is to") && message.contains(ELSEWHERE), "{other:?}: {message}");
+    }
+    assert_eq!(device.status()["replacement"]["phase"], "stopped");
     daemon.stop();
     let told = alerts(&device.history());
     assert_eq!(count(&told, "occurred replacement.interrupted"), 5, "{told:?}");

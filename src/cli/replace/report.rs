@@ -261,7 +261,9 @@ fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
         "done" => (Tone::Good, "replaced"),
         "rolled_back" => (Tone::Bad, "rolled back: what did not come up is at the old customer gateway again"),
         "blocked" => (Tone::Bad, "not replaced"),
-        ABANDONED => (Tone::Good, "given up; nothing was written to the cloud for it, and `cgwd replace` plans anew from there"),
+        ABANDONED => {
+            (Tone::Good, "given up; `cgwd history` has what was written until then, and `cgwd replace` plans anew from what is there")
+        }
         _ => (Tone::Caution, "interrupted; it can be resumed"),
     };
     let mut text = format!("\n{}\n", output.paint(tone, title));

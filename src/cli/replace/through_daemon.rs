@@ -24,6 +24,7 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
     }
     let status = &asker.status;
     if status["replacement"]["plan"].is_string() {
+        refuse_another(&arguments, &status["replacement"])?;
         let go = if status["replacement"]["phase"] == "stopped" { "resume" } else { "watch" };
         let last = asker.ask(&json!({"go": go})).await?;
         return Ok(asker.conclude(settings, &last, None).await);
@@ -33,6 +34,24 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
         return Ok(asker.nothing_pending(&draft));
     }
     asker.begin(settings, &arguments, draft).await
+}
+
+/// Whoever asks for another address or ASN than the open replacement's does not mean to go on with it.
+fn refuse_another(arguments: &ReplaceArgs, open: &Value) -> Result<(), Failure> {
+    let (ip, asn) = (&open["new"]["ip"], &open["new"]["asn"]);
+    let other_ip = arguments.to.is_some_and(|to| *ip != json!(to));
+    let other_asn = arguments.asn.is_some_and(|wanted| *asn != json!(wanted.number()));
+    if !other_ip && !other_asn {
+        return Ok(());
+    }
+    let is_open =
+        format!("replacement {} is open, and it is to {}", open["plan"].as_str().unwrap_or_default(), ip.as_str().unwrap_or_default());
+    let asn = asn.as_u64().map(|asn| format!(" with ASN {asn}")).unwrap_or_default();
+    Err(Failure::new(
+        Exit::Refused,
+        is_open + &asn,
+        "end it first: `cgwd replace --resume` goes on with it, `cgwd replace --abort` gives it up where nothing is lost by it",
+    ))
 }
 
 /// A status is there at once.
