@@ -342,3 +342,19 @@ fn waits_until<T>(change: &Change<T>) -> Option<Duration> {
 fn is_for(looked_for: Option<&Wanted>, wanted: &Wanted) -> bool {
     looked_for.is_some_and(|before| (before.ip, before.asn) == (wanted.ip, wanted.asn))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_tried_again_after_a_minute_and_then_ever_more_rarely() {
+        assert_eq!(after_a_refusal(1, 0.0), Duration::from_secs(60));
+        for failures in 1..10 {
+            assert!(after_a_refusal(failures + 1, 0.0) >= after_a_refusal(failures, 0.0));
+            assert!(after_a_refusal(failures, 1.0) <= Duration::from_secs(75 * 60), "a fleet is spread, and never by more than a quarter");
+        }
+        assert_eq!(after_a_refusal(u32::MAX, 0.0), Duration::from_secs(60 * 60));
+        assert!(backoff(1, 1.0) < after_a_refusal(1, 0.0), "what may pass by itself is tried sooner");
+    }
+}
