@@ -28,8 +28,8 @@ lay_out() {
   mount -t proc proc "$root/proc"
   mount --bind /dev "$root/dev"
   # Where the README's line looks for it.
-  mkdir -p "$root/root/target/packages"
-  cp "$rpm" "$root/root/target/packages/"
+  mkdir -p "$root/srv/checkout/target/packages"
+  cp "$rpm" "$root/srv/checkout/target/packages/"
   cp "$rpm" "$root/cgwd.rpm"
   # As in the distributions that use rpm: nothing is enabled that nobody asked for.
   mkdir -p "$root/usr/lib/systemd/system-preset"
@@ -145,13 +145,13 @@ erase() {
 again_with_dnf() {
   local line
   line=$(readme_line 'dnf install')
-  within "cd /root; $line" | expect 'Complete!'
+  within "cd /srv/checkout; $line" | expect 'Complete!'
   keeps_the_state
   within 'cgwd --version' | expect '^cgwd [0-9]'
   # Nobody has edited the configuration since: it follows the package.
-  within 'cd /root/target/packages; rm cgwd-*.rpm; mv /next/x86_64/cgwd-99.0-1.x86_64.rpm .'
+  within 'cd /srv/checkout/target/packages; rm cgwd-*.rpm; mv /next/x86_64/cgwd-99.0-1.x86_64.rpm .'
   line=$(readme_line 'dnf upgrade')
-  within "cd /root; $line" | expect 'Complete!'
+  within "cd /srv/checkout; $line" | expect 'Complete!'
   is_the_next
   within 'tail -n 1 /etc/cgwd/config.toml' | expect_only '# of 99.0'
   # What cannot be read may hold a replacement that is not finished: who removes it is told.

@@ -8,6 +8,9 @@ use crate::packaged::put_two_versions;
 /// What the README cannot know: where the simulated cloud is, and that nobody waits for 30 s.
 const HERE: &str = "[address]\nsettle = \"1s\"\n[cloud]\nendpoint = \"http://127.0.0.1:8080\"\n";
 
+/// Where the lines are typed.
+const CHECKOUT: &str = "/srv/checkout";
+
 #[test]
 fn the_readme_s_lines_install_and_configure_the_package() {
     let Some(deb) = deb() else {
@@ -16,8 +19,8 @@ fn the_readme_s_lines_install_and_configure_the_package() {
     let Some(machine) = Machine::boot() else { return };
     let name = deb.rsplit('/').next().unwrap();
     put_two_versions(&machine, &deb);
-    machine.run(&format!("mkdir -p /root/target/packages; mv /opt/cgwd.deb /root/target/packages/{name}"));
-    machine.run(&in_home(&apt_line(0)));
+    machine.run(&format!("mkdir -p {CHECKOUT}/target/packages; mv /opt/cgwd.deb {CHECKOUT}/target/packages/{name}"));
+    machine.run(&in_checkout(&apt_line(0)));
     machine.refused("systemctl is-enabled cgwd");
     is_configured_and_watched(&machine);
     is_upgraded_and_removed(&machine, name);
@@ -26,8 +29,8 @@ fn the_readme_s_lines_install_and_configure_the_package() {
 /// A newer source was built.
 fn is_upgraded_and_removed(machine: &Machine, name: &str) {
     let configured = machine.run("cat /etc/cgwd/config.toml");
-    machine.run(&format!("cd /root/target/packages; rm {name}; mv /opt/next.deb cgwd_99.0_amd64.deb"));
-    machine.run(&in_home(&apt_line(2)));
+    machine.run(&format!("cd {CHECKOUT}/target/packages; rm {name}; mv /opt/next.deb cgwd_99.0_amd64.deb"));
+    machine.run(&in_checkout(&apt_line(2)));
     assert_eq!(machine.run("dpkg-query -W -f '${Version}' cgwd"), "99.0");
     assert_eq!(machine.run("cat /etc/cgwd/config.toml"), configured);
     machine.run("ls /etc/cgwd/config.toml.dpkg-dist");
@@ -53,20 +56,20 @@ fn apt_line(number: usize) -> String {
 #[test]
 fn the_readme_s_lines_install_and_configure_from_source() {
     let Some(machine) = Machine::boot() else { return };
-    machine.put("/root/target/release/cgwd", std::fs::read(crate::gateway::program()).unwrap());
-    machine.put_from("/root/config.example.toml", "config.example.toml");
+    machine.put(&format!("{CHECKOUT}/target/release/cgwd"), std::fs::read(crate::gateway::program()).unwrap());
+    machine.put_from(&format!("{CHECKOUT}/config.example.toml"), "config.example.toml");
     for directory in ["systemd", "systemd/cgwd.service.d"] {
         for entry in std::fs::read_dir(format!("{REPOSITORY}/{directory}")).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_file() {
                 let path = format!("{directory}/{}", entry.file_name().to_str().unwrap());
-                machine.put_from(&format!("/root/{path}"), &path);
+                machine.put_from(&format!("{CHECKOUT}/{path}"), &path);
             }
         }
     }
     for line in block("## Install", 1) {
         if !line.starts_with("cargo build ") {
-            machine.run(&in_home(&line));
+            machine.run(&in_checkout(&line));
         }
     }
     is_configured_and_watched(&machine);
@@ -89,23 +92,23 @@ fn is_configured_and_watched(machine: &Machine) {
     }
     assert_eq!(typed.next(), None, "both keys were asked for");
     for line in block("### Credentials", 0) {
-        machine.run(&in_home(&line));
+        machine.run(&in_checkout(&line));
     }
     let status = machine.await_in_sync();
     assert_eq!((&status["asn"]["value"], &status["asn"]["source"]), (&65001.into(), &"frr".into()));
     assert_eq!(status["device"], "branch-shanghai-01");
     assert_eq!(machine.created(), 1, "the daemon and `cgwd register` make one together");
     for line in block("## Reading the alerts", 0) {
-        machine.run(&in_home(&line));
+        machine.run(&in_checkout(&line));
     }
 }
 
-fn in_home(line: &str) -> String {
-    format!("cd /root; {line}")
+fn in_checkout(line: &str) -> String {
+    format!("cd {CHECKOUT}; {line}")
 }
 
 fn answered(line: &str, input: &str) -> String {
-    format!("{} <<'END'\n{input}\nEND", in_home(line))
+    format!("{} <<'END'\n{input}\nEND", in_checkout(line))
 }
 
 /// The lines of the section's `sh` block of this number, without their comments.

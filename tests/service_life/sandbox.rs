@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 const TRIALS: &str = r#"
 user             no  yes User,Group                   cat /etc/shadow
 read_home        no  yes ProtectHome                  cat /home/person/secret
-read_root        no  yes ProtectHome                  cat /root/secret
+read_root        no  yes ProtectHome                  cat ~root/secret
 write_usr        no  yes User,Group                   touch /usr/bin/new
 write_config     no  yes User,Group                   touch /etc/cgwd/new
 write_etc        no  yes ProtectSystem                touch /etc/open/new
@@ -170,7 +170,7 @@ fn who_tells_a_failure_can_do_nothing_else() {
         ("write_etc", "touch /etc/new"),
         ("write_state", "touch /var/lib/cgwd/new"),
         ("write_run", "touch /run/new"),
-        ("read_home", "cat /root/secret"),
+        ("read_home", "cat ~root/secret"),
         ("signal_others", "kill -0 1"),
         ("mount", "mount -t tmpfs tmpfs /tmp"),
         ("change_host_name", "hostname other"),
@@ -181,7 +181,7 @@ fn who_tells_a_failure_can_do_nothing_else() {
     let Some(machine) = Machine::boot() else { return };
     machine.install();
     machine.add_address();
-    machine.run("echo secret >/root/secret");
+    machine.run("echo secret >~root/secret");
     machine.put(TRIAL, script(LINES.into_iter()));
     let unit = std::fs::read_to_string(format!("{REPOSITORY}/systemd/cgwd-failed@.service")).unwrap();
     let (before, rest) = unit.split_once("\nExecStart=").unwrap();
@@ -271,7 +271,7 @@ fn lay_out(machine: &Machine) {
     machine.run(
         "mkdir -p /home/person /opt/site/bin /usr/open /etc/open /var/lib/open /srv/open /run/open /srv/namespaces /usr/lib/modules/of-this-kernel; \
          mkdir /sys/fs/cgroup/open; chmod 777 /etc/open /var/lib/open /srv/open /run/open /sys/fs/cgroup/open; \
-         for f in /home/person/secret /root/secret /tmp/of-others /var/tmp/of-others; do echo secret >$f; chmod 644 $f; done; chmod 755 /root; \
+         for f in /home/person/secret ~root/secret /tmp/of-others /var/tmp/of-others; do echo secret >$f; chmod 644 $f; done; chmod 755 ~root; \
          cp /bin/true /opt/site/bin/true; cp /bin/true /etc/cgwd/true; cp /usr/bin/id /usr/open/id-of-root; chmod 4755 /usr/open/id-of-root; \
          for namespace in mnt user ipc uts; do readlink /proc/1/ns/$namespace >/srv/namespaces/$namespace; done; ipcmk -M 10 >/dev/null; \
          ip addr add 192.0.2.80/32 dev isp0; ip addr add 203.0.113.80/32 dev isp0; \
