@@ -148,7 +148,11 @@ fn once_the_state_can_be_written_again_it_begins_anew() {
     // Full for a while.
     let _until_it_is_full = std::fs::write(device.state().join("fill"), vec![1; 8 << 20]);
     device.move_to("203.0.113.71");
-    daemon.wait_status("watch-only", |status| stands(status, "state.watch_only"));
+    let since = |status: &Value| {
+        let mut alerts = status["alerts"].as_array().unwrap().iter();
+        alerts.find(|alert| alert["code"] == "state.watch_only").map(|alert| alert["since"].clone())
+    };
+    let began = since(&daemon.wait_status("watch-only", |status| stands(status, "state.watch_only")));
     sim.delete_gateway(sim.only_gateway()["CustomerGatewayId"].as_str().unwrap());
     device.move_to(ADDRESS);
     daemon.wait_status("the address", |status| status["address"]["value"] == ADDRESS);
@@ -161,8 +165,14 @@ fn once_the_state_can_be_written_again_it_begins_anew() {
     daemon.wait_decision("in_sync");
     assert_eq!(sim.only_gateway()["IpAddress"], ADDRESS);
 
-    // What was told meanwhile is in the history, once.
-    let told = alerts(&device.history());
+    // What was told meanwhile is in the history, once and at its time.
+    let history = device.history();
+    let raised = history.iter().find(|entry| entry["code"] == "state.watch_only" && entry["phase"] == "raised").unwrap();
+    // It is told before it is written: milliseconds, and not the seconds that the disk was full.
+    let at = |value: &Value| -> jiff::Timestamp { value.as_str().unwrap().parse().unwrap() };
+    let apart = at(&raised["at"]).duration_since(at(&began.unwrap()));
+    assert!(apart.abs() < jiff::SignedDuration::from_millis(500), "{apart:?}");
+    let told = alerts(&history);
     for (what, times) in [("raised state.watch_only", 1), ("occurred address.changed", 2), ("raised replacement.needed", 1)] {
         assert_eq!(count(&told, what), times, "{what}: {told:?}");
     }

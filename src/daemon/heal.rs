@@ -2,7 +2,7 @@
 //! (reliability.md 4): where the state can be written again, what was missed is written down, and cgwd begins anew and reads what
 //! is really there.
 
-use super::{Daemon, State, with_causes};
+use super::{Daemon, with_causes};
 use crate::journal::{Journal, JournalError, Record};
 use crate::system::lock::{Lock, LockError};
 use crate::system::wake::since_boot;
@@ -30,7 +30,7 @@ impl Daemon {
         if self.missed.len() >= MOST_MISSED && matches!(record, Record::AlertOccurred { .. } | Record::AddressNoticed { .. }) {
             return;
         }
-        self.missed.push(record);
+        self.missed.push((self.clock.now(), record));
     }
 
     /// Whether the state can be written again, and holds what was missed.
@@ -67,8 +67,8 @@ impl Daemon {
             }
         };
         let mut journal = Journal::open(&directory, machine::device_id().ok().flatten())?;
-        while let Some(record) = self.missed.first() {
-            match journal.append(self.clock.now(), record.clone()) {
+        while let Some((at, record)) = self.missed.first() {
+            match journal.append(*at, record.clone()) {
                 Ok(_) => {}
                 // Somebody wrote meanwhile: what is there counts.
                 Err(error) if !error.is_storage() => tracing::debug!(error = with_causes(&error), "a missed record does not fit any more"),
@@ -76,6 +76,6 @@ impl Daemon {
             }
             self.missed.remove(0);
         }
-        Ok(matches!(&self.state, State::WatchOnly { .. }) || self.watch_only().is_some())
+        Ok(true)
     }
 }

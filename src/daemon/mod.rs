@@ -137,8 +137,8 @@ pub struct Daemon {
     occurrences: Vec<Alert>,
     /// What was noticed in this round and is not in the journal yet.
     unwritten: Vec<Record>,
-    /// What the journal did not take.
-    missed: Vec<Record>,
+    /// What the journal did not take, and when it was.
+    missed: Vec<(Timestamp, Record)>,
     config_problem: Option<String>,
     refreshes: Vec<Refresh>,
     replacing: Replacing,
