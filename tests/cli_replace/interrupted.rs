@@ -3,7 +3,7 @@
 use crate::replacing::estate::Estate;
 use crate::replacing::stroke::{killed_after, killed_in, replace, signalled};
 use crate::replacing::wire::Moment;
-use crate::replacing::{NEW, OLD, Scene, THIRD, gateway_was_replaced, is_done, only_changed, pointed, written};
+use crate::replacing::{NEW, OLD, Scene, THIRD, gate, gateway_was_replaced, is_done, only_changed, pointed, written};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -93,6 +93,35 @@ fn it_can_be_given_up_at_a_safe_point() {
     only_changed(&before, &after, &[pointed("dual", 1), pointed("dual", 2)]);
     gateway_was_replaced(&before, &after, OLD, NEW);
     assert_eq!(written(&scene.device).iter().filter(|write| *write == "CreateCustomerGateway").count(), 1);
+}
+
+/// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.
+#[test]
+fn the_old_gateway_stays_until_what_was_moved_before_giving_up_works() {
+    let estate = Estate::new().dual().device_at(&[]).device_later_at(25_000, &[NEW]).switch("NegotiationMs", json!(200));
+    let scene = Scene::of(estate).set("rollback", "false").set("verify_timeout", "\"2s\"");
+    let before = scene.world();
+    scene.replace(&[]).expect(6);
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    let document = scene.replace(&[]).expect(5).json();
+    let proven = gate(&document, "proven");
+    assert_eq!(proven["passed"], false, "{document:#}");
+    assert!(proven["detail"].as_str().unwrap().contains("vco-dual went to") && !document["connections"].is_null(), "{proven:#}");
+    assert_eq!(scene.world().addresses(), [OLD, NEW, "203.0.113.99"], "it is not deleted");
+    assert!(!written(&scene.device).contains(&"DeleteCustomerGateway".to_owned()));
+
+    // The device follows, and it works there.
+    let began = Instant::now();
+    let done = loop {
+        let output = scene.replace(&[]);
+        if output.exit == Some(0) {
+            break output.json();
+        }
+        assert!(output.exit == Some(5) && began.elapsed() < Duration::from_secs(60), "{}{}", output.stdout, output.stderr);
+        std::thread::sleep(Duration::from_millis(500));
+    };
+    is_done(&done);
+    gateway_was_replaced(&before, &scene.world(), OLD, NEW);
 }
 
 /// The device comes back to where it was: what was moved goes back, and what was made goes.

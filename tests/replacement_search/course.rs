@@ -9,7 +9,7 @@ use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Repla
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
 use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
-use cgwd::plan::replacement::Evidence;
+use cgwd::plan::replacement::{Evidence, Manner};
 use cgwd::plan::{DecisionKind, Gate};
 use cgwd::simulator::Seed;
 use cgwd::system::seal::SealKey;
@@ -131,6 +131,9 @@ struct Course {
     /// The last replacement went back.
     back: Cell<bool>,
     troubles: Cell<u32>,
+    /// The gate `proven` has refused before, and a person overrules it.
+    was_unproven: Cell<bool>,
+    is_meant: Cell<bool>,
 }
 
 /// How one attempt ended.
@@ -155,6 +158,8 @@ impl Course {
             last: RefCell::default(),
             back: Cell::new(false),
             troubles: Cell::new(0),
+            was_unproven: Cell::new(false),
+            is_meant: Cell::new(false),
         }
     }
 
@@ -331,10 +336,16 @@ impl Course {
         }
         let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
         self.last.replace(format!("it does not begin: {}; {}", words(), findings.join("; ")));
-        let passes =
-            refused.iter().all(|gate| ["clock", "daily_limit", "dry_run", "rights", "settled", "working_tunnel"].contains(&gate.name))
-                && !refused.is_empty();
+        let passes = refused
+            .iter()
+            .all(|gate| ["clock", "daily_limit", "dry_run", "proven", "rights", "settled", "working_tunnel"].contains(&gate.name))
+            && !refused.is_empty();
         if passes || self.world.state.excused.get() {
+            if refused.iter().any(|gate| gate.name == "proven") {
+                // Its words ask for it; what somebody else put there no device follows, and then a person says that it is meant.
+                self.world.configure_device();
+                self.is_meant.set(self.was_unproven.replace(true) && self.world.state.excused.get());
+            }
             self.world.set_clock();
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
@@ -482,7 +493,9 @@ impl Course {
             dry_run: None,
         };
         let keys = if self.topology().besides == Besides::Masked { Vec::new() } else { self.keys() };
-        Asked { want: self.want(), manner: self.topology().manner(), evidence, keys, id: format!("{:016x}", self.drafts), dry_run: true }
+        let own = self.topology().manner();
+        let manner = Manner { planned: own.planned || self.is_meant.get(), ..own };
+        Asked { want: self.want(), manner, evidence, keys, id: format!("{:016x}", self.drafts), dry_run: true }
     }
 
     /// Where the cloud masks its keys, the person knows them.

@@ -1,6 +1,7 @@
 //! What must hold before the first write that can hurt, each with its evidence.
 
 mod carried;
+mod proven;
 mod rest;
 
 pub use carried::{carried_description, carried_name, connection_tags, gateway_tags, is_masked};
@@ -80,6 +81,7 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
         owner(case),
         working_tunnel(plan, subjects, snapshot),
     ];
+    gates.extend(proven::proven(case, replacements));
     gates.extend(needs_a_person(plan, subjects));
     gates.extend([complete(case), known_fields(snapshot), makeable(plan, snapshot, subjects)]);
     gates.extend([
@@ -103,7 +105,7 @@ pub fn gates(case: Case<'_>, replacements: &Replacements, evidence: &Evidence, n
 
 /// Whether time or a person's word opens it: what is wanted is a replacement all the same.
 pub fn opens_by_itself(gate: &Gate) -> bool {
-    ["settled", "attested", "working_tunnel", "planned", "daily_limit", "window"].contains(&gate.name)
+    ["settled", "attested", "working_tunnel", "proven", "planned", "daily_limit", "window"].contains(&gate.name)
         || gate.name == "snapshot" && gate.detail.starts_with(rest::WAIT)
 }
 
