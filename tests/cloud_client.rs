@@ -65,7 +65,7 @@ fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Rc<Script>) {
 }
 
 fn answer(status: u16, body: Value) -> Reply {
-    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes() })
+    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes().into() })
 }
 
 fn ok(mut body: Value) -> Reply {
@@ -220,7 +220,7 @@ async fn a_read_waits_as_long_as_the_cloud_says_and_no_less() {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_outlives_passing_trouble_within_bounds() {
-    let garbage = || Ok(RawResponse { status: 200, headers: Vec::new(), body: b"<html>portal".to_vec() });
+    let garbage = || Ok(RawResponse { status: 200, headers: Vec::new(), body: b"<html>portal".to_vec().into() });
     let (client, script) =
         client([not_sent(), no_answer(), refusal(503, "ServiceUnavailable"), garbage(), refusal(400, "TaskConflict"), page(0, [])]);
     client.customer_gateways("cn-shanghai").await.unwrap();

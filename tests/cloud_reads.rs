@@ -30,7 +30,7 @@ async fn a_connection_comes_with_everything_that_the_cloud_said_of_it() {
     let (client, script) = client([ok(connection(PSK))]);
     let (shape, body) = client.whole_connection(REGION, "vco-1").await.unwrap().unwrap();
     assert_eq!((script.sent(), &*shape.id, &*shape.remote_id), (1, "vco-1", "203.0.113.7"));
-    assert_eq!(body.0, connection(PSK), "the RequestId apart, not a field is missing or changed");
+    assert_eq!(*body.0, connection(PSK), "the RequestId apart, not a field is missing or changed");
     assert_eq!(format!("{body:?}"), "[verbatim]");
 }
 
@@ -491,7 +491,7 @@ fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Rc<Script>) {
 }
 
 fn answer(status: u16, body: Value) -> Reply {
-    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes() })
+    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes().into() })
 }
 
 fn ok(mut body: Value) -> Reply {

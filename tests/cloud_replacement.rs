@@ -283,7 +283,7 @@ fn a_request_s_hash_is_of_everything_in_a_json_text_but_its_key() {
 
 #[test]
 fn the_ids_that_were_made_are_in_the_answer_or_missing() {
-    let written = |body: Value| Written { request_id: "R".into(), body, in_doubt: false };
+    let written = |body: Value| Written { request_id: "R".into(), body: body.into(), in_doubt: false };
     assert_eq!(created_connection_id(&written(json!({"VpnConnectionId": "vco-9"}))).as_deref(), Ok("vco-9"));
     assert_eq!(created_connection_id(&written(json!({"VpnConnectionId": ""}))).unwrap_err().field, "VpnConnectionId");
     assert_eq!(created_attachment_id(&written(json!({"TransitRouterAttachmentId": "tr-attach-9"}))).as_deref(), Ok("tr-attach-9"));
@@ -489,7 +489,7 @@ fn every_refusal_of_these_calls_by_name() {
         for code in [(*code).to_owned(), code.to_uppercase()] {
             let body = json!({"RequestId": "R", "HostId": "h", "Code": code, "Message": "m"}).to_string().into_bytes();
             let context = CallContext { action: "DeleteVpnConnection", secrets: &[] };
-            let error = context.accepted(&RawResponse { status: *status, headers: Vec::new(), body }).err().unwrap();
+            let error = context.accepted(&RawResponse { status: *status, headers: Vec::new(), body: body.into() }).err().unwrap();
             assert_eq!((error.meaning(), error.retry, error.certainty), (Some(*meaning), *retry, *certainty), "{code}");
             assert_eq!(error.is_not_found(), *meaning == Meaning::NotFound, "{code}");
             assert!(!error.remedy.is_empty(), "{code}");
@@ -509,7 +509,7 @@ fn no_other_code_says_that_something_is_gone() {
     ] {
         let body = json!({"RequestId": "R", "Code": code, "Message": "m"}).to_string().into_bytes();
         let context = CallContext { action: "DeleteVpnRouteEntry", secrets: &[] };
-        let error = context.accepted(&RawResponse { status: 404, headers: Vec::new(), body }).err().unwrap();
+        let error = context.accepted(&RawResponse { status: 404, headers: Vec::new(), body: body.into() }).err().unwrap();
         assert!(!error.is_not_found(), "{code}");
     }
 }
@@ -745,7 +745,7 @@ fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Rc<Script>) {
 }
 
 fn answer(status: u16, body: Value) -> Reply {
-    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes() })
+    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes().into() })
 }
 
 fn refusal(status: u16, code: &str) -> Reply {

@@ -251,7 +251,7 @@ fn every_error_of_the_official_sdk() {
         let answer = RawResponse {
             status: u16::try_from(vector["http_status"].as_u64().unwrap()).unwrap(),
             headers: string_pairs(&vector["reply_headers"]),
-            body: vector["reply_body"].to_string().into_bytes(),
+            body: vector["reply_body"].to_string().into_bytes().into(),
         };
         let error = context.accepted(&answer).err().unwrap_or_else(|| panic!("{name} is an error"));
         assert_eq!(error.code, text(vector, "code"), "{name}");

@@ -73,7 +73,7 @@ mod tests {
         let start: Timestamp = "2025-01-02T03:04:05Z".parse().expect("a time");
         let time = CloudTime::new(Clock::on_runtime_time(start));
         assert_eq!((time.now(), time.told(), time.last_contact()), (start, None, None));
-        let answer = |date: &str| RawResponse { status: 200, headers: vec![("date".into(), date.into())], body: Vec::new() };
+        let answer = |date: &str| RawResponse { status: 200, headers: vec![("date".into(), date.into())], body: Vec::new().into() };
         time.learn(&answer("Thu, 02 Jan 2025 03:14:05 GMT"));
         assert_eq!(time.offset(), SignedDuration::from_mins(10));
         assert_eq!(wire_time(time.now()), "2025-01-02T03:14:05Z");

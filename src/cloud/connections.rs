@@ -10,6 +10,7 @@ use crate::facts::errors::VPN_CONNECTION_NOT_FOUND;
 use crate::facts::states::{CONNECTION_ATTACHED, NO_VPN_GATEWAY, ROLE_ACTIVE, ROLE_STANDBY};
 use crate::model::{Attachment, Authorization, IpsecConnection, Tunnel, TunnelRole, Verbatim};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 impl Client {
     /// One connection; `None` only where the cloud says that this id does not exist in the region.
@@ -27,7 +28,7 @@ impl Client {
     pub async fn whole_connection(&self, region: &str, id: &str) -> Result<Option<(IpsecConnection, Verbatim)>, CloudError> {
         let action = "DescribeVpnConnection";
         let query = Parameters::new().with("RegionId", region).with("VpnConnectionId", id);
-        let Some(mut accepted) = existing(self.read(Product::Vpc, action, region, &query).await, VPN_CONNECTION_NOT_FOUND)? else {
+        let Some(accepted) = existing(self.read(Product::Vpc, action, region, &query).await, VPN_CONNECTION_NOT_FOUND)? else {
             return Ok(None);
         };
         let read = || {
@@ -36,10 +37,13 @@ impl Client {
             connection(&root)
         };
         let connection = readable(action, &accepted, read())?;
-        if let Some(fields) = accepted.body.as_object_mut() {
+        let mut body = accepted.body;
+        if body.get("RequestId").is_some()
+            && let Some(fields) = Rc::make_mut(&mut body).as_object_mut()
+        {
             fields.shift_remove("RequestId");
         }
-        Ok(Some((connection, Verbatim(accepted.body))))
+        Ok(Some((connection, Verbatim(body))))
     }
 
     /// All connections of a region. Whether the cloud's filter on a customer gateway finds those whose tunnels refer

@@ -1,5 +1,6 @@
 //! Unpredictable numbers for nonces and back-off, or predictable ones in tests.
 
+use super::signature::hex;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::cell::Cell;
@@ -34,7 +35,7 @@ impl Entropy {
 
     /// 128 bits as 32 hex digits; never the same twice.
     pub fn hex128(&self) -> String {
-        self.block()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.block().as_ref()[..16])
     }
 
     /// In UUID form: 36 ASCII characters.
@@ -46,6 +47,7 @@ impl Entropy {
     /// From 0 up to, not including, 1.
     pub fn fraction(&self) -> f64 {
         let block = self.block();
+        let block = block.as_ref();
         f64::from(u32::from_be_bytes([block[0], block[1], block[2], block[3]])) / (f64::from(u32::MAX) + 1.0)
     }
 
@@ -53,10 +55,10 @@ impl Entropy {
         Entropy(Rc::new(Stream { key: hmac::Key::new(hmac::HMAC_SHA256, seed), counter: Cell::new(0) }))
     }
 
-    fn block(&self) -> Vec<u8> {
+    fn block(&self) -> hmac::Tag {
         let count = self.0.counter.get();
         self.0.counter.set(count + 1);
-        hmac::sign(&self.0.key, &count.to_be_bytes()).as_ref().to_vec()
+        hmac::sign(&self.0.key, &count.to_be_bytes())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::facts::errors::{Meaning, fact};
 use crate::facts::findings;
 use crate::model::Secret;
 use serde_json::Value;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Whether a failed call may nevertheless have changed something.
@@ -144,18 +145,17 @@ impl CallContext<'_> {
     /// # Errors
     /// Where the cloud refused, or the answer is not the JSON of this API.
     pub fn accepted(&self, answer: &RawResponse) -> Result<Accepted, CloudError> {
-        let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-        let text = |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str).unwrap_or_default();
-        let (code, request_id) = (text("Code"), text("RequestId"));
-        let success = (200..300).contains(&answer.status);
-        if success && body.as_ref().is_some_and(Value::is_object) && !request_id.is_empty() && !says_failure(body.as_ref()) {
-            return Ok(Accepted { request_id: request_id.to_owned(), body: body.unwrap_or_default() });
+        let Some((request_id, body)) = answer.body.json() else { return Err(self.garbled(answer)) };
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (code, success) = (text("Code"), (200..300).contains(&answer.status));
+        if success && body.is_object() && !request_id.is_empty() && !says_failure(&body) {
+            return Ok(Accepted { request_id, body });
         }
-        if code.is_empty() || (success && !says_failure(body.as_ref())) {
+        if code.is_empty() || (success && !says_failure(&body)) {
             return Err(self.garbled(answer));
         }
-        let mut error = self.refused(answer, code, text("Message"), body.as_ref());
-        error.request_id = (!request_id.is_empty()).then(|| printable(request_id));
+        let mut error = self.refused(answer, code, text("Message"), &body);
+        error.request_id = (!request_id.is_empty()).then(|| printable(&request_id));
         Err(error)
     }
 
@@ -190,7 +190,7 @@ impl CallContext<'_> {
         self.error("", error.to_string(), 0, Certainty::DidNotHappen, Retry::Never, "check [cloud] region and endpoint")
     }
 
-    fn refused(&self, answer: &RawResponse, code: &str, message: &str, body: Option<&Value>) -> CloudError {
+    fn refused(&self, answer: &RawResponse, code: &str, message: &str, body: &Value) -> CloudError {
         let row = fact(code);
         let meaning = row.map(|row| row.meaning);
         let retry = retry_of(meaning, answer);
@@ -238,12 +238,12 @@ impl CallContext<'_> {
 /// An answer that says yes.
 pub struct Accepted {
     pub request_id: String,
-    pub body: Value,
+    pub body: Rc<Value>,
 }
 
 /// Attachment calls answer 200 with `Success` false (cloud/api.md 2.4).
-fn says_failure(body: Option<&Value>) -> bool {
-    match body.and_then(|body| body.get("Success")) {
+fn says_failure(body: &Value) -> bool {
+    match body.get("Success") {
         Some(Value::Bool(success)) => !success,
         Some(Value::String(success)) => success.eq_ignore_ascii_case("false"),
         _ => false,
@@ -279,8 +279,8 @@ fn hint(answer: &RawResponse) -> Option<Duration> {
 }
 
 /// Which RAM action the cloud checked and refused.
-fn missing_right(body: Option<&Value>) -> Option<String> {
-    let action = body?.get("AccessDeniedDetail")?.get("AuthAction")?.as_str().filter(|action| !action.is_empty())?;
+fn missing_right(body: &Value) -> Option<String> {
+    let action = body.get("AccessDeniedDetail")?.get("AuthAction")?.as_str().filter(|action| !action.is_empty())?;
     Some(format!("give the RAM user or role the right {}", printable(action)))
 }
 

@@ -88,7 +88,7 @@ impl Https {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(RawResponse { status, headers, body })
+        Ok(RawResponse { status, headers, body: body.into() })
     }
 
     fn client_for(&self, base_url: &str) -> Result<&reqwest::Client, Unusable> {

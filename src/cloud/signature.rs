@@ -7,6 +7,7 @@ use super::wire::{Parameters, percent_encoded};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
+use std::borrow::Cow;
 
 /// Hex SHA-256, as `x-acs-content-sha256` wants it.
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -27,7 +28,7 @@ pub struct Signable<'a> {
 impl Signable<'_> {
     /// The value of the `Authorization` header.
     pub fn authorization(&self, access_key_id: &str, access_key_secret: &str) -> String {
-        let signature = hex(&hmac(hmac::HMAC_SHA256, access_key_secret, &self.string_to_sign()));
+        let signature = hex(hmac(hmac::HMAC_SHA256, access_key_secret, &self.string_to_sign()).as_ref());
         format!("ACS3-HMAC-SHA256 Credential={access_key_id},SignedHeaders={},Signature={signature}", self.signed_headers())
     }
 
@@ -37,51 +38,64 @@ impl Signable<'_> {
 
     pub fn canonical_request(&self) -> String {
         let path = if self.path.is_empty() { "/" } else { self.path };
-        format!("{}\n{path}\n{}\n{}\n{}\n{}", self.method, self.query, self.canonical_headers(), self.signed_headers(), self.payload_hash)
+        let (headers, names) = self.canonical();
+        [self.method, path, self.query, &headers, &names, self.payload_hash].join("\n")
     }
 
     /// One `name:value\n` a name; several values of one name are sorted and joined by a comma.
     pub fn canonical_headers(&self) -> String {
-        let mut text = String::new();
-        for (name, values) in self.grouped() {
-            text.push_str(&format!("{name}:{}\n", values.join(",")));
-        }
-        text
+        self.canonical().0
     }
 
     pub fn signed_headers(&self) -> String {
-        let names: Vec<String> = self.grouped().into_iter().map(|(name, _)| name).collect();
-        names.join(";")
+        self.canonical().1
     }
 
-    fn grouped(&self) -> Vec<(String, Vec<&str>)> {
-        let mut sorted: Vec<(String, &str)> = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.trim())).collect();
+    /// The headers and their names.
+    fn canonical(&self) -> (String, String) {
+        let mut sorted: Vec<(Cow<'_, str>, &str)> = self.headers.iter().map(|(name, value)| (lower_case(name), value.trim())).collect();
         sorted.sort();
-        let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-        for (name, value) in sorted {
-            match groups.last_mut() {
-                Some((last, values)) if *last == name => values.push(value),
-                _ => groups.push((name, vec![value])),
+        let (mut headers, mut names) = (String::with_capacity(512), String::with_capacity(128));
+        for values in sorted.chunk_by(|one, next| one.0 == next.0) {
+            let Some((name, _)) = values.first() else { continue };
+            if !names.is_empty() {
+                names.push(';');
             }
+            names.push_str(name);
+            headers.push_str(name);
+            for (place, (_, value)) in values.iter().enumerate() {
+                headers.push(if place == 0 { ':' } else { ',' });
+                headers.push_str(value);
+            }
+            headers.push('\n');
         }
-        groups
+        (headers, names)
     }
 }
 
 /// The `Signature` parameter of a V1 request: base64 of HMAC-SHA1 over all other parameters.
 pub fn signature_v1(method: &str, parameters: &Parameters, access_key_secret: &str) -> String {
     let key = format!("{access_key_secret}&");
-    STANDARD.encode(hmac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key, &string_to_sign_v1(method, parameters)))
+    STANDARD.encode(hmac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key, &string_to_sign_v1(method, parameters)).as_ref())
 }
 
 pub fn string_to_sign_v1(method: &str, parameters: &Parameters) -> String {
     format!("{method}&{}&{}", percent_encoded("/"), percent_encoded(&parameters.canonical()))
 }
 
-fn hmac(algorithm: hmac::Algorithm, key: &str, text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), text.as_bytes()).as_ref().to_vec()
+fn lower_case(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn hmac(algorithm: hmac::Algorithm, key: &str, text: &str) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), text.as_bytes())
+}
+
+/// Two digits a byte, in lower case.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]).collect()
 }

@@ -4,6 +4,7 @@ use super::signature::sha256_hex;
 use super::wire::Parameters;
 use crate::facts::endpoints::{CENTRAL_REGION, Product};
 use serde_json::Value;
+use std::rc::Rc;
 
 /// A call that changes something. Sending it again is the same call: same token, same parameters.
 ///
@@ -30,7 +31,7 @@ pub struct WriteCall {
 pub struct Written {
     pub request_id: String,
     /// The whole answer; it can hold pre-shared keys.
-    pub body: serde_json::Value,
+    pub body: Rc<Value>,
     /// An earlier try got no answer: its copy may still take effect, up to 15 minutes after it was signed.
     pub in_doubt: bool,
 }

@@ -6,6 +6,7 @@ use crate::model::Asn;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use std::rc::Rc;
 use std::net::Ipv4Addr;
 
 /// The format of the sealed text; a larger one was written by a newer cgwd.
@@ -58,10 +59,10 @@ pub struct ConnectionSnapshot {
     pub authorizations: Vec<Authorization>,
 }
 
-/// A piece of an answer as it came. It can hold pre-shared keys.
+/// A piece of an answer as it came, shared by all who hold it. It can hold pre-shared keys.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Verbatim(pub Value);
+pub struct Verbatim(pub Rc<Value>);
 
 /// A destination route of a VPN gateway. Its description and overlay mode are never shown by the cloud (cloud/api.md 2.5).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -159,6 +160,19 @@ impl From<&CustomerGateway> for GatewaySnapshot {
 impl Snapshot {
     pub fn connection(&self, id: &str) -> Option<&ConnectionSnapshot> {
         self.connections.iter().find(|connection| connection.id == id)
+    }
+}
+
+impl Verbatim {
+    /// To change what this holder sees of it.
+    pub fn edit(&mut self) -> &mut Value {
+        Rc::make_mut(&mut self.0)
+    }
+}
+
+impl From<Value> for Verbatim {
+    fn from(value: Value) -> Verbatim {
+        Verbatim(Rc::new(value))
     }
 }
 

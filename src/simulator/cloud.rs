@@ -13,6 +13,7 @@ use super::script::Script;
 use super::seed::{Seed, SeedError};
 use super::sts;
 use super::switches::Switches;
+use crate::cloud::transport::Body;
 use crate::model::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -57,13 +58,13 @@ pub enum Sight {
     Unreachable,
 }
 
-/// An HTTP answer as bytes.
+/// An HTTP answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plain {
     pub status: u16,
     /// Lower-case names.
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub body: Body,
 }
 
 impl Cloud {
@@ -192,17 +193,17 @@ impl Cloud {
     /// The real answer and whether the call changed something now.
     fn effect(&mut self, raw: &RawRequest, request: &Request, fault: &Fault, record: usize, now: Timestamp) -> (Response, bool) {
         if fault.effect == Effect::Never && fault.answer != Answer::Real {
-            return (Response::success(&self.random.request_id(), json!({})), false);
+            return (Response::success(self.random.request_id(), json!({})), false);
         }
         if let Err(error) = self.enter(raw, request, now + fault.clock_skew, now) {
             return (self.refusal(raw, &error), false);
         }
         match fault.effect {
             Effect::AtOnce => self.effective(request, now, fault.stale),
-            Effect::Never => (Response::success(&self.random.request_id(), json!({})), false),
+            Effect::Never => (Response::success(self.random.request_id(), json!({})), false),
             Effect::Late(after) => {
                 self.late.push(Late { due: now + after, request: request.clone(), record });
-                (Response::success(&self.random.request_id(), json!({})), false)
+                (Response::success(self.random.request_id(), json!({})), false)
             }
         }
     }
@@ -281,18 +282,18 @@ impl Cloud {
 
     fn respond(&mut self, request: &Request, reply: Reply) -> Response {
         match reply {
-            Ok(fields) => Response::success(&self.random.request_id(), fields),
+            Ok(fields) => Response::success(self.random.request_id(), fields),
             Err(error) => self.failure(request, &error),
         }
     }
 
     fn failure(&mut self, request: &Request, error: &ApiError) -> Response {
         let host = request.headers.get("host").map_or("vpc.aliyuncs.com", String::as_str);
-        Response::failure(&self.random.request_id(), host, error)
+        Response::failure(self.random.request_id(), host, error)
     }
 
     fn refusal(&mut self, raw: &RawRequest, error: &ApiError) -> Response {
-        Response::failure(&self.random.request_id(), raw.header("host").unwrap_or("vpc.aliyuncs.com"), error)
+        Response::failure(self.random.request_id(), raw.header("host").unwrap_or("vpc.aliyuncs.com"), error)
     }
 }
 

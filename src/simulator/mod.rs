@@ -44,6 +44,7 @@ mod signature;
 mod sts;
 pub mod switches;
 mod tags;
+mod told;
 mod tokens;
 mod transit_router;
 mod vpn_gateway;

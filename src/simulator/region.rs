@@ -8,6 +8,7 @@ use super::rate::{self, Rates};
 use super::request::Request;
 use super::response::{ApiError, Reply, Response};
 use super::switches::{Quota, RateLimits, Switches};
+use super::told::Told;
 use super::tokens::Tokens;
 use super::{api, connection, customer_gateway, fault::Lag, pending, routes, tags, transit_router, vpn_gateway};
 use crate::model::Timestamp;
@@ -39,6 +40,7 @@ pub struct Region {
     changes: u64,
     tokens: Tokens,
     rates: Rates,
+    told: Told,
 }
 
 /// The state before a change, and when the change was.
@@ -68,6 +70,7 @@ impl Region {
             changes: 0,
             tokens: Tokens::default(),
             rates: Rates::default(),
+            told: Told::default(),
         }
     }
 
@@ -83,16 +86,19 @@ impl Region {
             refusal.headers.push(("x-acs-retry-after".to_owned(), wait.as_millis().to_string()));
             return refusal;
         }
-        let reply = if api::is_write(&request.action) { self.write_once(request, now) } else { self.read(request, now, stale) };
+        let reply = match api::is_write(&request.action) {
+            true => self.write_once(request, now).map(Rc::new),
+            false => self.read(request, now, stale),
+        };
         match reply {
-            Ok(fields) => Response::success(&self.random.request_id(), fields),
+            Ok(fields) => Response::success(self.random.request_id(), fields),
             Err(error) => self.failure(request, &error),
         }
     }
 
     fn failure(&mut self, request: &Request, error: &ApiError) -> Response {
         let host = request.headers.get("host").unwrap_or(&self.endpoint);
-        Response::failure(&self.random.request_id(), host, error)
+        Response::failure(self.random.request_id(), host, error)
     }
 
     fn admit(&mut self, action: &str, now: Timestamp) -> Result<(), Duration> {
@@ -230,23 +236,33 @@ impl Region {
         Rc::make_mut(&mut self.objects)
     }
 
-    fn read(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Reply {
+    fn read(&mut self, request: &Request, now: Timestamp, stale: Option<Lag>) -> Result<Rc<Value>, ApiError> {
         self.reads += 1;
         let seen = self.seen(now, stale);
         match request.action.as_str() {
-            "DescribeCustomerGateway" => customer_gateway::describe(&seen, request),
-            "DescribeCustomerGateways" => customer_gateway::list(&seen, request),
-            "DescribeVpnGateway" => vpn_gateway::describe(&seen, request, now),
-            "DescribeVpnGateways" => vpn_gateway::list(&seen, request, now),
-            "DescribeVpnConnection" => connection::describe::one(&seen, request, self.switches.mask_psk),
-            "DescribeVpnConnections" => connection::describe::list(&seen, request, &self.switches),
-            "DescribeVpnAttachments" => connection::describe::attachments(&seen, request),
-            "DescribeVpnConnectionLogs" => connection::logs::describe(&seen, &self.peers, request, now),
-            "DiagnoseVpnConnections" => connection::diagnose::diagnose(&seen, &self.peers, request),
-            "DownloadVpnConnectionConfig" => connection::download::config(&seen, request),
-            "ListTagResources" => tags::list(&seen, request),
-            action => routes::read(&seen, request)
-                .or_else(|| transit_router::read(&seen, request, &self.id, &self.account))
+            "DescribeVpnGateway" => vpn_gateway::describe(&seen, request, now).map(Rc::new),
+            "DescribeVpnGateways" => vpn_gateway::list(&seen, request, now).map(Rc::new),
+            "DescribeVpnConnectionLogs" => connection::logs::describe(&seen, &self.peers, request, now).map(Rc::new),
+            "DiagnoseVpnConnections" => connection::diagnose::diagnose(&seen, &self.peers, request).map(Rc::new),
+            _ => {
+                let known = self.told.about(&seen, request);
+                known.unwrap_or_else(|| self.told.keep(&seen, request, self.shown(&seen, request)))
+            }
+        }
+    }
+
+    /// What the objects alone decide, whatever time it is and whatever the devices do.
+    fn shown(&self, seen: &Objects, request: &Request) -> Reply {
+        match request.action.as_str() {
+            "DescribeCustomerGateway" => customer_gateway::describe(seen, request),
+            "DescribeCustomerGateways" => customer_gateway::list(seen, request),
+            "DescribeVpnConnection" => connection::describe::one(seen, request, self.switches.mask_psk),
+            "DescribeVpnConnections" => connection::describe::list(seen, request, &self.switches),
+            "DescribeVpnAttachments" => connection::describe::attachments(seen, request),
+            "DownloadVpnConnectionConfig" => connection::download::config(seen, request),
+            "ListTagResources" => tags::list(seen, request),
+            action => routes::read(seen, request)
+                .or_else(|| transit_router::read(seen, request, &self.id, &self.account))
                 .unwrap_or_else(|| Err(ApiError::no_such_api(action))),
         }
     }

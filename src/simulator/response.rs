@@ -1,14 +1,17 @@
 //! What goes back: a JSON object with a RequestId, or the cloud's error envelope (cloud/api.md 3).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::fmt;
+use std::rc::Rc;
 
 /// The body holds pre-shared keys where a connection is described: `Debug` shows the status and the code.
 #[derive(Clone, PartialEq)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    pub body: Value,
+    pub request_id: String,
+    /// The body, the RequestId apart. Shared: the same answer again is not made anew.
+    pub body: Rc<Value>,
 }
 
 /// A refused call. Where cloud/api.md gives no HTTP status for a code (`n/e`), ours is 400, or 404 for `*.NotFound`.
@@ -50,24 +53,19 @@ impl ApiError {
 }
 
 impl Response {
-    pub fn success(request_id: &str, fields: Value) -> Response {
-        let mut body = Map::from_iter([("RequestId".to_owned(), Value::from(request_id))]);
-        if let Value::Object(fields) = fields {
-            body.extend(fields);
-        }
-        Response::json(200, Value::Object(body))
+    pub fn success(request_id: String, fields: impl Into<Rc<Value>>) -> Response {
+        Response::json(200, request_id, fields.into())
     }
 
-    pub fn failure(request_id: &str, host: &str, error: &ApiError) -> Response {
+    pub fn failure(request_id: String, host: &str, error: &ApiError) -> Response {
         let recommend = format!("https://api.aliyun.com/troubleshoot?q={}&requestId={request_id}", error.code);
-        Response::json(
-            error.status,
-            json!({"RequestId": request_id, "HostId": host, "Code": error.code, "Message": error.message, "Recommend": recommend}),
-        )
+        let fields = json!({"HostId": host, "Code": error.code, "Message": error.message, "Recommend": recommend});
+        Response::json(error.status, request_id, fields.into())
     }
 
-    fn json(status: u16, body: Value) -> Response {
-        Response { status, headers: vec![("content-type".to_owned(), "application/json;charset=utf-8".to_owned())], body }
+    fn json(status: u16, request_id: String, fields: Rc<Value>) -> Response {
+        let headers = vec![("content-type".to_owned(), "application/json;charset=utf-8".to_owned())];
+        Response { status, headers, request_id, body: fields }
     }
 
     pub fn is_success(&self) -> bool {
@@ -77,10 +75,6 @@ impl Response {
     /// The error code; empty for a success.
     pub fn code(&self) -> &str {
         if self.is_success() { "" } else { self.body["Code"].as_str().unwrap_or_default() }
-    }
-
-    pub fn request_id(&self) -> &str {
-        self.body["RequestId"].as_str().unwrap_or_default()
     }
 }
 

@@ -99,8 +99,8 @@ fn response(plain: Plain, truncated: bool) -> Result<hyper::Response<Sent>, Cut>
     for (name, value) in &plain.headers {
         builder = builder.header(name, value);
     }
-    let length = plain.body.len() as u64;
-    let mut bytes = Bytes::from(plain.body);
+    let mut bytes = Bytes::from(plain.body.bytes().into_owned());
+    let length = bytes.len() as u64;
     if truncated {
         bytes.truncate(bytes.len() / 2);
     }

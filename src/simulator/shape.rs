@@ -4,6 +4,7 @@ use super::cloud::{Plain, Sight};
 use super::fault::{Answer, Fault};
 use super::record::CallRecord;
 use super::response::Response;
+use crate::cloud::transport::Body;
 use crate::model::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use std::fmt;
@@ -14,7 +15,7 @@ impl Fault {
         let mut plain = match &self.answer {
             Answer::Error { status, code, message, retry_after } => {
                 let error = super::response::ApiError::new(*status, code.clone(), message.clone());
-                let mut plain = Response::failure(real.request_id(), "simulated", &error).plain(now);
+                let mut plain = Response::failure(real.request_id.clone(), "simulated", &error).plain(now);
                 if let Some(hint) = retry_after {
                     plain.headers.push(("x-acs-retry-after".to_owned(), hint.as_millis().to_string()));
                 }
@@ -26,12 +27,12 @@ impl Fault {
                 real.plain(now)
             }
         };
-        call.request_id = real.request_id().to_owned();
+        call.request_id = real.request_id.clone();
         call.status = plain.status;
         match &self.answer {
             Answer::Real | Answer::Error { .. } => Sight::Whole(plain),
             Answer::Garbage => {
-                plain.body = b"\x00\xff<html>not what you asked for".to_vec();
+                plain.body = Body::Bytes(b"\x00\xff<html>not what you asked for".to_vec());
                 Sight::Whole(plain)
             }
             Answer::ContentType(content_type) => {
@@ -49,14 +50,14 @@ impl Fault {
 }
 
 impl Response {
-    /// As bytes, with the `Date` header.
+    /// With the `Date` header.
     pub fn plain(&self, now: Timestamp) -> Plain {
         let mut headers = self.headers.clone();
         // Years beyond 9999 have no HTTP date; such a clock gets no header.
         if let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now) {
             headers.push(("date".to_owned(), date));
         }
-        Plain { status: self.status, headers, body: self.body.to_string().into_bytes() }
+        Plain { status: self.status, headers, body: Body::Json { request_id: self.request_id.clone(), fields: self.body.clone() } }
     }
 }
 
@@ -69,6 +70,6 @@ impl Plain {
 /// The body can hold pre-shared keys.
 impl fmt::Debug for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Plain({}, {} bytes)", self.status, self.body.len())
+        write!(f, "Plain({})", self.status)
     }
 }

@@ -52,7 +52,7 @@ fn connect(changes: &[(&str, &str)], base: &[(&str, &str)]) -> Response {
 
 fn state(cloud: &mut Cloud, now: Timestamp, id: &str) -> (String, Value) {
     let shown = succeed(cloud, now, "DescribeVpnConnection", &[("VpnConnectionId", id)]);
-    (text(&shown, "State"), shown.body)
+    (text(&shown, "State"), Value::clone(&shown.body))
 }
 
 #[test]

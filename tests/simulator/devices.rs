@@ -19,7 +19,7 @@ fn at_old(details: &str) -> Cloud {
 }
 
 fn shown(cloud: &mut Cloud, now: Timestamp, id: &str) -> Value {
-    succeed(cloud, now, "DescribeVpnConnection", &[("VpnConnectionId", id)]).body
+    Value::clone(&succeed(cloud, now, "DescribeVpnConnection", &[("VpnConnectionId", id)]).body)
 }
 
 fn statuses(cloud: &mut Cloud, now: Timestamp, id: &str) -> [String; 2] {

@@ -81,7 +81,7 @@ fn whom_a_diagnosis_is_about() {
 
 fn lines(cloud: &mut Cloud, millis: u64, parameters: &[(&str, &str)]) -> (Vec<String>, Value) {
     let body = succeed(cloud, at(millis), LOGS, &[&[("VpnConnectionId", "vco-dual")][..], parameters].concat()).body;
-    (body["Data"]["Logs"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect(), body)
+    (body["Data"]["Logs"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect(), Value::clone(&body))
 }
 
 #[test]

@@ -35,10 +35,10 @@ fn after_the_effect() {
     assert!(matches!(under(Fault::truncated_after()).0.sight, Sight::Truncated(_)));
     let garbage = whole(under(Fault::garbage_after()).0);
     assert_eq!(garbage.status, 200);
-    assert!(serde_json::from_slice::<serde_json::Value>(&garbage.body).is_err());
+    assert!(serde_json::from_slice::<serde_json::Value>(&garbage.body.bytes()).is_err());
     let page = whole(under(Fault::content_type_after("text/html")).0);
     assert_eq!(page.header("content-type"), Some("text/html"));
-    assert!(serde_json::from_slice::<serde_json::Value>(&page.body).is_ok());
+    assert!(serde_json::from_slice::<serde_json::Value>(&page.body.bytes()).is_ok());
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn answers_as_the_wire_would() {
     let answer = transport(Fault::default()).send(request()).await.unwrap();
     assert_eq!((answer.status, answer.header("date")), (200, Some("Thu, 02 Jan 2025 03:04:05 GMT")));
     let refused = transport(Fault::error_before(503, "ServiceUnavailable")).send(request()).await.unwrap();
-    let body: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&refused.body.bytes()).unwrap();
     assert_eq!((refused.status, &body["Code"]), (503, &"ServiceUnavailable".into()));
 }
 

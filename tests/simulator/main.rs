@@ -113,14 +113,14 @@ fn code(outcome: Outcome) -> String {
     if plain.status == 200 {
         return String::new();
     }
-    let body: serde_json::Value = serde_json::from_slice(&plain.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&plain.body.bytes()).unwrap();
     body["Code"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The addresses that a list shows, with faults.
 fn listed(cloud: &mut Cloud, now: Timestamp) -> Vec<String> {
     let plain = whole(call(cloud, now, "DescribeCustomerGateways", &[]));
-    let body: serde_json::Value = serde_json::from_slice(&plain.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&plain.body.bytes()).unwrap();
     let rows = body["CustomerGateways"]["CustomerGateway"].as_array().unwrap();
     rows.iter().map(|row| row["IpAddress"].as_str().unwrap().to_owned()).collect()
 }

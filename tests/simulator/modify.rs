@@ -35,7 +35,7 @@ const TO_NEW: (&str, &str) = ("TunnelOptionsSpecification.CustomerGatewayId", "c
 const TUNNEL_2: [(&str, &str); 2] = [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-2")];
 
 fn shown(cloud: &mut Cloud, now: Timestamp, id: &str) -> Value {
-    succeed(cloud, now, "DescribeVpnConnection", &[("VpnConnectionId", id)]).body
+    Value::clone(&succeed(cloud, now, "DescribeVpnConnection", &[("VpnConnectionId", id)]).body)
 }
 
 fn tunnel_of(cloud: &mut Cloud, now: Timestamp, id: &str, index: usize) -> Value {

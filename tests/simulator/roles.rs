@@ -40,7 +40,7 @@ fn a_web_identity_is_enough_without_a_key() {
     let mut request = raw("AssumeRoleWithOIDC", &parameters);
     request.headers.iter_mut().filter(|(name, _)| name == "x-acs-version").for_each(|(_, version)| *version = "2015-04-01".to_owned());
     let plain = whole(cloud.receive(&request, start()));
-    assert_eq!(plain.status, 200, "{}", String::from_utf8_lossy(&plain.body));
+    assert_eq!(plain.status, 200, "{}", String::from_utf8_lossy(&plain.body.bytes()));
     let bad = parameters.map(|(name, value)| (name, if name == "OIDCToken" { "a.b" } else { value }));
     assert_eq!(cloud.handle(&Request::of("AssumeRoleWithOIDC", &bad), start()).code(), "AuthenticationFail.OIDCToken.Invalid");
 }

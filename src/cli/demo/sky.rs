@@ -87,7 +87,7 @@ impl Sky {
         loop {
             let response = self.cloud.borrow_mut().handle(&Request::of(action, parameters), self.clock.now());
             if response.is_success() {
-                return Ok(response.body);
+                return Ok(Value::clone(&response.body));
             }
             let is_busy = response.code().ends_with(".Configuring");
             if !is_busy || Instant::now() > until {

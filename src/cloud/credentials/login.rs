@@ -98,7 +98,7 @@ async fn exchanged(
     let answer = surroundings.transport.send(request).await.map_err(|error| ProviderError::passing(error.to_string()))?;
     match answer.status {
         // The body can repeat the token.
-        200 => serde_json::from_slice(&answer.body).map_err(|_| ProviderError::lasting("the answer is not JSON")),
+        200 => serde_json::from_slice(&answer.body.bytes()).map_err(|_| ProviderError::lasting("the answer is not JSON")),
         401 | 403 => Err(ProviderError::lasting(format!("it answers HTTP {}: {LOG_IN}", answer.status))),
         status => Err(ProviderError { reason: format!("it answers HTTP {status}"), passing: status >= 500 }),
     }

@@ -189,7 +189,7 @@ impl Call<'_> {
 }
 
 fn granted(answer: &RawResponse, grant: &Grant) -> Option<Value> {
-    let body: Value = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200)?;
+    let (_, body) = answer.body.json().filter(|_| answer.status == 200)?;
     body.get(grant.field).cloned()
 }
 

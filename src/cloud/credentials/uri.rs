@@ -13,7 +13,7 @@ pub async fn credentials(surroundings: &Surroundings, uri: &str) -> Result<Crede
     if answer.status != 200 {
         return Err(ProviderError { reason: format!("it answers HTTP {}", answer.status), passing: answer.status >= 500 });
     }
-    session::with_code(&answer.body, "credentials URI")
+    session::with_code(&answer.body.bytes(), "credentials URI")
 }
 
 /// A GET of this URI; `None` where it is not one.

@@ -197,7 +197,7 @@ pub fn rewrites(connection: &str, place: &str, before: &Value, after: &Value) ->
 /// Fields that we don't know, hold something and look like settings: nobody can promise to restore them.
 pub fn unknown_fields(body: &Verbatim) -> Vec<String> {
     let mut unknown = Vec::new();
-    if let Value::Object(fields) = &body.0 {
+    if let Value::Object(fields) = &*body.0 {
         look_for_unknown("", "", fields, &mut unknown);
     }
     unknown
@@ -263,8 +263,8 @@ pub fn masked_keys(connection: &ConnectionSnapshot, is_ours: impl Fn(&str) -> bo
 pub fn supply_key(connection: &mut ConnectionSnapshot, index: u8, psk: &str) {
     let place = connection.shape.tunnels.iter().position(|tunnel| tunnel.index == index);
     let ike = match place {
-        Some(place) => tunnels_mut(&mut connection.body.0).into_iter().nth(place).and_then(|tunnel| tunnel.get_mut("TunnelIkeConfig")),
-        None => connection.body.0.get_mut("IkeConfig"),
+        Some(place) => tunnels_mut(connection.body.edit()).into_iter().nth(place).and_then(|tunnel| tunnel.get_mut("TunnelIkeConfig")),
+        None => connection.body.edit().get_mut("IkeConfig"),
     };
     let shown = |ike: &Map<String, Value>| ike.get("Psk").and_then(Value::as_str).is_some_and(is_readable);
     if let Some(Value::Object(ike)) = ike

@@ -1,7 +1,7 @@
 //! What a replacement would take, from a list of connections alone: for people and alerts, before anything was read whole.
 
 use super::{Manner, Subjects, describe, draft};
-use crate::model::{ConnectionSnapshot, Inventory, Op, Order, SNAPSHOT_FORMAT, Snapshot, Verbatim, Worked};
+use crate::model::{ConnectionSnapshot, Inventory, Op, Order, SNAPSHOT_FORMAT, Snapshot, Worked};
 use crate::plan::{Desired, Step};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub fn listed(subjects: &Subjects, inventory: &Inventory) -> Snapshot {
     let known = connections.map(|connection| ConnectionSnapshot {
         id: connection.id.clone(),
         shape: connection.clone(),
-        body: Verbatim(Value::Null),
+        body: Value::Null.into(),
         description: None,
         routes: Vec::new(),
         policies: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::replay::Replacements;
-use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Verbatim, Worked};
+use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Worked};
 use crate::plan::replacement::{Case, Evidence, Manner, NotTried, Subjects, draft, gates, refused_later};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn snapshot_of(shape: IpsecConnection, body: Value) -> ConnectionSnapshot {
     ConnectionSnapshot {
         id: shape.id.clone(),
         shape,
-        body: Verbatim(body),
+        body: body.into(),
         description: None,
         routes: vec![],
         policies: vec![],
@@ -177,14 +177,14 @@ fn a_foreign_holder_of_the_new_address_and_one_with_another_asn_are_in_the_way()
 fn a_key_that_is_masked_or_missing_is_asked_for_by_name() {
     for masked in ["****", "", "ab********yz"] {
         let mut connection = dual("vco", ["old", "old"]);
-        connection.body.0["TunnelOptionsSpecification"]["TunnelOptions"][1]["TunnelIkeConfig"]["Psk"] = json!(masked);
+        connection.body.edit()["TunnelOptionsSpecification"]["TunnelOptions"][1]["TunnelIkeConfig"]["Psk"] = json!(masked);
         setting(vec![connection]).refuses("snapshot", "vco-2");
     }
     let mut theirs = dual("vco", ["old", "other"]);
-    theirs.body.0["TunnelOptionsSpecification"]["TunnelOptions"][1]["TunnelIkeConfig"]["Psk"] = json!("****");
+    theirs.body.edit()["TunnelOptionsSpecification"]["TunnelOptions"][1]["TunnelIkeConfig"]["Psk"] = json!("****");
     assert_eq!(setting(vec![theirs]).refused(), [], "somebody else's tunnel is not sent back");
     let mut single = single("vco");
-    single.body.0["IkeConfig"] = json!({});
+    single.body.edit()["IkeConfig"] = json!({});
     setting(vec![single]).refuses("snapshot", "[[replacement.secret]]");
 }
 
@@ -192,7 +192,7 @@ fn a_key_that_is_masked_or_missing_is_asked_for_by_name() {
 fn a_field_that_nobody_knows_stops_the_plan() {
     let at_the_top = |value: Value| {
         let mut connection = single("vco");
-        connection.body.0["QuantumSafe"] = value;
+        connection.body.edit()["QuantumSafe"] = value;
         setting(vec![connection])
     };
     at_the_top(json!(true)).refuses("unknown_fields", "vco QuantumSafe");
@@ -200,10 +200,10 @@ fn a_field_that_nobody_knows_stops_the_plan() {
         assert_eq!(at_the_top(nothing).refused(), []);
     }
     let mut deep = dual("vco", ["old", "old"]);
-    deep.body.0["TunnelOptionsSpecification"]["TunnelOptions"][0]["TunnelIkeConfig"]["Ppk"] = json!("x");
+    deep.body.edit()["TunnelOptionsSpecification"]["TunnelOptions"][0]["TunnelIkeConfig"]["Ppk"] = json!("x");
     setting(vec![deep]).refuses("unknown_fields", "TunnelOptions[1].TunnelIkeConfig.Ppk");
     let mut report = single("vco");
-    report.body.0["LastFailureReason"] = json!("none");
+    report.body.edit()["LastFailureReason"] = json!("none");
     assert_eq!(setting(vec![report]).refused(), [], "a report is no setting");
 }
 
@@ -383,7 +383,7 @@ fn descriptions_differ_only_in_what_can_be_set() {
     use crate::plan::replacement::body::differences;
     let both = |fields: Value, other: Value| {
         let with = |fields: Value| {
-            let mut body = single("vco").body.0;
+            let mut body = Value::clone(&single("vco").body.0);
             body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
             body
         };
@@ -397,7 +397,7 @@ fn descriptions_differ_only_in_what_can_be_set() {
     assert_eq!(both(json!({"VcoHealthCheck": {"Enable": "false", "Dip": "10.0.0.1"}}), json!({})), ["VcoHealthCheck.Dip"]);
     assert_eq!(both(json!({"EnableDpd": "false"}), json!({})), ["EnableDpd"]);
     assert_eq!(both(json!({"VcoHealthCheck": {"Policy": "reserve_route"}}), json!({})), [""; 0], "not to be set on a VPN gateway");
-    let dual = dual("vco", ["old", "old"]).body.0;
+    let dual = Value::clone(&dual("vco", ["old", "old"]).body.0);
     let mut swapped = dual.clone();
     swapped["TunnelOptionsSpecification"]["TunnelOptions"].as_array_mut().unwrap().swap(0, 1);
     swapped["IkeConfig"] = json!({"IkeVersion": "ikev1"});

@@ -77,11 +77,11 @@ fn rebinding() -> (Scene, PlannedStep) {
 
 fn shown(gateway: &str, remote_id: &str, edit: impl Fn(&mut Value, &mut IpsecConnection)) -> Reads {
     let known = dual("vco", ["old", "old"]);
-    let (mut shape, mut body) = (known.shape, known.body.0);
+    let (mut shape, mut body) = (known.shape, Value::clone(&known.body.0));
     shape.tunnels[1].customer_gateway_id = gateway.into();
     body["TunnelOptionsSpecification"]["TunnelOptions"][1] = tunnel_body("vco-2", 2, gateway, remote_id);
     edit(&mut body, &mut shape);
-    Reads { connection: Some(Some((shape, Verbatim(body)))), vpn_gateway: Some("active".into()), ..Reads::default() }
+    Reads { connection: Some(Some((shape, Verbatim::from(body)))), vpn_gateway: Some("active".into()), ..Reads::default() }
 }
 
 fn before() -> Reads {
@@ -213,14 +213,14 @@ fn deleting_looks_at_everything_that_would_be_lost() {
     let step = scene.step(|op| matches!(op, Op::DeleteConnection { .. }));
     let known = single("vco");
     let reads = |shape: IpsecConnection, body: Value| Reads {
-        connection: Some(Some((shape, Verbatim(body)))),
+        connection: Some(Some((shape, Verbatim::from(body)))),
         vpn_gateway: Some("active".into()),
         routes: Some(vec![]),
         policies: Some(vec![]),
         ..Reads::default()
     };
-    assert_eq!(scene.act(&step, &reads(known.shape.clone(), known.body.0.clone())), Act::Send);
-    let mut edited = known.body.0.clone();
+    assert_eq!(scene.act(&step, &reads(known.shape.clone(), Value::clone(&known.body.0))), Act::Send);
+    let mut edited = Value::clone(&known.body.0);
     edited["IkeConfig"]["Psk"] = json!("new key of the operator");
     let act = scene.act(&step, &reads(known.shape.clone(), edited));
     assert!(
@@ -229,7 +229,7 @@ fn deleting_looks_at_everything_that_would_be_lost() {
     );
     let mut tagged = known.shape.clone();
     tagged.tags.insert("team".into(), "net".into());
-    assert!(matches!(scene.act(&step, &reads(tagged, known.body.0.clone())), Act::Stop(_)));
+    assert!(matches!(scene.act(&step, &reads(tagged, Value::clone(&known.body.0))), Act::Stop(_)));
     let route = crate::model::DestinationRoute {
         next_hop: "vco".into(),
         destination: "10.9.0.0/16".into(),
@@ -237,7 +237,7 @@ fn deleting_looks_at_everything_that_would_be_lost() {
         published: true,
         unknown: vec![],
     };
-    let with_route = Reads { routes: Some(vec![route]), ..reads(known.shape.clone(), known.body.0.clone()) };
+    let with_route = Reads { routes: Some(vec![route]), ..reads(known.shape.clone(), Value::clone(&known.body.0)) };
     assert!(matches!(scene.act(&step, &with_route), Act::Stop(stopped) if stopped.message.contains("routes")));
     assert_eq!(
         scene.effect(&step, &Reads { connection: Some(None), vpn_gateway: Some("active".into()), ..Reads::default() }),

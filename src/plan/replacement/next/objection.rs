@@ -10,6 +10,7 @@ use crate::plan::pending::LATE_EFFECT;
 use crate::plan::replacement::KEPT;
 use crate::plan::replacement::body::{tunnel, tunnels, unlike};
 use jiff::SignedDuration;
+use serde_json::Value;
 
 /// What this one reading has against the call.
 pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, standing: &Standing, now: Now) -> Option<Act> {
@@ -72,7 +73,7 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
         Op::RebindConnection { connection, to } => {
             let expected = match view.place(&shape.customer_gateway_id) {
                 Some(slot) => view.connection_bound(connection, &slot)?,
-                None => snapshot.body.0.clone(),
+                None => Value::clone(&snapshot.body.0),
             };
             let differing = unlike(&expected, &body.0);
             let is_there = Some(&shape.customer_gateway_id) == view.gateway(to).as_ref();
