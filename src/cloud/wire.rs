@@ -102,8 +102,16 @@ impl Parameters {
     fn joined(&self, encoded: impl Fn(&str) -> String) -> String {
         let mut pairs: Vec<&(String, String)> = self.0.iter().collect();
         pairs.sort();
-        let texts: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-        texts.join("&")
+        let mut text = String::with_capacity(self.0.len() * 32);
+        for (name, value) in pairs {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.push_str(&encoded(name));
+            text.push('=');
+            text.push_str(&encoded(value));
+        }
+        text
     }
 }
 
@@ -122,14 +130,17 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Parameters {
 
 /// RFC 3986: letters, digits and `-_.~` stay, every other byte becomes `%XX` in upper case.
 pub fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    if text.bytes().all(stays) {
+        return text.to_owned();
+    }
+    let mut encoded = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
-            _ => {
-                let digit = |value: u8| char::from_digit(u32::from(value), 16).map_or('0', |digit| digit.to_ascii_uppercase());
-                encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-            }
+        if stays(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.extend(['%', char::from(DIGITS[usize::from(byte >> 4)]), char::from(DIGITS[usize::from(byte & 15)])]);
         }
     }
     encoded
