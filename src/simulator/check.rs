@@ -3,6 +3,7 @@
 use super::objects::Tags;
 use super::request::Request;
 use super::response::ApiError;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -127,5 +128,15 @@ pub fn page(request: &Request) -> Result<Page, ApiError> {
 impl Page {
     pub fn of<T>(&self, items: Vec<T>) -> Vec<T> {
         items.into_iter().skip((self.number - 1).saturating_mul(self.size)).take(self.size).collect()
+    }
+
+    /// The answer: the rows lie under `outer`, in `inner` where that is not empty. Moved: `json!` would copy each.
+    pub fn answer(&self, total: usize, outer: &str, inner: &str, rows: Vec<Value>) -> Value {
+        let rows = Value::Array(rows);
+        let listed = if inner.is_empty() { rows } else { Map::from_iter([(inner.to_owned(), rows)]).into() };
+        let head = [("PageNumber", self.number), ("PageSize", self.size), ("TotalCount", total)];
+        let mut answer: Map<String, Value> = head.map(|(name, number)| (name.to_owned(), Value::from(number))).into_iter().collect();
+        answer.insert(outer.to_owned(), listed);
+        Value::Object(answer)
     }
 }

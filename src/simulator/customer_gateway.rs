@@ -54,10 +54,7 @@ pub fn list(objects: &Objects, request: &Request) -> Reply {
     let found: Vec<_> = objects.customer_gateways.iter().filter(wanted).collect();
     let total = found.len();
     let shown: Vec<_> = page.of(found).into_iter().map(shown).collect();
-    Ok(json!({
-        "PageNumber": page.number, "PageSize": page.size, "TotalCount": total,
-        "CustomerGateways": {"CustomerGateway": shown},
-    }))
+    Ok(page.answer(total, "CustomerGateways", "CustomerGateway", shown))
 }
 
 /// Name, Description and AuthKey only; a new AuthKey is configured asynchronously.

@@ -47,7 +47,7 @@ pub fn list(objects: &Objects, request: &Request, now: Timestamp) -> Reply {
     let found: Vec<_> = objects.vpn_gateways.iter().filter(wanted).collect();
     let total = found.len();
     let shown: Vec<_> = page.of(found).into_iter().map(|gateway| shown(gateway, now)).collect();
-    Ok(json!({"PageNumber": page.number, "PageSize": page.size, "TotalCount": total, "VpnGateways": {"VpnGateway": shown}}))
+    Ok(page.answer(total, "VpnGateways", "VpnGateway", shown))
 }
 
 const GATEWAY_TYPE: &str = "Traditional";

@@ -44,7 +44,7 @@ pub fn list(objects: &Objects, request: &Request, switches: &Switches) -> Reply 
         Value::Object(fields)
     };
     let rows: Vec<_> = page.of(found).into_iter().map(row).collect();
-    Ok(json!({"PageNumber": page.number, "PageSize": page.size, "TotalCount": total, "VpnConnections": {"VpnConnection": rows}}))
+    Ok(page.answer(total, "VpnConnections", "VpnConnection", rows))
 }
 
 /// Only what is bound to a transit router; the one place that tells the Description.
@@ -65,7 +65,7 @@ pub fn attachments(objects: &Objects, request: &Request) -> Reply {
         })
     };
     let rows: Vec<_> = page.of(found).into_iter().map(row).collect();
-    Ok(json!({"PageNumber": page.number, "PageSize": page.size, "TotalCount": total, "VpnAttachments": rows}))
+    Ok(page.answer(total, "VpnAttachments", "", rows))
 }
 
 /// What stands in `VpnGatewayId` where there is none (cloud/api.md 2.3).
@@ -94,7 +94,8 @@ fn shown(objects: &Objects, connection: &Connection, mask: MaskPsk) -> Map<Strin
     });
     let Value::Object(mut fields) = shown else { return Map::new() };
     if connection.is_dual() {
-        fields.insert("TunnelOptionsSpecification".to_owned(), json!({"TunnelOptions": tunnels}));
+        let options = Map::from_iter([("TunnelOptions".to_owned(), Value::Array(tunnels))]);
+        fields.insert("TunnelOptionsSpecification".to_owned(), options.into());
     } else {
         fields.insert("IkeConfig".to_owned(), shown_ike(&connection.ike, mask));
         fields.insert("IpsecConfig".to_owned(), json!(connection.ipsec));

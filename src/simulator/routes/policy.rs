@@ -40,9 +40,7 @@ pub fn list(objects: &Objects, request: &Request) -> Reply {
         })
     };
     let rows: Vec<_> = page.of(found).into_iter().map(row).collect();
-    Ok(json!({
-        "PageNumber": page.number, "PageSize": page.size, "TotalCount": total, "VpnPbrRouteEntries": {"VpnPbrRouteEntry": rows},
-    }))
+    Ok(page.answer(total, "VpnPbrRouteEntries", "VpnPbrRouteEntry", rows))
 }
 
 fn priority_of(entry: &RouteEntry) -> Option<i64> {

@@ -54,5 +54,5 @@ pub fn list(objects: &Objects, request: &Request, account: &str) -> Reply {
         })
     };
     let rows: Vec<_> = page.of(found).into_iter().map(row).collect();
-    Ok(json!({"PageNumber": page.number, "PageSize": page.size, "TotalCount": total, "CrossAccountAuthorizations": rows}))
+    Ok(page.answer(total, "CrossAccountAuthorizations", "", rows))
 }
