@@ -346,7 +346,7 @@ fn a_person_draws_up_begins_watches_and_gives_up() {
     assert_eq!(drafted.len(), 1, "{drafted:#?}");
     let plan = &drafted[0]["draft"];
     shape(plan, &["decision", "region", "customer_gateway", "steps", "gates", "findings", "plan", "new", "order", "rewrites", "losses"]);
-    shape(plan, &["interruptions", "documented_offered"]);
+    shape(plan, &["interruptions"]);
     assert_eq!((plan["decision"].clone(), plan["new"]["ip"].clone()), (json!("replace"), json!(ELSEWHERE)), "{plan:#}");
     assert!(plan["gates"].as_array().unwrap().iter().all(|gate| gate["passed"] == true), "{plan:#}");
     assert_eq!(writes(&device.history()).len(), 1, "a draft writes nothing");

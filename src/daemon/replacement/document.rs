@@ -6,7 +6,7 @@ use crate::daemon::replacing::{Wish, moved, works};
 use crate::daemon::status::{gate_json, gateway_json, step_json};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Notice};
 use crate::journal::replay::{ReplacementProgress, Replacements, StepProgress};
-use crate::model::{Asn, Op, Order, ReplacementPlan, Slot, Stopped};
+use crate::model::{Asn, Op, ReplacementPlan, Slot, Stopped};
 use crate::plan::replacement::{Demand, as_planned, demand, interruption, is_shown, losses, named, not_asked_for, rewrites};
 use crate::plan::{Decision, DecisionKind, Step};
 use serde_json::{Value, json};
@@ -48,9 +48,6 @@ fn draft_json(draft: &Draft, id: &str, region: &str) -> Value {
     for key in CONSEQUENCES {
         document[key] = consequences[key].clone();
     }
-    let refused: Vec<&str> = draft.decision.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name).collect();
-    // Only where making the new one first is all that does not work.
-    document["documented_offered"] = json!(refused == ["quota"] && plan.order == Order::NewFirst);
     document
 }
 
@@ -85,7 +82,6 @@ pub fn plan_json(decision: &Decision, region: Option<&str>) -> Value {
         "findings": decision.findings,
         "plan": null, "new": null, "order": null, "planned": null,
         "rewrites": [], "losses": [], "interruptions": [], "not_asked_to_come_up": [],
-        "documented_offered": false,
     })
 }
 

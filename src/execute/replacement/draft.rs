@@ -10,7 +10,7 @@ use crate::model::{
 use crate::plan::replacement::body::supply_key;
 use crate::plan::replacement::gates::{connection_tags, is_masked};
 use crate::plan::replacement::{self, Evidence, Manner, NotTried, Subjects};
-use crate::plan::{Decision, DecisionKind, Gate, Next};
+use crate::plan::{Decision, DecisionKind, Gate, Next, may_be_full};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
@@ -86,6 +86,9 @@ impl Executor {
             let case = replacement::Case { plan, desired, subjects: &subjects, snapshot: &snapshot, inventory: &inventory, may_adopt };
             replacement::gates(case, replacements, &evidence, executor.now())
         };
+        if plan.steps().any(|step| matches!(step.op, Op::CreateGateway { .. })) {
+            decision.findings.extend(may_be_full(inventory.customer_gateways.len(), &inventory.region));
+        }
         // The owner's gate of the decision and of the plan are one.
         decision.gates.retain(|gate| gates.iter().all(|own| own.name != gate.name));
         decision.gates.extend(gates);
