@@ -118,12 +118,14 @@ pub enum Record {
         plan: Box<ReplacementPlan>,
         sealed: String,
     },
-    /// A reading showed the effect of a step; `id`: of what it made.
+    /// A reading showed the effect of a step; `id`: of what it made. `since`: when one showed it first, where more than one had to.
     StepProven {
         plan: String,
         step: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
     /// What the cloud had accepted did not come about, or is gone again: the step is done anew.
     StepUndone {

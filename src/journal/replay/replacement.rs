@@ -38,6 +38,8 @@ pub struct StepProgress {
     pub id: Option<String>,
     /// A reading showed its effect.
     pub proven: Option<Timestamp>,
+    /// When one showed it first, for the timeline.
+    pub shown: Option<Timestamp>,
     /// The next write's ClientToken must be another.
     pub generation: u32,
     /// When its time to come up began.
@@ -161,9 +163,10 @@ impl Replacements {
                     resumed_from: None,
                 });
             }
-            Record::StepProven { plan, step, id } => {
+            Record::StepProven { plan, step, id, since } => {
                 let step = self.step(plan, step).map_err(corrupt)?;
                 step.proven = Some(at);
+                step.shown = since.or(Some(at));
                 if id.is_some() {
                     step.id.clone_from(id);
                 }
@@ -174,7 +177,7 @@ impl Replacements {
                     return Err(corrupt("a step is undone while a write of it is unresolved".to_owned()));
                 }
                 step.answered = false;
-                step.proven = None;
+                (step.proven, step.shown) = (None, None);
                 step.id = None;
                 step.undone = step.undone.saturating_add(1);
             }
