@@ -20,7 +20,7 @@ mod safe_point;
 mod stages;
 mod words;
 
-pub use before::{Demand, demand, named, not_asked_for, tunnels_at};
+pub use before::{Demand, demand, half_in_use, named, not_asked_for, seen_at_work, tunnels_at};
 pub use gates::{AT_THE_BEGINNING, Case, Evidence, NotTried, SNAPSHOT_READABLE, gates, opens_by_itself, refused_later};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{KEPT, back_lanes, leaves_nothing_behind};

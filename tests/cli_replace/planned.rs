@@ -43,6 +43,27 @@ fn at_no_moment_is_there_no_tunnel() {
     assert_eq!(scene.device.cgwd(&["plan"]).expect(0).json()["decision"], "in_sync");
 }
 
+/// A tunnel that negotiates anew when the plan is drawn up is no dead one: the other keeps the traffic until it is up again.
+#[test]
+fn a_tunnel_that_is_just_negotiating_is_waited_for() {
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(2000)));
+    scene.device.move_to(OLD);
+    let anew = [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d2"), ("TunnelOptionsSpecification.EnableDpd", "true")];
+    let answer = scene.sim.call("ModifyTunnelAttribute", &[&[("RegionId", REGION)], &anew[..]].concat());
+    assert!(answer.get("Code").is_none(), "{answer}");
+    let ended = AtomicBool::new(false);
+    let (output, (least, _)) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
+        let output = scene.replace(&["--to", NEW, "--planned"]);
+        ended.store(true, Ordering::Relaxed);
+        (output, watching.join().unwrap())
+    });
+    let document = output.expect(0).json();
+    is_done(&document);
+    assert_eq!(document["not_asked_to_come_up"], json!([]), "both work");
+    assert_eq!(least, 1, "never both");
+}
+
 /// When each tunnel went down and came back: the second after the first, and neither as late as it was believed.
 #[test]
 fn the_timeline_tells_each_tunnel() {

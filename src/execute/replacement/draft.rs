@@ -5,7 +5,7 @@ use crate::cloud::error::CloudError;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
     Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan,
-    SNAPSHOT_FORMAT, Secret, Snapshot,
+    SNAPSHOT_FORMAT, Secret, Snapshot, Worked,
 };
 use crate::plan::replacement::body::supply_key;
 use crate::plan::replacement::gates::{connection_tags, is_masked};
@@ -13,6 +13,10 @@ use crate::plan::replacement::{self, Evidence, Manner, NotTried, Subjects};
 use crate::plan::{Decision, DecisionKind, Gate, Next, may_be_full};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// So long after the first look the second one: by then a tunnel that negotiates anew is up again.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// How a replacement is asked for.
 #[derive(Clone, Debug)]
@@ -71,7 +75,10 @@ impl Executor {
         let mut snapshot = self.snapshot(&subjects, &inventory, asked.manner).await?;
         let read_at = executor.clock.uptime();
         supply(&mut snapshot, &asked.keys);
-        let remembered = executor.journal.borrow().progress().worked.clone();
+        let mut remembered = executor.journal.borrow().progress().worked.clone();
+        if asked.manner.planned {
+            self.look_twice(&subjects, &snapshot, &mut remembered).await?;
+        }
         let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
         let mut evidence = asked.evidence.clone();
         evidence.clock_offset = executor.client.clock_offset();
@@ -99,6 +106,22 @@ impl Executor {
             decision.kind = DecisionKind::Blocked;
         }
         Ok(Draft { decision, plan: Some(plan), snapshot, subjects, read_at })
+    }
+
+    /// A tunnel that is just negotiating anew is up again soon; taken for dead, it would not be waited for, and the other one be moved
+    /// meanwhile.
+    async fn look_twice(&self, subjects: &Subjects, snapshot: &Snapshot, remembered: &mut Worked) -> Result<(), CloudError> {
+        let half = replacement::half_in_use(subjects, snapshot);
+        if half.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(SECOND_LOOK).await;
+        for id in half {
+            if let Some((shape, _)) = self.client.whole_connection(&snapshot.region, &id).await? {
+                replacement::seen_at_work(remembered, &shape);
+            }
+        }
+        Ok(())
     }
 
     /// Everything that hangs on the customer gateways and would be lost, each connection described by itself: the list can leave things out.
