@@ -1,7 +1,7 @@
 //! The plan of a replacement as it is kept in the journal (format 2): what was decided before the first write, and nothing that
 //! a reading can tell better. Fields and variants are only ever added.
 
-use super::{Asn, Timestamp};
+use super::{Asn, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -50,6 +50,16 @@ pub struct StepWords {
     pub action: String,
     pub target: String,
     pub reason: String,
+}
+
+/// What people write on a customer gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    pub name: String,
+    pub description: String,
+    /// Without this device's marks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: Tags,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,9 @@ pub fn may_be_full(count: usize, region: &str) -> Option<Finding> {
     (count >= USUAL_QUOTA).then(|| {
         Finding::warning(
             findings::QUOTA_FULL,
-            format!("{count} customer gateways are in use in {region}, and {USUAL_QUOTA} were allowed in 2021: the cloud may refuse one more"),
+            format!(
+                "{count} customer gateways are in use in {region}, and {USUAL_QUOTA} were allowed in 2021: the cloud may refuse one more"
+            ),
             "delete one that nobody uses if it does",
         )
     })

@@ -24,7 +24,7 @@ pub use before::{Demand, demand, half_in_use, named, not_asked_for, seen_at_work
 pub use gates::{AT_THE_BEGINNING, Case, Evidence, NotTried, SNAPSHOT_READABLE, gates, opens_by_itself, refused_later};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{KEPT, back_lanes, leaves_nothing_behind};
-pub use safe_point::{Gap, Unsafe, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
+pub use safe_point::{Gap, Unsafe, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
 pub use words::{as_planned, auto_config_route, describe, interruption, losses, rewrites};
 
 use super::ownership::Ownership;

@@ -24,7 +24,8 @@ fn of_connection(progress: &ReplacementProgress, id: &str) -> Vec<String> {
 
 /// What is bound to nothing carries nothing, and cannot come up.
 fn of_unbound(progress: &ReplacementProgress, id: &str) -> String {
-    let touched = progress.plan.steps().filter(|step| step.op.connection() == Some(id)).filter_map(|step| progress.step(&step.id).first_sent);
+    let touched =
+        progress.plan.steps().filter(|step| step.op.connection() == Some(id)).filter_map(|step| progress.step(&step.id).first_sent);
     match touched.min() {
         Some(touched) => format!("{id}: first touched {touched:.3}; it is bound to nothing, so nothing had to come up"),
         None => format!("{id}: not touched"),

@@ -1,5 +1,5 @@
 //! Giving a replacement up at a safe point: what was made stays for the next plan to find. All that is written to the cloud is what
-//! a connection lacks that is there itself.
+//! a connection lacks that is there itself; and where the replacement cannot go on, what it has deleted.
 
 use super::{Replacer, StageEnd};
 use crate::execute::ExecuteError;
@@ -7,8 +7,8 @@ use crate::journal::Record;
 use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
-use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
-use crate::plan::replacement::{Gap, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
+use crate::plan::replacement::next::{Act, BY_HAND, Standing, View, effect, needs, next};
+use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +41,7 @@ impl Replacer {
         let (plan, snapshot) = self.opened()?;
         let began = tokio::time::Instant::now();
         let mut missing = Missing::default();
+        let goes_nowhere = word == Word::APersons && self.has_stopped_for_good();
         if self.executor.client.cloud_time().is_none() {
             // Over a restart of the machine the cloud's clock alone tells how long ago a call went out.
             self.executor.client.customer_gateways(&plan.region).await?;
@@ -48,7 +49,7 @@ impl Replacer {
         loop {
             self.executor.place_sendings_of_steps();
             self.look_after_open_writes(&plan.region, &snapshot).await?;
-            let trouble = self.mend(&plan, &snapshot, &mut missing).await?;
+            let trouble = self.mend(&plan, &snapshot, &mut missing, goes_nowhere).await?;
             let (problem, stays) = {
                 let journal = self.executor.journal.borrow();
                 let Some(progress) = &journal.progress().replacements.open else { return Err(ExecuteError::NothingOpen) };
@@ -57,12 +58,13 @@ impl Replacer {
             };
             let Some(problem) = problem else {
                 let (outcome, by_itself) = (ReplacementOutcome::Abandoned, word == Word::Nobodys);
+                let stays = stays.into_iter().chain(missing.made_by_hand.into_values()).collect();
                 let ended = Record::ReplacementEnded { plan: plan.id, outcome, new_gateway: None, leftover: Vec::new(), by_itself };
                 self.executor.append(ended)?;
                 return Ok(Abandoned::Yes { stays });
             };
             let patience = SignedDuration::try_from(PATIENCE.saturating_sub(began.elapsed())).unwrap_or_default();
-            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!missing.0.is_empty() && !patience.is_zero());
+            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!missing.since.is_empty() && !patience.is_zero());
             if !passes {
                 return Ok(Abandoned::NotSafe(trouble.unwrap_or(problem.why)));
             }
@@ -71,27 +73,45 @@ impl Replacer {
     }
 
     /// What was taken off a connection that is there itself is put back, and one that was made again gets what it lacks; what keeps
-    /// it from that is returned.
-    async fn mend(&self, plan: &ReplacementPlan, snapshot: &Snapshot, missing: &mut Missing) -> Result<Option<String>, ExecuteError> {
+    /// it from that is returned. `goes_nowhere`: going on does not make again what was deleted, so that is done here.
+    async fn mend(
+        &self,
+        plan: &ReplacementPlan,
+        snapshot: &Snapshot,
+        missing: &mut Missing,
+        goes_nowhere: bool,
+    ) -> Result<Option<String>, ExecuteError> {
         let gaps = self.with_progress(|progress| gaps(progress, self.executor.now()))?;
         for (connection, gap) in gaps {
             let id = self.with_progress(|progress| View { progress, snapshot, owner: &self.owner }.connection_id(&connection))?;
             let is_there = self.executor.client.whole_connection(&plan.region, &id).await?.is_some();
             missing.saw(&connection, is_there || gap == Gap::Deleted, self.executor.clock.uptime());
-            let may_change = self.with_progress(|progress| may_change_still(progress, &connection, self.executor.now()))?;
-            if !is_there || may_change || gap == Gap::Deleted {
-                continue;
-            }
-            if let Some(lane) = self.with_progress(|progress| made_whole(progress, &connection))? {
-                self.resume()?;
-                match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
-                    StageEnd::Done => {}
-                    StageEnd::Stopped(stopped) => return Ok(Some(stopped.message)),
-                    StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
+            let lane = self.with_progress(|progress| {
+                let (view, now) = (View { progress, snapshot, owner: &self.owner }, self.executor.now());
+                match gap {
+                    Gap::Deleted if !is_there && goes_nowhere => made_anew(&view, &connection, now),
+                    Gap::TakenOff | Gap::Unfinished if is_there && !may_change_still(progress, &connection, now) => {
+                        made_whole(progress, &connection)
+                    }
+                    Gap::Deleted | Gap::TakenOff | Gap::Unfinished => None,
                 }
+            })?;
+            let Some(lane) = lane else { continue };
+            self.resume()?;
+            match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
+                StageEnd::Done => {}
+                StageEnd::Stopped(stopped) if stopped.reason == BY_HAND => missing.is_made_by_hand(&connection, stopped.message),
+                StageEnd::Stopped(stopped) => return Ok(Some(stopped.message)),
+                StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
             }
         }
         Ok(None)
+    }
+
+    fn has_stopped_for_good(&self) -> bool {
+        let journal = self.executor.journal.borrow();
+        let stopped = journal.progress().replacements.open.as_ref().and_then(|open| open.stopped.as_ref());
+        stopped.is_some_and(|stopped| !stopped.passes)
     }
 
     fn with_progress<T>(&self, read: impl FnOnce(&ReplacementProgress) -> T) -> Result<T, ExecuteError> {
@@ -133,18 +153,27 @@ fn may_take_effect(step: &StepProgress) -> bool {
 
 /// Connections that are gone although the plan did not delete them, and since when, in time since boot, they were not shown.
 #[derive(Default)]
-struct Missing(BTreeMap<String, SignedDuration>);
+struct Missing {
+    since: BTreeMap<String, SignedDuration>,
+    /// What somebody has made in the place of a connection that the plan has deleted, in words.
+    made_by_hand: BTreeMap<String, String>,
+}
 
 impl Missing {
     fn saw(&mut self, connection: &str, is_there: bool, now: SignedDuration) {
         match is_there {
-            true => drop(self.0.remove(connection)),
-            false => drop(self.0.entry(connection.to_owned()).or_insert(now)),
+            true => drop(self.since.remove(connection)),
+            false => drop(self.since.entry(connection.to_owned()).or_insert(now)),
         }
     }
 
-    /// Those that somebody else has deleted: one reading can be an old one.
+    fn is_made_by_hand(&mut self, connection: &str, words: String) {
+        self.made_by_hand.insert(connection.to_owned(), words);
+    }
+
+    /// Those that somebody else has deleted, where one reading can be an old one, and those that somebody else has made again.
     fn lost(&self, now: SignedDuration) -> Vec<String> {
-        self.0.iter().filter(|(_, since)| now >= **since + ABSENT_TWICE).map(|(connection, _)| connection.clone()).collect()
+        let gone = self.since.iter().filter(|(_, since)| now >= **since + ABSENT_TWICE).map(|(connection, _)| connection);
+        gone.chain(self.made_by_hand.keys()).cloned().collect()
     }
 }

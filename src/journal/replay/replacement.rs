@@ -2,7 +2,7 @@
 
 use super::{Corrupt, PendingWrite, Sending};
 use crate::journal::record::{Entry, Record, StepRef};
-use crate::model::{Begun, NOT_UP, Op, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
+use crate::model::{Begun, Label, NOT_UP, Op, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
@@ -50,6 +50,8 @@ pub struct StepProgress {
     pub undone: u32,
     /// When it was first sent, for the timeline.
     pub first_sent: Option<Timestamp>,
+    /// What was written on what it deletes, other than in the snapshot.
+    pub edited: Option<Label>,
 }
 
 /// How the last one ended.
@@ -219,7 +221,7 @@ impl Replacements {
         Ok(())
     }
 
-    pub(super) fn intended(&mut self, reference: &StepRef, write: PendingWrite, seq: i64) -> Result<(), Corrupt> {
+    pub(super) fn intended(&mut self, reference: &StepRef, write: PendingWrite, edited: Option<Label>, seq: i64) -> Result<(), Corrupt> {
         let at = write.intended.at;
         let step = self.step(&reference.plan, &reference.step).map_err(|why| Corrupt { seq, why })?;
         if let Some(open) = &step.open {
@@ -227,6 +229,7 @@ impl Replacements {
         }
         step.first_sent.get_or_insert(at);
         step.answered = false;
+        step.edited = edited;
         step.open = Some(write);
         Ok(())
     }

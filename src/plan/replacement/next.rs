@@ -5,6 +5,7 @@ mod objection;
 mod view;
 
 pub use effect::{Effect, effect, is_in_use, made_gateways, works};
+pub use objection::edit_of;
 pub use view::{Need, Reads, View, needs};
 
 use super::{Demand, demand};
@@ -25,6 +26,8 @@ const MOST_UNDONE: u32 = 3;
 
 /// Why a replacement stops where somebody deleted what was made again.
 const MADE_GONE: &str = "made_gone";
+/// And where somebody has made it by hand.
+pub const BY_HAND: &str = "by_hand";
 
 /// So long the effect of a call is looked for every few seconds.
 const OFTEN: SignedDuration = SignedDuration::from_mins(1);
@@ -303,7 +306,8 @@ fn is_enough(view: &View<'_>, connection: &str, index: u8, shape: &IpsecConnecti
 
 /// Whether a planned move is about to take another tunnel of the same connection from where it works.
 fn another_is_next(view: &View<'_>, connection: &str, index: u8) -> bool {
-    let moves = |op: &Op| matches!(op, Op::RebindTunnel { connection: own, index: other, to: Slot::New } if own == connection && *other != index);
+    let moves =
+        |op: &Op| matches!(op, Op::RebindTunnel { connection: own, index: other, to: Slot::New } if own == connection && *other != index);
     view.plan().planned && view.plan().steps().any(|step| moves(&step.op) && !view.progress.is_proven(&step.id))
 }
 
