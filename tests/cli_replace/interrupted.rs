@@ -3,7 +3,7 @@
 use crate::replacing::estate::Estate;
 use crate::replacing::stroke::{killed_after, killed_in, replace, signalled};
 use crate::replacing::wire::Moment;
-use crate::replacing::{NEW, OLD, Scene, THIRD, gate, gateway_was_replaced, is_done, only_changed, pointed, written};
+use crate::replacing::{NEW, OLD, Scene, THIRD, fault, gate, gateway_was_replaced, is_done, only_changed, pointed, written};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -93,6 +93,20 @@ fn it_can_be_given_up_at_a_safe_point() {
     only_changed(&before, &after, &[pointed("dual", 1), pointed("dual", 2)]);
     gateway_was_replaced(&before, &after, OLD, NEW);
     assert_eq!(written(&scene.device).iter().filter(|write| *write == "CreateCustomerGateway").count(), 1);
+}
+
+/// The second plan moves nothing any more; what it ends is told all the same.
+#[test]
+fn what_was_moved_before_giving_up_is_told_by_the_plan_that_ends_it() {
+    let refusal = fault("DeleteVpnPbrRouteEntry", "kind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"\ncount = 1");
+    let scene = Scene::with_faults(Estate::new().dual().single(), &refusal);
+    scene.replace(&[]).expect(6);
+    assert_eq!(scene.device.cgwd(&["replace", "--abort"]).expect(0).json()["outcome"], "abandoned");
+    let document = scene.replace(&[]).expect(0).json();
+    is_done(&document);
+    let told = |id: &str| document["connections"].as_array().unwrap().iter().find(|moved| moved["old_id"] == id).cloned();
+    assert_eq!(told("vco-dual"), Some(json!({"old_id": "vco-dual", "new_id": "vco-dual", "strategy": "rebind", "verified": true})));
+    assert_eq!(told("vco-single").unwrap()["strategy"], "recreate", "{document:#}");
 }
 
 /// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.

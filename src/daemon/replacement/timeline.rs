@@ -6,7 +6,11 @@ use crate::plan::replacement::{Demand, KEPT, demand, named};
 
 /// Of a plan that is open, or that has ended.
 pub fn timeline(progress: &ReplacementProgress) -> Vec<String> {
-    progress.plan.connections().into_iter().flat_map(|id| of_connection(progress, id)).collect()
+    let earlier = progress.plan.moved_before.iter().map(|moved| {
+        let works = if moved.works { "works" } else { "was not seen to work" };
+        format!("{}: moved by an earlier replacement, and {works} there when this one began", moved.new_id)
+    });
+    progress.plan.connections().into_iter().flat_map(|id| of_connection(progress, id)).chain(earlier).collect()
 }
 
 fn of_connection(progress: &ReplacementProgress, id: &str) -> Vec<String> {

@@ -79,7 +79,8 @@ impl Executor {
         if asked.manner.planned {
             self.look_twice(&subjects, &snapshot, &mut remembered).await?;
         }
-        let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
+        let mut plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
+        plan.moved_before = replacement::moved_before(&subjects, &inventory, &executor.journal.borrow().progress().replacements);
         let mut evidence = asked.evidence.clone();
         evidence.clock_offset = executor.client.clock_offset();
         if asked.dry_run {
