@@ -9,6 +9,7 @@ use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
 use crate::plan::replacement::next::{Act, BY_HAND, Standing, View, effect, needs, next};
 use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
+use crate::system::seal::SealError;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +39,13 @@ impl Replacer {
     /// # Errors
     /// Where nothing is open, or the journal or the snapshot cannot be read.
     pub async fn abandon(&self, word: Word) -> Result<Abandoned, ExecuteError> {
-        let (plan, snapshot) = self.opened()?;
+        let (plan, snapshot) = match self.opened() {
+            Ok(opened) => opened,
+            Err(ExecuteError::Seal(error)) if !matches!(error, SealError::Newer { .. }) => {
+                return self.executor.abandon_unread(&self.owner, word, &error.to_string()).await;
+            }
+            Err(error) => return Err(error),
+        };
         let began = tokio::time::Instant::now();
         let mut missing = Missing::default();
         let goes_nowhere = word == Word::APersons && self.has_stopped_for_good();
