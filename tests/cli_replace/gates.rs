@@ -223,6 +223,21 @@ fn a_full_quota_and_the_order_that_needs_none() {
     assert_eq!(gate(&document, "quota")["passed"], true);
 }
 
+/// A static route names the binding, which is another one when it is made again; the cloud would refuse in the middle.
+#[test]
+fn a_static_route_into_what_would_be_made_again() {
+    let with_route = |seed: &mut Value| {
+        seed["Regions"]["cn-hangzhou"]["TransitRouterRouteEntries"] = json!([{"ResourceId": "vco-attached",
+            "TransitRouterRouteTableId": "vtb-custom", "TransitRouterRouteEntryDestinationCidrBlock": "192.168.66.0/24"}]);
+    };
+    let scene = Scene::of(Estate::new().attached().with(with_route)).set("strategy", "\"recreate\"");
+    let document = refused(&scene, &[], "recreatable");
+    let detail = gate(&document, "recreatable")["detail"].as_str().unwrap();
+    assert!(detail.contains("tr-attach-1") && detail.contains("192.168.66.0/24 in vtb-custom"), "{detail}");
+    // Pointed elsewhere in place it keeps the route.
+    is_done(&scene.set("strategy", "\"auto\"").replace(&[]).expect(0).json());
+}
+
 /// A hundred were allowed in 2021. An account that may have more is asked about it and not turned away.
 #[test]
 fn an_account_that_may_have_more_than_usual() {

@@ -209,6 +209,9 @@ impl Executor {
             Attachment::TransitRouter(router) => {
                 connection.connection_routes = client.connection_routes(region, &connection.id).await?;
                 connection.attachment = client.router_attachment(region, &router, &connection.id).await?;
+                if let Some(attachment) = &mut connection.attachment {
+                    attachment.static_routes = client.static_routes(&router, &attachment.id).await?;
+                }
                 if connection.shape.cross_account {
                     connection.authorizations = client.authorizations(region, &connection.id).await?;
                 }

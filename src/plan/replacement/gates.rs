@@ -261,6 +261,17 @@ fn makeable(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects) ->
                 connection.id
             ));
         }
+        if let Some(attachment) = connection.attachment.as_ref().filter(|attachment| !attachment.static_routes.is_empty()) {
+            problems.push(format!(
+                "{} is the next hop of static routes of {} ({}), which keep the cloud from taking {} off it, and would have to name the new \
+                 one: delete them first and make them again afterwards, or let it be pointed elsewhere in place (`strategy = \"auto\"`, \
+                 `order = \"new-first\"`)",
+                attachment.id,
+                attachment.transit_router,
+                attachment.static_routes.join(", "),
+                connection.id
+            ));
+        }
         let bound_elsewhere = connection.attachment.is_none() && matches!(connection.shape.attachment, Attachment::TransitRouter(_));
         if bound_elsewhere || !connection.authorizations.is_empty() {
             problems.push(format!("{} is bound by another account, which alone could bind it again", connection.id));
