@@ -7,7 +7,7 @@ use crate::journal::Record;
 use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
-use crate::plan::replacement::next::{Act, BY_HAND, Standing, View, effect, needs, next};
+use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
 use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
 use crate::system::seal::SealError;
 use jiff::SignedDuration;
@@ -65,13 +65,12 @@ impl Replacer {
             };
             let Some(problem) = problem else {
                 let (outcome, by_itself) = (ReplacementOutcome::Abandoned, word == Word::Nobodys);
-                let stays = stays.into_iter().chain(missing.made_by_hand.into_values()).collect();
                 let ended = Record::ReplacementEnded { plan: plan.id, outcome, new_gateway: None, leftover: Vec::new(), by_itself };
                 self.executor.append(ended)?;
                 return Ok(Abandoned::Yes { stays });
             };
             let patience = SignedDuration::try_from(PATIENCE.saturating_sub(began.elapsed())).unwrap_or_default();
-            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!missing.since.is_empty() && !patience.is_zero());
+            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!missing.0.is_empty() && !patience.is_zero());
             if !passes {
                 return Ok(Abandoned::NotSafe(trouble.unwrap_or(problem.why)));
             }
@@ -107,8 +106,7 @@ impl Replacer {
             self.resume()?;
             match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
                 StageEnd::Done => {}
-                StageEnd::Stopped(stopped) if stopped.reason == BY_HAND => missing.is_made_by_hand(&connection, stopped.message),
-                StageEnd::Stopped(stopped) => return Ok(Some(stopped.message)),
+                StageEnd::Stopped(stopped) => return Ok(Some(format!("{}; {}", stopped.message, stopped.remedy))),
                 StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
             }
         }
@@ -160,27 +158,18 @@ fn may_take_effect(step: &StepProgress) -> bool {
 
 /// Connections that are gone although the plan did not delete them, and since when, in time since boot, they were not shown.
 #[derive(Default)]
-struct Missing {
-    since: BTreeMap<String, SignedDuration>,
-    /// What somebody has made in the place of a connection that the plan has deleted, in words.
-    made_by_hand: BTreeMap<String, String>,
-}
+struct Missing(BTreeMap<String, SignedDuration>);
 
 impl Missing {
     fn saw(&mut self, connection: &str, is_there: bool, now: SignedDuration) {
         match is_there {
-            true => drop(self.since.remove(connection)),
-            false => drop(self.since.entry(connection.to_owned()).or_insert(now)),
+            true => drop(self.0.remove(connection)),
+            false => drop(self.0.entry(connection.to_owned()).or_insert(now)),
         }
     }
 
-    fn is_made_by_hand(&mut self, connection: &str, words: String) {
-        self.made_by_hand.insert(connection.to_owned(), words);
-    }
-
-    /// Those that somebody else has deleted, where one reading can be an old one, and those that somebody else has made again.
+    /// Those that somebody else has deleted: one reading can be an old one.
     fn lost(&self, now: SignedDuration) -> Vec<String> {
-        let gone = self.since.iter().filter(|(_, since)| now >= **since + ABSENT_TWICE).map(|(connection, _)| connection);
-        gone.chain(self.made_by_hand.keys()).cloned().collect()
+        self.0.iter().filter(|(_, since)| now >= **since + ABSENT_TWICE).map(|(connection, _)| connection.clone()).collect()
     }
 }

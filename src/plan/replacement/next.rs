@@ -27,7 +27,7 @@ const MOST_UNDONE: u32 = 3;
 /// Why a replacement stops where somebody deleted what was made again.
 const MADE_GONE: &str = "made_gone";
 /// And where somebody has made it by hand.
-pub const BY_HAND: &str = "by_hand";
+const BY_HAND: &str = "by_hand";
 
 /// So long the effect of a call is looked for every few seconds.
 const OFTEN: SignedDuration = SignedDuration::from_mins(1);

@@ -4,7 +4,7 @@ use super::replacement_gates::{Setting, dual, setting, single, tunnel_body};
 use super::*;
 use crate::journal::record::Sent;
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
-use crate::model::{Op, PlannedStep, Slot, Verbatim};
+use crate::model::{Op, Order, PlannedStep, Slot, Verbatim};
 use crate::plan::replacement::half_in_use;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, next};
 use serde_json::{Value, json};
@@ -267,6 +267,49 @@ fn the_old_customer_gateway_goes_when_nobody_uses_it() {
     let unmarked = Reads { customer_gateway: Some(Some(unmarked("old", OTHER_IP))), ..reads(vec![]) };
     assert!(matches!(scene.act(&step, &unmarked), Act::Stop(stopped) if stopped.reason == "owner"));
     assert_eq!(scene.act(&step, &Reads { customer_gateway: Some(None), ..reads(vec![]) }), Act::Prove(None));
+}
+
+/// What somebody has written on the old customer gateway goes to the next one, where that is still to be made; a key cannot.
+#[test]
+fn an_edit_of_the_old_customer_gateway_stops_only_where_it_would_be_lost() {
+    let old = |edit: fn(&mut CustomerGateway)| {
+        let mut gateway = ours("old", OTHER_IP);
+        gateway.auth_key = Some(crate::model::Secret::new("key".to_owned()));
+        edit(&mut gateway);
+        gateway
+    };
+    let scene = |order| {
+        let mut setting = setting(vec![single("vco")]);
+        setting.manner.order = order;
+        setting.snapshot.gateways = vec![(&old(|_| {})).into()];
+        let mut scene = scene(setting);
+        if order == Order::Documented {
+            scene.progress.steps.clear();
+        }
+        scene
+    };
+    let act = |scene: &Scene, edit| {
+        let step = scene.step(|op| matches!(op, Op::DeleteGateway { .. }));
+        let reads = Reads { customer_gateway: Some(Some(old(edit))), connections: Some(vec![]), ..Reads::default() };
+        scene.act(&step, &reads)
+    };
+    let is_refused = |act: &Act| matches!(act, Act::Stop(stopped) if stopped.reason == "owner" && stopped.remedy.contains("--abort"));
+    let (new_first, documented) = (scene(Order::NewFirst), scene(Order::Documented));
+    let edits: [fn(&mut CustomerGateway); 3] = [
+        |gateway| gateway.name = "renamed".into(),
+        |gateway| gateway.description = "moved".into(),
+        |gateway| drop(gateway.tags.insert("team".into(), "net".into())),
+    ];
+    for edit in edits {
+        assert!(is_refused(&act(&new_first, edit)), "the new one is made already");
+        assert_eq!(act(&documented, edit), Act::Send);
+    }
+    let another_key = |gateway: &mut CustomerGateway| gateway.auth_key = Some(crate::model::Secret::new("another".to_owned()));
+    let masked = |gateway: &mut CustomerGateway| gateway.auth_key = Some(crate::model::Secret::new("******".to_owned()));
+    for scene in [&new_first, &documented] {
+        assert!(is_refused(&act(scene, another_key)));
+        assert_eq!(act(scene, masked), Act::Send, "the cloud does not show it");
+    }
 }
 
 #[test]

@@ -399,7 +399,7 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
             reason: BY_HAND.to_owned(),
             message: format!("{} was made by hand in the place of {original}", other.id),
             remedy: format!(
-                "`cgwd replace --abort` leaves it so; or delete {}, and `cgwd replace --resume` makes {original} again as it was",
+                "take from {0} what was new in it and delete it: then `cgwd replace --resume` makes {original} again as it was, routes and all",
                 other.id
             ),
             step: None,

@@ -9,6 +9,7 @@ use crate::plan::ownership::{Ownership, is_the_users};
 use crate::plan::pending::LATE_EFFECT;
 use crate::plan::replacement::KEPT;
 use crate::plan::replacement::body::{tunnel, tunnels, unlike};
+use crate::plan::replacement::gates::is_masked;
 use jiff::SignedDuration;
 
 /// What this one reading has against the call.
@@ -167,9 +168,18 @@ fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<
 /// What somebody has written since on a customer gateway that is to be deleted, where that would be lost. Where the one that takes its
 /// place is still to be made, it goes there: tunnels are away meanwhile, and nothing is won by letting them wait.
 fn edited(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let gateway = deleted(step, reads)?;
     let carries_over = matches!(step.op, Op::DeleteGateway { .. }) && view.gateway(&Slot::New).is_none();
-    edit_of(view, step, reads).filter(|_| !carries_over)?;
-    deleted(step, reads).map(|gateway| format!("customer gateway {} has been edited since it was read", gateway.id))
+    let has_other_words = || !carries_over && edit_of(view, step, reads).is_some();
+    (has_another_key(view, gateway) || has_other_words())
+        .then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
+}
+
+/// As far as the cloud shows it. A secret is not kept outside the snapshot, so it is not carried over either.
+fn has_another_key(view: &View<'_>, gateway: &CustomerGateway) -> bool {
+    let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id);
+    let shown = gateway.auth_key.as_ref().filter(|key| !is_masked(key));
+    before.is_some_and(|before| shown.is_some_and(|shown| before.auth_key.as_ref().is_none_or(|then| !is_masked(then) && then != shown)))
 }
 
 /// What a customer gateway that this step deletes says now, where that is not what the snapshot says.
