@@ -639,6 +639,7 @@ fn attachment() -> RouterAttachment {
         associations: vec!["vtb-1".into()],
         propagations: Vec::new(),
         under_way: vec![],
+        static_routes: vec![],
         terms: vec![],
         unknown: vec![],
     }

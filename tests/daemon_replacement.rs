@@ -346,7 +346,7 @@ fn a_person_draws_up_begins_watches_and_gives_up() {
     assert_eq!(drafted.len(), 1, "{drafted:#?}");
     let plan = &drafted[0]["draft"];
     shape(plan, &["decision", "region", "customer_gateway", "steps", "gates", "findings", "plan", "new", "order", "rewrites", "losses"]);
-    shape(plan, &["interruptions", "documented_offered"]);
+    shape(plan, &["interruptions"]);
     assert_eq!((plan["decision"].clone(), plan["new"]["ip"].clone()), (json!("replace"), json!(ELSEWHERE)), "{plan:#}");
     assert!(plan["gates"].as_array().unwrap().iter().all(|gate| gate["passed"] == true), "{plan:#}");
     assert_eq!(writes(&device.history()).len(), 1, "a draft writes nothing");
@@ -381,6 +381,26 @@ fn a_person_draws_up_begins_watches_and_gives_up() {
     let kept = |bytes: &[u8]| bytes.windows(PSK.len()).any(|window| window == PSK.as_bytes());
     let leaks: Vec<String> = device.state_bytes().into_iter().filter(|(_, bytes)| kept(bytes)).map(|(name, _)| name).collect();
     assert!(leaks.is_empty(), "a pre-shared key lies in the clear in {leaks:?}");
+}
+
+/// Nothing that was sealed can be read any more; letting go needs nothing of it.
+#[test]
+fn a_replacement_whose_key_is_lost_is_given_up() {
+    let sim = Sim::start(&cloud(Value::Null), &forbidden("ModifyTunnelAttribute", 1));
+    let device = device(&sim, "strategy = \"auto\"");
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("replace");
+    let plan = asked(&device, &json!({"go": "draft"}))[0]["draft"]["plan"].clone();
+    assert_eq!(asked(&device, &json!({"go": "begin", "plan": plan})).last().unwrap()["ended"]["outcome"], "interrupted");
+    std::fs::remove_file(device.state().join("journal.key")).unwrap();
+    let resumed = asked(&device, &json!({"go": "resume"}));
+    assert!(resumed.last().unwrap()["error"]["remedy"].as_str().unwrap().contains("--abort"), "{resumed:#?}");
+    let given_up = asked(&device, &json!({"go": "abort"}));
+    let end = &given_up.last().unwrap()["ended"];
+    assert_eq!(end["outcome"], "abandoned", "{given_up:#?}");
+    assert!(end["stays"].to_string().contains(OLD), "{end:#}");
+    daemon.stop();
 }
 
 #[test]

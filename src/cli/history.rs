@@ -76,7 +76,9 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
             "at": at, "kind": "replacement", "phase": "planned", "plan": plan.id, "order": plan.order, "planned": plan.planned,
             "old": plan.old, "ip": plan.new.ip, "asn": plan.new.asn, "connections": plan.connections(), "steps": plan.steps().count(),
         }),
-        Record::StepProven { plan, step, id } => json!({"at": at, "kind": "step", "phase": "proven", "plan": plan, "step": step, "id": id}),
+        Record::StepProven { plan, step, id, since } => {
+            json!({"at": at, "kind": "step", "phase": "proven", "plan": plan, "step": step, "id": id, "since": since})
+        }
         Record::StepUndone { plan, step } => json!({"at": at, "kind": "step", "phase": "undone", "plan": plan, "step": step, "id": null}),
         Record::VerificationBegan { plan, step, .. } => {
             json!({"at": at, "kind": "step", "phase": "verifying", "plan": plan, "step": step, "id": null})

@@ -41,7 +41,7 @@ impl Decided {
     }
 
     pub fn no_consequences() -> Value {
-        json!({"rewrites": [], "losses": [], "interruptions": []})
+        json!({"rewrites": [], "losses": [], "interruptions": [], "not_asked_to_come_up": []})
     }
 }
 

@@ -90,6 +90,30 @@ impl Client {
         Ok(found)
     }
 
+    /// The static routes of a transit router that lead into an attachment, as `destination in table`: they name it by its id, and keep
+    /// the cloud from deleting it (cloud/api.md 1.2; the call: alibabacloud-go-sdk, cbn-20170912, ListTransitRouterRouteEntries).
+    ///
+    /// # Errors
+    /// As [`Client::associations`].
+    pub async fn static_routes(&self, transit_router: &str, attachment: &str) -> Result<Vec<String>, CloudError> {
+        let mut found = Vec::new();
+        for table in self.route_tables(transit_router).await? {
+            let list = List::cbn("ListTransitRouterRouteEntries", "TransitRouterRouteEntries").with("TransitRouterRouteTableId", &table);
+            // Without a state the cloud tells only those that are in force.
+            let list = list.with("TransitRouterRouteEntryStatus", "All").with("TransitRouterRouteEntryType", "Static");
+            let list = list.with("TransitRouterRouteEntryNextHopId", attachment);
+            let row = |fields: &Fields<'_>| {
+                let next_hop = fields.text_or_empty("TransitRouterRouteEntryNextHopId")?;
+                Ok((fields.text("TransitRouterRouteEntryDestinationCidrBlock")?, next_hop, fields.text("TransitRouterRouteEntryType")?))
+            };
+            let rows = self.every_row(&list, row, |_: &(String, String, String)| None).await?;
+            // What a filter lets through that is not known of is not meant.
+            let meant = rows.into_iter().filter(|(_, next_hop, kind)| next_hop == attachment && kind.eq_ignore_ascii_case("Static"));
+            found.extend(meant.map(|(destination, ..)| format!("{destination} in {table}")));
+        }
+        Ok(found)
+    }
+
     /// Every transit router has a route table of the system's; one that shows none is not there, or not ours to see.
     async fn shown_router(&self, action: &str, transit_router: &str) -> Result<(), CloudError> {
         if self.route_tables(transit_router).await?.is_empty() {
@@ -145,6 +169,7 @@ fn attachment(fields: &Fields<'_>, transit_router: &str) -> Result<RouterAttachm
         associations: Vec::new(),
         propagations: Vec::new(),
         under_way: Vec::new(),
+        static_routes: Vec::new(),
         terms: [fields.optional_text("OrderType")?, fields.optional_text("ChargeType")?].into_iter().flatten().collect(),
         unknown: fields.unknown(ROUTER_ATTACHMENT),
     })

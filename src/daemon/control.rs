@@ -18,7 +18,7 @@
 //! | `abort` | `came_to_nothing`, optional: no person's decision | what runs is let go, and given up where nothing is lost by it: `{"ended": …}` |
 //!
 //! A *plan* is what `cgwd plan` shows, with `plan` (its id; null where nothing is to be replaced), `new`, `order`, `planned`,
-//! `rewrites`, `losses`, `interruptions`, `not_asked_to_come_up` and `documented_offered`. An *ended* has `outcome`: `done`, `rolled_back`,
+//! `rewrites`, `losses`, `interruptions` and `not_asked_to_come_up`. An *ended* has `outcome`: `done`, `rolled_back`,
 //! `interrupted` (`stopped` says why, and whether the daemon goes on by itself), `abandoned` (`stays`: what it leaves) or
 //! `not_safe` (`why`), and `plan`, `old_customer_gateway_id`, `new_customer_gateway_id`, `connections`, `leftover`, `timeline`,
 //! `steps` (of the plan, as it was made),

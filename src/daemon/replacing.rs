@@ -157,8 +157,15 @@ pub struct Moved {
     pub verified: bool,
 }
 
+/// With those that an earlier plan has moved, and this one ends it.
 pub fn moved(progress: &ReplacementProgress) -> Vec<Moved> {
-    progress.plan.connections().into_iter().map(|id| moved_one(progress, id)).collect()
+    let earlier = progress.plan.moved_before.iter().map(|moved| Moved {
+        old_id: moved.old_id.clone(),
+        new_id: moved.new_id.clone(),
+        strategy: if moved.new_id == moved.old_id { "rebind" } else { "recreate" },
+        verified: moved.works,
+    });
+    progress.plan.connections().into_iter().map(|id| moved_one(progress, id)).chain(earlier).collect()
 }
 
 fn moved_one(progress: &ReplacementProgress, id: &str) -> Moved {

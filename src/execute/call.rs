@@ -55,6 +55,7 @@ impl Executor {
             request_hash: call.request_hash(),
             sent: Some(self.sent_now()),
             step: None,
+            edited: None,
         })?;
         Ok(Intention::Send(intent, call))
     }

@@ -1,6 +1,6 @@
 //! The records of the journal, format 2 (1 had no replacements). They are stored as JSON; fields are only ever added, as optional ones.
 
-use crate::model::{Asn, ReplacementOutcome, ReplacementPlan, Severity, Stopped, Timestamp, Worked};
+use crate::model::{Asn, Label, ReplacementOutcome, ReplacementPlan, Severity, Stopped, Timestamp, Worked};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -57,6 +57,9 @@ pub enum Record {
         /// Of a replacement: which step it is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepRef>,
+        /// Of a customer gateway that is deleted before the next one is made: what somebody has written on it since the snapshot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edited: Option<Label>,
     },
     /// The same write goes out once more, under the same token.
     WriteResent {
@@ -118,12 +121,14 @@ pub enum Record {
         plan: Box<ReplacementPlan>,
         sealed: String,
     },
-    /// A reading showed the effect of a step; `id`: of what it made.
+    /// A reading showed the effect of a step; `id`: of what it made. `since`: when one showed it first, where more than one had to.
     StepProven {
         plan: String,
         step: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
     /// What the cloud had accepted did not come about, or is gone again: the step is done anew.
     StepUndone {

@@ -157,7 +157,7 @@ impl Progress {
                 self.regions.insert(selector.clone(), region.clone());
             }
             Record::DecisionChanged { decision, .. } => self.decision = Some(decision.clone()),
-            Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent, step } => {
+            Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent, step, edited } => {
                 self.last_write_at = Some(at);
                 let sending = Sending { at, sent: sent.clone(), uptime: None };
                 let write = PendingWrite {
@@ -177,7 +177,7 @@ impl Progress {
                     absent_since: None,
                 };
                 match (step, &self.pending) {
-                    (Some(step), _) => self.replacements.intended(step, write, entry.seq)?,
+                    (Some(step), _) => self.replacements.intended(step, write, edited.clone(), entry.seq)?,
                     (None, Some(pending)) => {
                         return Err(corrupt(format!("a write is intended while that of record {} is unresolved", pending.intent)));
                     }

@@ -17,8 +17,8 @@ pub use finding::{Finding, Severity};
 pub use jiff::Timestamp;
 pub use observation::{Observation, Reading};
 pub use replacement::{
-    Begun, GatewayRef, Lane, NOT_UP, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, StepWords, Stopped, Target, Worked,
-    is_back,
+    Begun, GatewayRef, Label, Lane, MovedBefore, NOT_UP, Op, Order, PlannedStep, ReplacementOutcome, ReplacementPlan, Slot, StepWords,
+    Stopped, Target, Worked, is_back,
 };
 pub use replacement_settings::{OrderChoice, ReplacementPolicy, ReplacementSecret, ReplacementSettings, StrategyChoice};
 pub use secret::Secret;

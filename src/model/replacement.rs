@@ -1,7 +1,7 @@
 //! The plan of a replacement as it is kept in the journal (format 2): what was decided before the first write, and nothing that
 //! a reading can tell better. Fields and variants are only ever added.
 
-use super::{Asn, Timestamp};
+use super::{Asn, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -29,6 +29,9 @@ pub struct ReplacementPlan {
     /// The tunnels that worked before, where that is known: what was down before is not asked to come up.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub worked: Worked,
+    /// What an earlier plan has brought to the new customer gateway already, before it was given up or went back in part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_before: Vec<MovedBefore>,
     /// One after the other; the lanes of a stage side by side.
     pub stages: Vec<Vec<Lane>>,
     /// Each step that is shown, by its id, as it read when the plan was made: later only the sealed snapshot could tell. Plans of
@@ -50,6 +53,26 @@ pub struct StepWords {
     pub action: String,
     pub target: String,
     pub reason: String,
+}
+
+/// A connection that is where it is to be when the plan is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedBefore {
+    pub old_id: String,
+    /// Another one where it was made again.
+    pub new_id: String,
+    /// Whether it worked there when the plan was made.
+    pub works: bool,
+}
+
+/// What people write on a customer gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    pub name: String,
+    pub description: String,
+    /// Without this device's marks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: Tags,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

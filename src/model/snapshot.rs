@@ -125,6 +125,9 @@ pub struct RouterAttachment {
     /// Route tables whose association or propagation is being made or ended, with its state: `vtb-1 (Associating)`.
     #[serde(default)]
     pub under_way: Vec<String>,
+    /// Static routes of the transit router that lead into it, as `destination in table`: looked for where it is to be deleted.
+    #[serde(default)]
+    pub static_routes: Vec<String>,
     /// Who pays, and how (`OrderType`, `ChargeType`): not to be given where it is made.
     #[serde(default)]
     pub terms: Vec<String>,

@@ -14,7 +14,7 @@ mod token;
 pub use decision::{Concluded, Decision, DecisionKind, Gate, Hold, HoldReason, Next, Step, StepAction, Strategy};
 pub use ownership::{MARK_DEVICE, MARK_OWNER, Owner, Ownership};
 pub use pending::{ABSENT_TWICE, LATE_EFFECT, Pending, effect_of, settle_pending};
-pub use registration::{CLOCK_TOLERANCE, LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, plan};
+pub use registration::{CLOCK_TOLERANCE, LEAST_SPACE, NO_SPACE, NO_SPACE_REMEDY, may_be_full, plan};
 pub use removal::{Removal, plan_removal};
 pub use token::client_token;
 

@@ -17,6 +17,19 @@ const READ_LAG: SignedDuration = SignedDuration::from_secs(60);
 const LAG_RECHECK: SignedDuration = SignedDuration::from_secs(5);
 /// Customer gateways in a region, as documented in 2021 (cloud/api.md 1.3); the cloud's own answer decides.
 pub const USUAL_QUOTA: usize = 100;
+
+/// The number is of 2021, and an account can have more (cloud/api.md 1.3): said, and the cloud is asked all the same.
+pub fn may_be_full(count: usize, region: &str) -> Option<Finding> {
+    (count >= USUAL_QUOTA).then(|| {
+        Finding::warning(
+            findings::QUOTA_FULL,
+            format!(
+                "{count} customer gateways are in use in {region}, and {USUAL_QUOTA} were allowed in 2021: the cloud may refuse one more"
+            ),
+            "delete one that nobody uses if it does",
+        )
+    })
+}
 /// The cloud's clock and ours may differ by so much; beyond it, calls are signed with the cloud's and nothing is replaced
 /// (product.md 5; the cloud itself refuses at 15 min).
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -271,17 +284,7 @@ impl Case<'_> {
         let count = self.situation.inventory.customer_gateways.len();
         gates.push(Gate::passed("owner", format!("no customer gateway in {} holds {}", self.desired.region, self.desired.ip)));
         gates.push(Gate::passed("quota", format!("{count} in use, usually {USUAL_QUOTA} allowed")));
-        if count >= USUAL_QUOTA {
-            // The number is of 2021, so the cloud is asked all the same.
-            findings.push(Finding::warning(
-                findings::QUOTA_FULL,
-                format!(
-                    "{count} customer gateways are in use in {}, and {USUAL_QUOTA} were allowed in 2021: the cloud may refuse one more",
-                    self.desired.region
-                ),
-                "delete one that nobody uses if it does",
-            ));
-        }
+        findings.extend(may_be_full(count, &self.desired.region));
         let step = only_step(StepAction::CreateCustomerGateway, self.desired.ip.to_string(), self.why_create());
         let next = match self.reads_may_lag() {
             Some(until) => Next::Wait(Hold { reason: HoldReason::ReadsLag, until }),

@@ -12,6 +12,7 @@
 
 mod before;
 pub mod body;
+mod earlier;
 pub mod gates;
 pub mod next;
 mod outline;
@@ -20,11 +21,12 @@ mod safe_point;
 mod stages;
 mod words;
 
-pub use before::{Demand, demand, named, not_asked_for, tunnels_at};
+pub use before::{Demand, demand, half_in_use, named, not_asked_for, seen_at_work, tunnels_at};
+pub use earlier::moved_before;
 pub use gates::{AT_THE_BEGINNING, Case, Evidence, NotTried, SNAPSHOT_READABLE, gates, opens_by_itself, refused_later};
 pub use outline::{is_shown, listed, outline};
 pub use rollback::{KEPT, back_lanes, leaves_nothing_behind};
-pub use safe_point::{Gap, Unsafe, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
+pub use safe_point::{Gap, Unsafe, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
 pub use words::{as_planned, auto_config_route, describe, interruption, losses, rewrites};
 
 use super::ownership::Ownership;
@@ -132,6 +134,7 @@ pub fn draft(
         recheck_ms: manner.recheck_ms,
         verify_ms: manner.verify_ms,
         worked: before::worked(subjects, snapshot, remembered),
+        moved_before: Vec::new(),
         stages: Vec::new(),
         words: BTreeMap::new(),
     };

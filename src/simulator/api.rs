@@ -4,7 +4,7 @@ pub const VPC: &str = "2016-04-28";
 pub const CBN: &str = "2017-09-12";
 pub const STS: &str = "2015-04-01";
 
-const CBN_ACTIONS: [&str; 13] = [
+const CBN_ACTIONS: [&str; 14] = [
     "AssociateTransitRouterAttachmentWithRouteTable",
     "CreateTransitRouterVpnAttachment",
     "DeleteTransitRouterVpnAttachment",
@@ -13,6 +13,7 @@ const CBN_ACTIONS: [&str; 13] = [
     "EnableTransitRouterRouteTablePropagation",
     "GrantInstanceToTransitRouter",
     "ListTransitRouterCidr",
+    "ListTransitRouterRouteEntries",
     "ListTransitRouterRouteTableAssociations",
     "ListTransitRouterRouteTablePropagations",
     "ListTransitRouterRouteTables",

@@ -169,6 +169,7 @@ impl Founder<'_> {
             description: description.to_owned(),
             kind: kind.to_owned(),
             created: now,
+            static_routes: Vec::new(),
         };
         let mut route_tables = vec![table(&self.id(&seeded.system_route_table, "vtb"), "", "", "System")];
         let custom = |SeedRouteTable(own): &SeedRouteTable| {

@@ -224,6 +224,15 @@ pub struct RouteTable {
     /// `System` or `Custom`.
     pub kind: String,
     pub created: Timestamp,
+    pub static_routes: Vec<StaticRoute>,
+}
+
+/// A route that somebody has written into a route table of a transit router.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticRoute {
+    pub destination: String,
+    /// Where it leads.
+    pub attachment: String,
 }
 
 /// A connection's binding to a transit router (CEN).

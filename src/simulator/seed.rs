@@ -6,7 +6,7 @@ use super::lenient;
 use super::objects::{Bgp, Health, Ike, Ipsec, Tags};
 use super::routes::seed::SeedRoute;
 use super::switches::{Quota, Switches};
-use super::transit_router::seed::{SeedAuthorization, SeedLink, SeedRouteTable};
+use super::transit_router::seed::{SeedAuthorization, SeedLink, SeedRouteTable, SeedStaticRoute};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -119,6 +119,7 @@ pub struct SeedRegion {
     pub vco_route_entries: Vec<SeedRoute>,
     pub transit_router_associations: Vec<SeedLink>,
     pub transit_router_propagations: Vec<SeedLink>,
+    pub transit_router_route_entries: Vec<SeedStaticRoute>,
     pub cross_account_authorizations: Vec<SeedAuthorization>,
 }
 

@@ -106,7 +106,7 @@ impl SealKey {
 impl SealError {
     /// What an operator can do.
     pub fn remedy(&self) -> String {
-        const SECRETS: &str = "without it what was sealed cannot be read again, and what is open can be neither finished nor given up";
+        const SECRETS: &str = "without it what was sealed cannot be read again: what is open can only be given up (`cgwd replace --abort`), and that where no connection is deleted at that moment";
         match self {
             SealError::NoKey { path } => {
                 format!("put {} back from a backup, or the credential into /etc/credstore/cgwd.{CREDENTIAL}; {SECRETS}", path.display())

@@ -1,6 +1,6 @@
 //! Each gate refuses from outside: exit 5, outcome `blocked`, the gate by its name, and a cloud that is as it was.
 
-use crate::common::device::findings;
+use crate::common::device::{findings, has_finding};
 use crate::replacing::estate::Estate;
 use crate::replacing::wire::{Fate, Moment, Wire};
 use crate::replacing::{NEW, OLD, Scene, THIRD, fault, gate, is_done, written};
@@ -211,14 +211,42 @@ fn full() -> Estate {
 #[test]
 fn a_full_quota_and_the_order_that_needs_none() {
     let scene = Scene::of(full());
+    let before = scene.world();
     let document = scene.replace(&[]).expect(5).json();
     assert_eq!(document["outcome"], "blocked");
-    let detail = gate(&document, "quota")["detail"].as_str().unwrap();
-    assert!(detail.contains("documented"), "{detail}");
+    assert_eq!(gate(&document, "quota")["passed"], false, "{document:#}");
+    assert!(document["reason"]["remedy"].as_str().unwrap().contains("documented"), "{document:#}");
+    assert_eq!(scene.world(), before);
     let scene = Scene::of(full()).set("order", "\"documented\"");
     let document = scene.replace(&[]).expect(0).json();
     is_done(&document);
     assert_eq!(gate(&document, "quota")["passed"], true);
+}
+
+/// A static route names the binding, which is another one when it is made again; the cloud would refuse in the middle.
+#[test]
+fn a_static_route_into_what_would_be_made_again() {
+    let with_route = |seed: &mut Value| {
+        seed["Regions"]["cn-hangzhou"]["TransitRouterRouteEntries"] = json!([{"ResourceId": "vco-attached",
+            "TransitRouterRouteTableId": "vtb-custom", "TransitRouterRouteEntryDestinationCidrBlock": "192.168.66.0/24"}]);
+    };
+    let scene = Scene::of(Estate::new().attached().with(with_route)).set("strategy", "\"recreate\"");
+    let document = refused(&scene, &[], "recreatable");
+    let detail = gate(&document, "recreatable")["detail"].as_str().unwrap();
+    assert!(detail.contains("tr-attach-1") && detail.contains("192.168.66.0/24 in vtb-custom"), "{detail}");
+    // Pointed elsewhere in place it keeps the route.
+    is_done(&scene.set("strategy", "\"auto\"").replace(&[]).expect(0).json());
+}
+
+/// A hundred were allowed in 2021. An account that may have more is asked about it and not turned away.
+#[test]
+fn an_account_that_may_have_more_than_usual() {
+    let more = |seed: &mut Value| seed["Regions"]["cn-hangzhou"]["Quota"] = json!({"CustomerGateways": 200});
+    let document = Scene::of(full().with(more)).replace(&[]).expect(0).json();
+    is_done(&document);
+    let detail = gate(&document, "quota")["detail"].as_str().unwrap();
+    assert!(detail.starts_with("100 in use, and 100 were allowed in 2021"), "{detail}");
+    has_finding(&document, "warning quota.full");
 }
 
 /// A quota that only the cloud knows is met by the first write, which hurts nobody.

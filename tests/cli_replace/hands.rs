@@ -7,13 +7,20 @@ use crate::replacing::wire::{Fate, Moment, Wire};
 use crate::replacing::{NEW, OLD, Scene, fault, is_done, written};
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs `replace` while somebody makes this call right after the new customer gateway was made.
 fn meanwhile(scene: Scene, action: &'static str, parameters: &[(&'static str, &'static str)]) -> (Scene, Output) {
+    right_after("CreateCustomerGateway", scene, action, parameters)
+}
+
+/// The same right after the first call of ours with this name.
+fn right_after(ours: &'static str, scene: Scene, action: &'static str, parameters: &[(&'static str, &'static str)]) -> (Scene, Output) {
     let cloud = SocketAddr::from(([127, 0, 0, 1], scene.sim.port()));
     let parameters = [&[("RegionId", REGION)], parameters].concat();
+    let happened = AtomicBool::new(false);
     let wire = Wire::to(&scene.sim, move |call, moment, _| {
-        if call.action == "CreateCustomerGateway" && moment == Moment::After {
+        if call.action == ours && moment == Moment::After && !happened.swap(true, Ordering::Relaxed) {
             let answer = simulated::call(cloud, action, &parameters);
             assert!(answer.get("Code").is_none(), "{answer}");
         }
@@ -127,4 +134,67 @@ fn a_connection_that_somebody_deletes_is_left_out_of_the_next_plan() {
     let world = scene.world();
     assert_eq!(world.ids.keys().collect::<Vec<_>>(), ["legacy"]);
     assert_eq!(world.connection("legacy")["CustomerGatewayId"], format!("<{NEW}>"));
+}
+
+fn documented(estate: Estate) -> Scene {
+    Scene::of(estate).set("order", "\"documented\"")
+}
+
+/// Words on a customer gateway that goes are no reason to let its connections wait: the next one bears them.
+#[test]
+fn what_somebody_writes_on_the_old_customer_gateway_in_the_gap_goes_to_the_new_one() {
+    let edit = [("CustomerGatewayId", "cgw-old"), ("Name", "pudong"), ("Description", "moved across the river")];
+    let (scene, output) = right_after("DeleteVpnConnection", documented(Estate::new().single()), "ModifyCustomerGatewayAttribute", &edit);
+    is_done(&output.expect(0).json());
+    let world = scene.world();
+    assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
+    assert_eq!((&world.gateway(NEW)["Name"], &world.gateway(NEW)["Description"]), (&"pudong".into(), &"moved across the river".into()));
+}
+
+/// Whoever takes the mark off says that it is no longer this device's: it is not deleted. What was deleted by then is made again when
+/// a person gives the replacement up, since going on does not do it.
+#[test]
+fn a_mark_that_is_taken_off_in_the_gap_leaves_a_way_out() {
+    let scene = documented(Estate::new().single());
+    let before = scene.world();
+    let unmark =
+        [("ResourceType", "CUSTOMERGATEWAY"), ("ResourceId.1", "cgw-old"), ("TagKey.1", "cgwd-owner"), ("TagKey.2", "cgwd-device")];
+    let (scene, output) = right_after("DeleteVpnConnection", scene, "UnTagResources", &unmark);
+    let document = output.expect(6).json();
+    let remedy = document["reason"]["remedy"].as_str().unwrap();
+    assert!(remedy.contains("`cgwd-device` = `branch-1`") && remedy.contains("--abort"), "{remedy}");
+    scene.replace(&["--resume"]).expect(6);
+    let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+    assert_eq!(document["outcome"], "abandoned", "{document:#}");
+    let stays = document["stays"].as_array().unwrap();
+    assert!(stays.iter().any(|line| line.as_str().unwrap().starts_with("vco-single stays as vco-")), "{stays:?}");
+    let after = scene.world();
+    let tags: Vec<String> = after.changes(&before).into_iter().filter(|change| !change.contains(".Tags")).collect();
+    assert_eq!(tags, Vec::<String>::new(), "the connection is as it was, routes and all, where it was");
+}
+
+/// One connection is deleted, and another has been edited: the first is not lost over it.
+#[test]
+fn drift_at_one_connection_does_not_leave_another_one_deleted() {
+    let second = |seed: &mut Value| {
+        let region = &mut seed["Regions"]["cn-hangzhou"];
+        let mut copy = region["VpnConnections"][0].clone();
+        for (key, value) in [("VpnConnectionId", "vco-second"), ("Name", "second"), ("RemoteSubnet", "192.168.4.0/24")] {
+            copy[key] = value.into();
+        }
+        region["VpnConnections"].as_array_mut().unwrap().push(copy);
+    };
+    let edit = [("ResourceType", "VPNCONNECTION"), ("ResourceId.1", "vco-second"), ("Tag.1.Key", "note"), ("Tag.1.Value", "by hand")];
+    let scene = documented(Estate::new().single().with(second));
+    let (scene, output) = right_after("DeleteVpnConnection", scene, "TagResources", &edit);
+    let document = output.expect(6).json();
+    assert!(document["reason"]["message"].as_str().unwrap().contains("vco-second has changed since it was read"), "{document:#}");
+    assert!(!scene.world().ids.contains_key("single"), "deleted");
+    scene.replace(&["--resume"]).expect(6);
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    assert_eq!(scene.world().connection("single")["CustomerGatewayId"], format!("<{OLD}>"));
+    is_done(&scene.replace(&[]).expect(0).json());
+    let world = scene.world();
+    assert!(world.connection("second").to_string().contains("by hand"), "{}", world.connection("second"));
+    assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
 }

@@ -1,9 +1,10 @@
 //! A replacement that breaks off: resumed, given up, overtaken by another change.
 
+use crate::common::simulated::REGION;
 use crate::replacing::estate::Estate;
 use crate::replacing::stroke::{killed_after, killed_in, replace, signalled};
 use crate::replacing::wire::Moment;
-use crate::replacing::{NEW, OLD, Scene, THIRD, gate, gateway_was_replaced, is_done, only_changed, pointed, written};
+use crate::replacing::{NEW, OLD, Scene, THIRD, fault, gate, gateway_was_replaced, is_done, only_changed, pointed, written};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -93,6 +94,20 @@ fn it_can_be_given_up_at_a_safe_point() {
     only_changed(&before, &after, &[pointed("dual", 1), pointed("dual", 2)]);
     gateway_was_replaced(&before, &after, OLD, NEW);
     assert_eq!(written(&scene.device).iter().filter(|write| *write == "CreateCustomerGateway").count(), 1);
+}
+
+/// The second plan moves nothing any more; what it ends is told all the same.
+#[test]
+fn what_was_moved_before_giving_up_is_told_by_the_plan_that_ends_it() {
+    let refusal = fault("DeleteVpnPbrRouteEntry", "kind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"\ncount = 1");
+    let scene = Scene::with_faults(Estate::new().dual().single(), &refusal);
+    scene.replace(&[]).expect(6);
+    assert_eq!(scene.device.cgwd(&["replace", "--abort"]).expect(0).json()["outcome"], "abandoned");
+    let document = scene.replace(&[]).expect(0).json();
+    is_done(&document);
+    let told = |id: &str| document["connections"].as_array().unwrap().iter().find(|moved| moved["old_id"] == id).cloned();
+    assert_eq!(told("vco-dual"), Some(json!({"old_id": "vco-dual", "new_id": "vco-dual", "strategy": "rebind", "verified": true})));
+    assert_eq!(told("vco-single").unwrap()["strategy"], "recreate", "{document:#}");
 }
 
 /// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.
@@ -226,4 +241,62 @@ fn status_and_history_tell_of_what_is_open() {
     // Whoever reads the daemon's plan sees that one is open.
     scene.device.plain(&["plan"]);
     is_done(&scene.replace(&["--resume"]).expect(0).json());
+}
+
+/// With another key, or without one, nothing that was sealed can be read. Letting go needs nothing of it.
+#[test]
+fn a_lost_key_is_no_reason_to_be_stuck() {
+    for another in [false, true] {
+        let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+        let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+        scene.replace(&[]).expect(6);
+        lose_the_key(&scene, another);
+        let said = scene.replace(&["--resume"]).expect(1).json()["error"].to_string();
+        assert!(said.contains("--abort"), "{said}");
+        let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+        assert_eq!(document["outcome"], "abandoned", "{document:#}");
+        let stays = document["stays"].to_string();
+        assert!(stays.contains("tunnel 2 of vco-dual stays at the new customer gateway") && stays.contains("cgw-old"), "{stays}");
+        let document = scene.replace(&[]).expect(0).json();
+        is_done(&document);
+    }
+}
+
+fn lose_the_key(scene: &Scene, another: bool) {
+    let key = scene.device.state().join("journal.key");
+    match another {
+        true => std::fs::write(&key, std::array::from_fn::<u8, 32, _>(|place| 3 + 7 * u8::try_from(place).unwrap())).unwrap(),
+        false => std::fs::remove_file(&key).unwrap(),
+    }
+}
+
+/// What is deleted is in the snapshot alone: what is known of it in the clear is said, and a person can make it by hand.
+#[test]
+fn a_lost_key_in_a_gap_says_what_is_known_and_what_to_do() {
+    for another in [false, true] {
+        // The first call is the trial.
+        let refusal = fault("CreateVpnConnection", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+        let scene = Scene::with_faults(Estate::new().single(), &refusal);
+        scene.replace(&[]).expect(6);
+        lose_the_key(&scene, another);
+        let said = scene.device.cgwd(&["replace", "--abort"]).expect(5).json()["error"]["message"].as_str().unwrap().to_owned();
+        for part in ["vco-single is deleted", "on VPN gateway vpn-single", "CreateVpnRouteEntry 192.168.50.0/24", "make it by hand"] {
+            assert!(said.contains(part), "no `{part}` in {said}");
+        }
+        let gateways = scene.sim.gateways();
+        let new = gateways.iter().find(|gateway| gateway["IpAddress"] == NEW).unwrap()["CustomerGatewayId"].as_str().unwrap().to_owned();
+        assert!(said.contains(&new), "{said}");
+        let by_hand = [
+            ("RegionId", REGION),
+            ("VpnGatewayId", "vpn-single"),
+            ("CustomerGatewayId", &new),
+            ("LocalSubnet", "10.0.0.0/8"),
+            ("RemoteSubnet", "192.168.2.0/24"),
+            ("AutoConfigRoute", "false"),
+        ];
+        let made = scene.sim.call("CreateVpnConnection", &by_hand)["VpnConnectionId"].as_str().unwrap().to_owned();
+        let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+        let stays = document["stays"].to_string();
+        assert!(stays.contains(&format!("vco-single stays as {made}")) && stays.contains("192.168.50.0/24"), "{stays}");
+    }
 }

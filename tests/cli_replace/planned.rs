@@ -3,6 +3,7 @@
 use crate::common::simulated::{REGION, Sim};
 use crate::replacing::estate::Estate;
 use crate::replacing::{NEW, OLD, Scene, gateway_was_replaced, is_done, only_changed, pointed};
+use jiff::Timestamp;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,6 +41,49 @@ fn at_no_moment_is_there_no_tunnel() {
     gateway_was_replaced(&before, &after, OLD, NEW);
     scene.device.move_to(NEW);
     assert_eq!(scene.device.cgwd(&["plan"]).expect(0).json()["decision"], "in_sync");
+}
+
+/// A tunnel that negotiates anew when the plan is drawn up is no dead one: the other keeps the traffic until it is up again.
+#[test]
+fn a_tunnel_that_is_just_negotiating_is_waited_for() {
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(2000)));
+    scene.device.move_to(OLD);
+    let anew = [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d2"), ("TunnelOptionsSpecification.EnableDpd", "true")];
+    let answer = scene.sim.call("ModifyTunnelAttribute", &[&[("RegionId", REGION)], &anew[..]].concat());
+    assert!(answer.get("Code").is_none(), "{answer}");
+    let ended = AtomicBool::new(false);
+    let (output, (least, _)) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
+        let output = scene.replace(&["--to", NEW, "--planned"]);
+        ended.store(true, Ordering::Relaxed);
+        (output, watching.join().unwrap())
+    });
+    let document = output.expect(0).json();
+    is_done(&document);
+    assert_eq!(document["not_asked_to_come_up"], json!([]), "both work");
+    assert_eq!(least, 1, "never both");
+}
+
+/// When each tunnel went down and came back: the second after the first, and neither as late as it was believed.
+#[test]
+fn the_timeline_tells_each_tunnel() {
+    let estate = Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(300));
+    let scene = Scene::of(estate).set("recheck", "\"3s\"");
+    scene.device.move_to(OLD);
+    let text = scene.device.plain(&["replace", "--yes", "--to", NEW, "--planned"]);
+    let timeline: Vec<&str> = text.expect(0).stdout.lines().filter(|line| line.contains("down from ")).collect();
+    let [first, second] = timeline[..] else { panic!("{}", text.stdout) };
+    let times = |line: &str| -> (Timestamp, Timestamp) {
+        let down = line.split_once("down from ").unwrap().1.split_once(',').unwrap().0;
+        let up = line.split_once("works since ").unwrap().1.split_once(' ').unwrap().0;
+        (down.parse().unwrap(), up.parse().unwrap())
+    };
+    assert!(first.contains("tunnel 1 of vco-dual") && second.contains("tunnel 2 of vco-dual"), "{timeline:?}");
+    let ((active_down, active_up), (standby_down, standby_up)) = (times(first), times(second));
+    assert!(standby_down < standby_up && standby_up < active_down && active_down < active_up, "{timeline:?}");
+    for (down, up) in [(active_down, active_up), (standby_down, standby_up)] {
+        assert!(up.duration_since(down).as_millis() < 2500, "it has to be up for three seconds, and was so before: {timeline:?}");
+    }
 }
 
 /// Where the new address turns out not to work, the first tunnel goes back and the second was never touched.

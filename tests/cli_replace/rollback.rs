@@ -66,7 +66,19 @@ fn a_tunnel_that_the_device_does_not_have_is_no_reason_to_go_back() {
     assert!(document["not_asked_to_come_up"][0].as_str().unwrap().contains("one that comes up is enough"), "{document:#}");
     only_changed(&before, &scene.world(), &[pointed("dual", 1), pointed("dual", 2)]);
     let text = Scene::of(with_one_tunnel()).set("verify_timeout", "\"2s\"").device.plain(&["replace", "--yes"]);
-    assert!(text.expect(0).stdout.contains("tunnel 2 of vco-dual did not come up"), "{}", text.stdout);
+    assert!(text.expect(0).stdout.contains("did not come up; whether it worked before is not known"), "{}", text.stdout);
+}
+
+/// The standby is judged first and comes up for nobody; the other is seen as soon as it works.
+#[test]
+fn a_dead_tunnel_does_not_hold_up_the_proof_of_the_other() {
+    let text = Scene::of(with_one_tunnel()).set("verify_timeout", "\"5s\"").device.plain(&["replace", "--yes"]);
+    let timeline: Vec<&str> = text.expect(0).stdout.lines().filter(|line| line.contains(", moved ")).collect();
+    let [first, second] = timeline[..] else { panic!("{}", text.stdout) };
+    assert!(first.contains("tunnel 1 of vco-dual: down before, moved ") && first.contains(", works since "), "{first}");
+    let took: f64 = first.rsplit_once('(').unwrap().1.trim_end_matches(" s)").parse().unwrap();
+    assert!(took < 4.0, "{first}");
+    assert!(second.contains("tunnel 2 of vco-dual: down before, moved ") && second.contains("did not come up"), "{second}");
 }
 
 /// It is known to have been down: nobody waits for it.

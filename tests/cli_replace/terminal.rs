@@ -94,14 +94,14 @@ fn the_documented_order_takes_a_word_of_its_own() {
         })
     };
     let scene = Scene::of(full());
-    let Some(output) = at_a_terminal(&scene, &["no"]) else { return };
+    let Some(output) = at_a_terminal(&scene, &["branch-1", "no"]) else { return };
     output.expect(5);
     assert!(output.stdout.contains("Type `documented`"), "{}", output.stdout);
     let scene = Scene::of(full());
-    let Some(output) = at_a_terminal(&scene, &["documented", "branch-1"]) else { return };
+    let Some(output) = at_a_terminal(&scene, &["branch-1", "documented", "branch-1"]) else { return };
     output.expect(0);
     let actions = written(&scene.device);
-    let at = |action: &str| actions.iter().position(|write| write == action).unwrap();
+    let at = |action: &str| actions.iter().rposition(|write| write == action).unwrap();
     assert!(
         at("DeleteVpnConnection") < at("DeleteCustomerGateway") && at("DeleteCustomerGateway") < at("CreateCustomerGateway"),
         "{actions:?}"

@@ -190,6 +190,7 @@ impl World {
             generation: journal.progress().generation,
             request_hash: String::new(),
             step: None,
+            edited: None,
             sent: Some(sent),
         };
         journal.append(executor.clock.now(), intended).expect("in memory");

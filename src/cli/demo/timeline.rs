@@ -24,7 +24,7 @@ pub fn away(progress: &ReplacementProgress, since: Timestamp) -> Option<Vec<Away
     });
     let all: Option<Vec<Away>> = verified
         .map(|(step, connection, index)| {
-            let back = progress.step(&step.id).proven?;
+            let back = progress.step(&step.id).shown?;
             let touched = first_touched(progress, connection, index)?;
             let seconds = |from: Timestamp| back.duration_since(from).as_secs_f64();
             let makes = |op: &Op| matches!(op, Op::CreateConnection { connection: made } if made == connection);

@@ -221,13 +221,7 @@ impl Parts<'_> {
     }
 
     async fn anew(&self, mut wish: Wish) -> Result<Exit, Failure> {
-        let mut draft = self.draft(wish, true).await?;
-        let only_quota = draft.plan.is_some() && draft.decision.gates.iter().filter(|gate| !gate.passed).all(|gate| gate.name == "quota");
-        if only_quota && draft.refused().is_some() && !self.arguments.yes {
-            confirm::documented_order(self.context)?;
-            wish.documented = true;
-            draft = self.draft(wish, true).await?;
-        }
+        let draft = self.draft(wish, true).await?;
         let report = match self.confirmed(draft, wish).await? {
             Ok(report) => report,
             Err(exit) => return Ok(exit),

@@ -62,7 +62,9 @@ fn swanctl(id: &str, tunnel: &PeerTunnel, configuration: &PeerConfiguration, pla
     let _ = writeln!(text, "      version = {version}");
     let _ = writeln!(text, "      local_addrs = {here}");
     let _ = writeln!(text, "      remote_addrs = {there}");
-    let _ = writeln!(text, "      local {{ auth = psk; id = {here_id} }}");
+    let is_another = here_id == here && !old.contains(&here);
+    let was = if is_another { format!("  # was {}", old.join(" or ")) } else { String::new() };
+    let _ = writeln!(text, "      local {{ auth = psk; id = {here_id} }}{was}");
     let _ = writeln!(text, "      remote {{ auth = psk; id = {there_id} }}");
     let _ = writeln!(text, "      children {{ {name} {{ local_ts = {here_net}; remote_ts = {there_net} }} }}");
     text += "    }\n  }\n";

@@ -6,9 +6,17 @@ use super::report::{Report, show_report};
 use super::{ReplaceArgs, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::survey::Survey;
 use crate::daemon::replacement::policy::contradicts;
+use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Abandoned, Word};
+use crate::execute::{ExecuteError, Executor};
+use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
+use crate::system::machine;
+use crate::system::seal::{SealError, SealKey};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// What is left to do for the command.
 pub enum After {
@@ -18,21 +26,45 @@ pub enum After {
 }
 
 pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) -> Result<After, Failure> {
-    let parts = Parts::of_open(context, context.survey(settings).await?, arguments)?;
+    let survey = context.survey(settings).await?;
+    if arguments.abort
+        && let Err(error) = SealKey::load(&survey.settings.state_directory, &context.environment)
+    {
+        return without_a_key(context, &survey, &error).await.map(After::Over);
+    }
+    let parts = Parts::of_open(context, survey, arguments)?;
     if arguments.abort { parts.abandon().await.map(After::Over) } else { parts.go_on().await }
+}
+
+/// Nothing sealed is needed to let go.
+async fn without_a_key(context: &Context, survey: &Survey, why: &SealError) -> Result<Exit, Failure> {
+    let settings = &survey.settings;
+    let journal = Journal::open(&settings.state_directory, machine::device_id().ok().flatten())?;
+    let region = journal.progress().replacements.open.as_ref().map(|open| open.plan.region.clone()).ok_or(ExecuteError::NothingOpen)?;
+    let owner = owner(settings, &journal);
+    let journal = Rc::new(RefCell::new(journal));
+    let executor =
+        Executor { client: Rc::new(context.client(settings)?), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+    let abandoned = executor.abandon_unread(&owner, Word::APersons, &why.to_string()).await?;
+    given_up(context, survey, &executor, &region, abandoned)
+}
+
+fn given_up(context: &Context, survey: &Survey, executor: &Executor, region: &str, abandoned: Abandoned) -> Result<Exit, Failure> {
+    match abandoned {
+        Abandoned::Yes { stays } => {
+            let report = Report::abandoned(&executor.journal.borrow(), stays)?;
+            Ok(show_report(context, survey, &report, region, ""))
+        }
+        Abandoned::NotSafe(why) => {
+            Err(Failure::new(Exit::Refused, format!("not given up: {why}"), "`cgwd replace --resume` goes on with it"))
+        }
+    }
 }
 
 impl Parts<'_> {
     async fn abandon(&self) -> Result<Exit, Failure> {
-        match self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))? {
-            Abandoned::Yes { stays } => {
-                let report = Report::abandoned(&self.executor().journal.borrow(), stays)?;
-                Ok(show_report(self.context, &self.survey, &report, &self.region, ""))
-            }
-            Abandoned::NotSafe(why) => {
-                Err(Failure::new(Exit::Refused, format!("not given up: {why}"), "`cgwd replace --resume` goes on with it"))
-            }
-        }
+        let abandoned = self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))?;
+        given_up(self.context, &self.survey, self.executor(), &self.region, abandoned)
     }
 
     /// The open plan to its end; or, where the device has changed again, away from it at a safe point.

@@ -5,8 +5,9 @@ use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
 use crate::cli::survey::Survey;
-use crate::daemon::replacement::document::{CONSEQUENCES, consequences_json, has_written, timeline};
+use crate::daemon::replacement::document::{CONSEQUENCES, consequences_json, has_written};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
+use crate::daemon::replacement::timeline::timeline;
 use crate::daemon::replacing::{Moved, moved};
 use crate::execute::replacement::{Draft, Ended};
 use crate::journal::Journal;
@@ -223,6 +224,7 @@ fn report_document(survey: &Survey, report: &Report, region: &str) -> Value {
         .map(|moved| json!({"old_id": moved.old_id, "new_id": moved.new_id, "strategy": moved.strategy, "verified": moved.verified}))
         .collect();
     document["millis"] = json!(i64::try_from(report.millis).unwrap_or(i64::MAX));
+    document["timeline"] = json!(report.timeline);
     if !report.leftover.is_empty() {
         let finding = leftover(&report.leftover);
         if let Some(findings) = document["findings"].as_array_mut() {

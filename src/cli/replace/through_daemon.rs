@@ -76,19 +76,13 @@ impl Asker<'_> {
     }
 
     async fn begin(&self, settings: &Settings, arguments: &ReplaceArgs, mut draft: Value) -> Result<Exit, Failure> {
-        let mut documented = false;
-        if draft["documented_offered"] == true && !arguments.yes {
-            confirm::documented_order(self.context)?;
-            documented = true;
-            draft = self.draft(arguments, documented).await?;
-        }
         let ended = match self.confirmed(settings, arguments, &draft).await? {
             Ok(ended) => ended,
             Err(exit) => return Ok(exit),
         };
         // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
         let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
-        if !is_full || documented || draft["order"] != "new-first" || arguments.yes {
+        if !is_full || draft["order"] != "new-first" || arguments.yes {
             return Ok(self.conclude(settings, &ended, Some(&draft)).await);
         }
         self.leave_nothing_open(&ended["ended"]).await;
@@ -339,6 +333,9 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
     }
     if ended["why"].is_string() {
         document["reason"] = json!({"message": ended["why"], "remedy": ended["stopped"]["remedy"]});
+    }
+    if ended["timeline"].is_array() {
+        document["timeline"] = ended["timeline"].clone();
     }
     if let Some(stays) = ended.get("stays") {
         document["stays"] = stays.clone();

@@ -2,12 +2,13 @@
 //! them; docs of the former are in [`crate::daemon::control`].
 
 use super::policy::Refused;
-use crate::daemon::replacing::{Wish, moved, works};
+use super::timeline::timeline;
+use crate::daemon::replacing::{Wish, moved};
 use crate::daemon::status::{gate_json, gateway_json, step_json};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Notice};
 use crate::journal::replay::{ReplacementProgress, Replacements, StepProgress};
-use crate::model::{Asn, Op, Order, ReplacementPlan, Slot, Stopped};
-use crate::plan::replacement::{Demand, as_planned, demand, interruption, is_shown, losses, named, not_asked_for, rewrites};
+use crate::model::{Asn, Op, ReplacementPlan, Slot, Stopped};
+use crate::plan::replacement::{as_planned, interruption, is_shown, losses, not_asked_for, rewrites};
 use crate::plan::{Decision, DecisionKind, Step};
 use serde_json::{Value, json};
 
@@ -48,9 +49,6 @@ fn draft_json(draft: &Draft, id: &str, region: &str) -> Value {
     for key in CONSEQUENCES {
         document[key] = consequences[key].clone();
     }
-    let refused: Vec<&str> = draft.decision.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name).collect();
-    // Only where making the new one first is all that does not work.
-    document["documented_offered"] = json!(refused == ["quota"] && plan.order == Order::NewFirst);
     document
 }
 
@@ -85,7 +83,6 @@ pub fn plan_json(decision: &Decision, region: Option<&str>) -> Value {
         "findings": decision.findings,
         "plan": null, "new": null, "order": null, "planned": null,
         "rewrites": [], "losses": [], "interruptions": [], "not_asked_to_come_up": [],
-        "documented_offered": false,
     })
 }
 
@@ -141,38 +138,6 @@ pub fn end_json(outcome: &str, replacements: &Replacements, millis: u64) -> Valu
         "written": progress.is_some_and(has_written),
         "millis": millis,
     }})
-}
-
-/// When each connection was touched and when it came back.
-pub fn timeline(progress: &ReplacementProgress) -> Vec<String> {
-    let mut lines = Vec::new();
-    for id in progress.plan.connections() {
-        let steps: Vec<_> = progress.plan.steps().filter(|step| step.op.connection() == Some(id)).collect();
-        let touched = steps.iter().filter_map(|step| progress.step(&step.id).first_sent).min();
-        let back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).filter_map(|step| progress.step(&step.id).proven).max();
-        let all_back = steps.iter().filter(|step| matches!(step.op, Op::Verify { .. })).all(|step| progress.is_proven(&step.id));
-        let line = match (touched, back.filter(|_| all_back)) {
-            (Some(touched), Some(back)) if works(progress, id) => {
-                format!("{id}: first touched {touched:.3}, works since {back:.3} ({:.1} s)", back.duration_since(touched).as_secs_f64())
-            }
-            (Some(touched), Some(_)) => format!("{id}: first touched {touched:.3}, and down as it was before"),
-            (Some(touched), None) => format!("{id}: first touched {touched:.3}, not seen to work yet"),
-            (None, _) => format!("{id}: not touched"),
-        };
-        lines.push(line);
-        lines.extend(progress.left_down(id).into_iter().map(|index| left_down(progress, id, index)));
-    }
-    lines
-}
-
-fn left_down(progress: &ReplacementProgress, connection: &str, index: u8) -> String {
-    let tunnel = named(connection, index);
-    match demand(&progress.plan, connection, index) {
-        Demand::Nothing => format!("{tunnel} is moved and down, as it was before"),
-        Demand::ToComeUp | Demand::OneOfThem => {
-            format!("{tunnel} did not come up; whether it worked before is not known, and its connection works without it")
-        }
-    }
 }
 
 /// What the plan was to do, for whoever did not see it drafted.

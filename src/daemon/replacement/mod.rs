@@ -14,6 +14,7 @@ mod jobs;
 pub mod policy;
 pub mod show;
 pub mod task;
+pub mod timeline;
 
 use self::document::Drafted;
 use self::policy::{Course, Needed, Open, Refused, Retry, Seen, fit, of_needed, of_open};

@@ -131,7 +131,11 @@ async fn work(tools: Tools, job: Job) -> Result<Ending, ExecuteError> {
             }
             Ok(Ending::Ended(replacer.carry_on(None).await?))
         }
-        Job::GiveUp(word) => Ok(Ending::Abandoned(tools.of_open()?.abandon(word).await?)),
+        Job::GiveUp(word) => Ok(Ending::Abandoned(match tools.of_open() {
+            Ok(replacer) => replacer.abandon(word).await?,
+            Err(ExecuteError::Seal(error)) => tools.executor()?.abandon_unread(&tools.owner(), word, &error.to_string()).await?,
+            Err(error) => return Err(error),
+        })),
         Job::Retire { region, ids } => tools.retire(&region, &ids).await,
     }
 }

@@ -1,5 +1,5 @@
 //! Giving a replacement up at a safe point: what was made stays for the next plan to find. All that is written to the cloud is what
-//! a connection lacks that is there itself.
+//! a connection lacks that is there itself; and where the replacement cannot go on, what it has deleted.
 
 use super::{Replacer, StageEnd};
 use crate::execute::ExecuteError;
@@ -8,7 +8,8 @@ use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
-use crate::plan::replacement::{Gap, gaps, made_whole, may_change_still, what_is_unsafe, what_stays};
+use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
+use crate::system::seal::SealError;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,9 +39,16 @@ impl Replacer {
     /// # Errors
     /// Where nothing is open, or the journal or the snapshot cannot be read.
     pub async fn abandon(&self, word: Word) -> Result<Abandoned, ExecuteError> {
-        let (plan, snapshot) = self.opened()?;
+        let (plan, snapshot) = match self.opened() {
+            Ok(opened) => opened,
+            Err(ExecuteError::Seal(error)) if !matches!(error, SealError::Newer { .. }) => {
+                return self.executor.abandon_unread(&self.owner, word, &error.to_string()).await;
+            }
+            Err(error) => return Err(error),
+        };
         let began = tokio::time::Instant::now();
         let mut missing = Missing::default();
+        let goes_nowhere = word == Word::APersons && self.has_stopped_for_good();
         if self.executor.client.cloud_time().is_none() {
             // Over a restart of the machine the cloud's clock alone tells how long ago a call went out.
             self.executor.client.customer_gateways(&plan.region).await?;
@@ -48,7 +56,7 @@ impl Replacer {
         loop {
             self.executor.place_sendings_of_steps();
             self.look_after_open_writes(&plan.region, &snapshot).await?;
-            let trouble = self.mend(&plan, &snapshot, &mut missing).await?;
+            let trouble = self.mend(&plan, &snapshot, &mut missing, goes_nowhere).await?;
             let (problem, stays) = {
                 let journal = self.executor.journal.borrow();
                 let Some(progress) = &journal.progress().replacements.open else { return Err(ExecuteError::NothingOpen) };
@@ -71,27 +79,44 @@ impl Replacer {
     }
 
     /// What was taken off a connection that is there itself is put back, and one that was made again gets what it lacks; what keeps
-    /// it from that is returned.
-    async fn mend(&self, plan: &ReplacementPlan, snapshot: &Snapshot, missing: &mut Missing) -> Result<Option<String>, ExecuteError> {
+    /// it from that is returned. `goes_nowhere`: going on does not make again what was deleted, so that is done here.
+    async fn mend(
+        &self,
+        plan: &ReplacementPlan,
+        snapshot: &Snapshot,
+        missing: &mut Missing,
+        goes_nowhere: bool,
+    ) -> Result<Option<String>, ExecuteError> {
         let gaps = self.with_progress(|progress| gaps(progress, self.executor.now()))?;
         for (connection, gap) in gaps {
             let id = self.with_progress(|progress| View { progress, snapshot, owner: &self.owner }.connection_id(&connection))?;
             let is_there = self.executor.client.whole_connection(&plan.region, &id).await?.is_some();
             missing.saw(&connection, is_there || gap == Gap::Deleted, self.executor.clock.uptime());
-            let may_change = self.with_progress(|progress| may_change_still(progress, &connection, self.executor.now()))?;
-            if !is_there || may_change || gap == Gap::Deleted {
-                continue;
-            }
-            if let Some(lane) = self.with_progress(|progress| made_whole(progress, &connection))? {
-                self.resume()?;
-                match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
-                    StageEnd::Done => {}
-                    StageEnd::Stopped(stopped) => return Ok(Some(stopped.message)),
-                    StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
+            let lane = self.with_progress(|progress| {
+                let (view, now) = (View { progress, snapshot, owner: &self.owner }, self.executor.now());
+                match gap {
+                    Gap::Deleted if !is_there && goes_nowhere => made_anew(&view, &connection, now),
+                    Gap::TakenOff | Gap::Unfinished if is_there && !may_change_still(progress, &connection, now) => {
+                        made_whole(progress, &connection)
+                    }
+                    Gap::Deleted | Gap::TakenOff | Gap::Unfinished => None,
                 }
+            })?;
+            let Some(lane) = lane else { continue };
+            self.resume()?;
+            match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
+                StageEnd::Done => {}
+                StageEnd::Stopped(stopped) => return Ok(Some(format!("{}; {}", stopped.message, stopped.remedy))),
+                StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
             }
         }
         Ok(None)
+    }
+
+    fn has_stopped_for_good(&self) -> bool {
+        let journal = self.executor.journal.borrow();
+        let stopped = journal.progress().replacements.open.as_ref().and_then(|open| open.stopped.as_ref());
+        stopped.is_some_and(|stopped| !stopped.passes)
     }
 
     fn with_progress<T>(&self, read: impl FnOnce(&ReplacementProgress) -> T) -> Result<T, ExecuteError> {

@@ -2,16 +2,18 @@
 
 use super::Replacer;
 use crate::cloud::customer_gateways::NewCustomerGateway;
-use crate::model::{ReplacementPlan, Slot, Snapshot};
+use crate::model::{GatewaySnapshot, Label, Slot};
 use crate::plan::replacement::TEMPORARY;
 use crate::plan::replacement::gates::{carried_description, carried_name, gateway_tags};
+use crate::plan::replacement::next::View;
 
 /// The cloud takes so many characters (cloud/api.md 2.1).
 const LONGEST_NAME: usize = 100;
 
 impl Replacer {
-    pub(super) fn new_gateway(&self, plan: &ReplacementPlan, snapshot: &Snapshot, slot: &Slot) -> NewCustomerGateway {
-        let old = snapshot.gateways.first();
+    pub(super) fn new_gateway(&self, view: &View<'_>, slot: &Slot) -> NewCustomerGateway {
+        let (plan, old) = (view.plan(), view.snapshot.gateways.first().map(|old| labelled(old, view.label_at_deletion(&old.id))));
+        let old = old.as_ref();
         let desired = &self.desired;
         let name = desired.name.clone().or_else(|| old.and_then(carried_name)).unwrap_or_else(|| desired.owner.device.clone());
         let old_description = old.and_then(carried_description);
@@ -33,6 +35,12 @@ impl Replacer {
             tags: gateway_tags(desired, old, &plan.id),
         }
     }
+}
+
+/// As it was read, with what somebody has written on it before it was deleted.
+fn labelled(old: &GatewaySnapshot, label: Option<&Label>) -> GatewaySnapshot {
+    let Some(Label { name, description, tags }) = label.cloned() else { return old.clone() };
+    GatewaySnapshot { name, description, tags, ..old.clone() }
 }
 
 fn temporary_name(name: &str) -> String {

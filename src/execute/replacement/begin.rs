@@ -5,6 +5,7 @@ use crate::execute::ExecuteError;
 use crate::journal::Record;
 use crate::model::{ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Stopped};
 use crate::plan::replacement::SNAPSHOT_READABLE;
+use crate::system::seal::SealError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::error::Error;
@@ -69,7 +70,7 @@ impl Replacer {
     pub fn opened(&self) -> Result<(ReplacementPlan, Snapshot), ExecuteError> {
         let written = self.executor.journal.borrow().replacement_on_disk()?;
         let (plan, sealed) = written.ok_or(ExecuteError::NothingOpen)?;
-        let sealed = STANDARD.decode(&sealed).map_err(|_| ExecuteError::Snapshot("the sealed text is damaged".to_owned()))?;
+        let sealed = STANDARD.decode(&sealed).map_err(|_| SealError::Damaged { why: "it is no base64" })?;
         let text = self.seal.open(&plan.id, &sealed)?;
         let snapshot: Snapshot =
             serde_json::from_slice(&text).map_err(|_| ExecuteError::Snapshot("it is not of this format".to_owned()))?;

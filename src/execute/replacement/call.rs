@@ -19,9 +19,7 @@ impl Course<'_> {
         let known = original.and_then(|id| self.snapshot.connection(id));
         let id = original.map(|id| view.connection_id(id)).unwrap_or_default();
         Some(match &step.op {
-            Op::CreateGateway { slot } => {
-                gateways::create_customer_gateway(&self.replacer.new_gateway(&self.plan, self.snapshot, slot), token)
-            }
+            Op::CreateGateway { slot } => gateways::create_customer_gateway(&self.replacer.new_gateway(view, slot), token),
             Op::AdoptGateway { id } => {
                 let mut tags = self.replacer.owner.mark();
                 tags.insert(MARK_PLAN.to_owned(), self.plan.id.clone());

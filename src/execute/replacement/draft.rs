@@ -5,14 +5,18 @@ use crate::cloud::error::CloudError;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
     Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan,
-    SNAPSHOT_FORMAT, Secret, Snapshot,
+    SNAPSHOT_FORMAT, Secret, Snapshot, Worked,
 };
 use crate::plan::replacement::body::supply_key;
 use crate::plan::replacement::gates::{connection_tags, is_masked};
 use crate::plan::replacement::{self, Evidence, Manner, NotTried, Subjects};
-use crate::plan::{Decision, DecisionKind, Gate, Next};
+use crate::plan::{Decision, DecisionKind, Gate, Next, may_be_full};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// So long after the first look the second one: by then a tunnel that negotiates anew is up again.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// How a replacement is asked for.
 #[derive(Clone, Debug)]
@@ -71,8 +75,12 @@ impl Executor {
         let mut snapshot = self.snapshot(&subjects, &inventory, asked.manner).await?;
         let read_at = executor.clock.uptime();
         supply(&mut snapshot, &asked.keys);
-        let remembered = executor.journal.borrow().progress().worked.clone();
-        let plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
+        let mut remembered = executor.journal.borrow().progress().worked.clone();
+        if asked.manner.planned {
+            self.look_twice(&subjects, &snapshot, &mut remembered).await?;
+        }
+        let mut plan = replacement::draft(&asked.id, &asked.want.desired, &subjects, &snapshot, &inventory, asked.manner, &remembered);
+        plan.moved_before = replacement::moved_before(&subjects, &inventory, &executor.journal.borrow().progress().replacements);
         let mut evidence = asked.evidence.clone();
         evidence.clock_offset = executor.client.clock_offset();
         if asked.dry_run {
@@ -86,6 +94,9 @@ impl Executor {
             let case = replacement::Case { plan, desired, subjects: &subjects, snapshot: &snapshot, inventory: &inventory, may_adopt };
             replacement::gates(case, replacements, &evidence, executor.now())
         };
+        if plan.steps().any(|step| matches!(step.op, Op::CreateGateway { .. })) {
+            decision.findings.extend(may_be_full(inventory.customer_gateways.len(), &inventory.region));
+        }
         // The owner's gate of the decision and of the plan are one.
         decision.gates.retain(|gate| gates.iter().all(|own| own.name != gate.name));
         decision.gates.extend(gates);
@@ -96,6 +107,22 @@ impl Executor {
             decision.kind = DecisionKind::Blocked;
         }
         Ok(Draft { decision, plan: Some(plan), snapshot, subjects, read_at })
+    }
+
+    /// A tunnel that is just negotiating anew is up again soon; taken for dead, it would not be waited for, and the other one be moved
+    /// meanwhile.
+    async fn look_twice(&self, subjects: &Subjects, snapshot: &Snapshot, remembered: &mut Worked) -> Result<(), CloudError> {
+        let half = replacement::half_in_use(subjects, snapshot);
+        if half.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(SECOND_LOOK).await;
+        for id in half {
+            if let Some((shape, _)) = self.client.whole_connection(&snapshot.region, &id).await? {
+                replacement::seen_at_work(remembered, &shape);
+            }
+        }
+        Ok(())
     }
 
     /// Everything that hangs on the customer gateways and would be lost, each connection described by itself: the list can leave things out.
@@ -182,6 +209,9 @@ impl Executor {
             Attachment::TransitRouter(router) => {
                 connection.connection_routes = client.connection_routes(region, &connection.id).await?;
                 connection.attachment = client.router_attachment(region, &router, &connection.id).await?;
+                if let Some(attachment) = &mut connection.attachment {
+                    attachment.static_routes = client.static_routes(&router, &attachment.id).await?;
+                }
                 if connection.shape.cross_account {
                     connection.authorizations = client.authorizations(region, &connection.id).await?;
                 }

@@ -25,6 +25,7 @@ mod pace;
 mod rhythm;
 mod side_by_side;
 mod step;
+mod unread;
 
 pub use abandon::{Abandoned, Word};
 pub use agreed::Agreed;

@@ -9,9 +9,9 @@ use crate::cloud::write_call::{WriteCall, Written};
 use crate::journal::Record;
 use crate::journal::record::StepRef;
 use crate::journal::replay::StepProgress;
-use crate::model::{Op, PlannedStep};
+use crate::model::{Label, Op, PlannedStep};
 use crate::plan::client_token;
-use crate::plan::replacement::next::{Reads, View};
+use crate::plan::replacement::next::{Reads, View, edit_of};
 use std::time::Duration;
 
 /// How one attempt of a step ended.
@@ -58,6 +58,7 @@ impl Course<'_> {
                 request_hash: call.request_hash(),
                 sent,
                 step: Some(StepRef { plan: self.plan.id.clone(), step: step.id.clone() }),
+                edited: self.edited(step, reads),
             })?,
         };
         self.pace.sent(call.action, self.uptime());
@@ -80,6 +81,13 @@ impl Course<'_> {
         };
         let call = self.call(&view, step, reads, &token)?;
         Some((known, call, token))
+    }
+
+    /// What is lost with a customer gateway that the next one is to have.
+    fn edited(&self, step: &PlannedStep, reads: &Reads) -> Option<Label> {
+        let journal = self.replacer.executor.journal.borrow();
+        let progress = journal.progress().replacements.open.as_ref()?;
+        edit_of(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, step, reads)
     }
 
     fn outcome(

@@ -64,9 +64,10 @@ impl<'a> Rhythm<'a> {
         pause
     }
 
-    /// It is seen to be over.
-    pub fn end(&self, now: SignedDuration) {
+    /// It is seen to be over. That it is seen again tells nothing new.
+    pub fn end(&mut self, now: SignedDuration) {
         let (Some(what), Some(took)) = (&self.what, self.since(now)) else { return };
+        self.began = None;
         let mut times = self.times.0.borrow_mut();
         let known = times.get(what).copied();
         let shortest = known.map_or(took, |known| known.shortest.min(took));

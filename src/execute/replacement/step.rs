@@ -7,11 +7,12 @@ use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Lane, Op, Order, PlannedStep, Slot, Stopped};
+use crate::model::{Lane, Op, Order, PlannedStep, Slot, Stopped, Timestamp};
 use crate::plan::Now;
 use crate::plan::replacement::gaps;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// So long a cloud that cannot be read, or refuses for a reason that passes, is waited for.
@@ -58,8 +59,16 @@ pub(super) enum StepEnd {
 struct Seen {
     began: SignedDuration,
     shown_since: Option<SignedDuration>,
+    /// The same by this device's wall clock: for people.
+    shown_at: Option<Timestamp>,
     missing_since: Option<SignedDuration>,
     busy_since: Option<SignedDuration>,
+}
+
+impl Seen {
+    fn nothing(began: SignedDuration) -> Seen {
+        Seen { began, shown_since: None, shown_at: None, missing_since: None, busy_since: None }
+    }
 }
 
 /// The time that a tunnel takes to come up, among those of the places that changes are made at.
@@ -69,7 +78,8 @@ impl Course<'_> {
     /// With the lane's turn in hand where the step [takes one](takes_a_turn). `last` is what the step before was proven by, where
     /// the turn was not given away since.
     pub(super) async fn step(&self, lane: &Lane, step: &PlannedStep, mut last: Option<Box<Reading>>) -> Result<StepEnd, ExecuteError> {
-        let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };
+        let mut seen = Seen::nothing(self.uptime());
+        let mut beside = BTreeMap::new();
         let mut rhythm = Rhythm::new(&self.times, waits_for(lane, step));
         let (mut refusals, mut trouble) = (0, None);
         self.notice(step, "began");
@@ -88,10 +98,14 @@ impl Course<'_> {
             trouble = None;
             let act = self.judge(step, reads, &mut seen);
             tracing::debug!(step = step.id, ?act, "the next thing to do");
+            self.prove_beside(lane, step, reads, &mut beside)?;
+            // What has to stay up for a while had come up before.
+            if is_verification(step) && seen.shown_since.is_some() {
+                rhythm.end(self.uptime());
+            }
             match act {
                 Act::Prove(id) => {
-                    self.append(Record::StepProven { plan: self.plan.id.clone(), step: step.id.clone(), id })?;
-                    self.notice(step, "proven");
+                    self.prove(step, id, &seen)?;
                     rhythm.end(self.uptime());
                     return Ok(StepEnd::Proven(Box::new(reading)));
                 }
@@ -142,6 +156,35 @@ impl Course<'_> {
         }
     }
 
+    fn prove(&self, step: &PlannedStep, id: Option<String>, seen: &Seen) -> Result<(), ExecuteError> {
+        let waited = is_verification(step) && seen.shown_since.is_some_and(|since| self.uptime() >= since + SignedDuration::from_secs(1));
+        let since = seen.shown_at.filter(|_| waited);
+        self.append(Record::StepProven { plan: self.plan.id.clone(), step: step.id.clone(), id, since })?;
+        self.notice(step, "proven");
+        Ok(())
+    }
+
+    /// Tunnels that come up are proven as soon as they do: one that is waited for holds up no other that has its time already.
+    fn prove_beside(
+        &self,
+        lane: &Lane,
+        step: &PlannedStep,
+        reads: &Reads,
+        beside: &mut BTreeMap<String, Seen>,
+    ) -> Result<(), ExecuteError> {
+        if !is_verification(step) {
+            return Ok(());
+        }
+        let later = lane.steps.iter().skip_while(|own| own.id != step.id).skip(1).take_while(|own| is_verification(own));
+        for other in later.filter(|other| !self.is_proven(&other.id)) {
+            let seen = beside.entry(other.id.clone()).or_insert_with(|| Seen::nothing(self.uptime()));
+            if self.judge(other, reads, seen) == Act::Prove(None) {
+                self.prove(other, None, seen)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Everything that decides about this step, put before the planner.
     fn judge(&self, step: &PlannedStep, reads: &Reads, seen: &mut Seen) -> Act {
         self.place_sendings();
@@ -169,14 +212,16 @@ impl Course<'_> {
     fn keep(&self, seen: &mut Seen, shown: &Effect, reads: &Reads) {
         let now = self.uptime();
         let is_gone = matches!(reads.connection, Some(None));
-        seen.shown_since = matches!(shown, Effect::Shown(_)).then(|| seen.shown_since.unwrap_or(now));
+        let is_shown = matches!(shown, Effect::Shown(_));
+        seen.shown_since = is_shown.then(|| seen.shown_since.unwrap_or(now));
+        seen.shown_at = is_shown.then(|| seen.shown_at.unwrap_or_else(|| self.replacer.executor.clock.now()));
         seen.missing_since = (*shown == Effect::Missing || is_gone).then(|| seen.missing_since.unwrap_or(now));
     }
 
     /// Of this tunnel, and of those after it that nothing but their own verification waits for: they have the same time.
     fn begin_verifications(&self, lane: &Lane, step: &PlannedStep) -> Result<(), ExecuteError> {
         let from = lane.steps.iter().skip_while(|own| own.id != step.id);
-        for own in from.take_while(|own| matches!(own.op, Op::Verify { .. })) {
+        for own in from.take_while(|own| is_verification(own)) {
             let begins = own.id == step.id || self.is_untouched(&own.id);
             if begins {
                 let sent = self.replacer.executor.sent_now();
@@ -223,7 +268,7 @@ impl Course<'_> {
         if known || !step.op.is_destructive() || self.plan.recheck_ms == 0 || step.goes_back() {
             return;
         }
-        let mut seen = Seen { began: self.uptime(), shown_since: None, missing_since: None, busy_since: None };
+        let mut seen = Seen::nothing(self.uptime());
         if let Ok(reading) = self.read(step, None).await
             && matches!(self.judge(step, &reading.reads, &mut seen), Act::Agreed(_))
         {
@@ -402,6 +447,10 @@ fn subject(op: &Op) -> String {
 /// Whether it changes what takes one change at a time. Tags are no part of that.
 pub(super) fn takes_a_turn(op: &Op) -> bool {
     !matches!(op, Op::Verify { .. } | Op::UnmarkConnection { .. })
+}
+
+fn is_verification(step: &PlannedStep) -> bool {
+    matches!(step.op, Op::Verify { .. })
 }
 
 /// What takes about the same time as it did before.

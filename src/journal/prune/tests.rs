@@ -47,7 +47,8 @@ fn any_record() -> impl Strategy<Value = Record> {
             generation,
             request_hash: String::new(),
             sent: None,
-            step: None
+            step: None,
+            edited: None,
         }),
         intent().prop_map(|intent| Record::WriteResent { intent, sent: None }),
         (intent(), any::<bool>(), any::<bool>()).prop_map(|(intent, poisoned, refused)| {

@@ -2,7 +2,7 @@
 
 use super::{Corrupt, PendingWrite, Sending};
 use crate::journal::record::{Entry, Record, StepRef};
-use crate::model::{Begun, NOT_UP, Op, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
+use crate::model::{Begun, Label, NOT_UP, Op, ReplacementOutcome, ReplacementPlan, Stopped, Timestamp};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub struct StepProgress {
     pub id: Option<String>,
     /// A reading showed its effect.
     pub proven: Option<Timestamp>,
+    /// When one showed it first, for the timeline.
+    pub shown: Option<Timestamp>,
     /// The next write's ClientToken must be another.
     pub generation: u32,
     /// When its time to come up began.
@@ -48,6 +50,8 @@ pub struct StepProgress {
     pub undone: u32,
     /// When it was first sent, for the timeline.
     pub first_sent: Option<Timestamp>,
+    /// What was written on what it deletes, other than in the snapshot.
+    pub edited: Option<Label>,
 }
 
 /// How the last one ended.
@@ -161,9 +165,10 @@ impl Replacements {
                     resumed_from: None,
                 });
             }
-            Record::StepProven { plan, step, id } => {
+            Record::StepProven { plan, step, id, since } => {
                 let step = self.step(plan, step).map_err(corrupt)?;
                 step.proven = Some(at);
+                step.shown = since.or(Some(at));
                 if id.is_some() {
                     step.id.clone_from(id);
                 }
@@ -174,7 +179,7 @@ impl Replacements {
                     return Err(corrupt("a step is undone while a write of it is unresolved".to_owned()));
                 }
                 step.answered = false;
-                step.proven = None;
+                (step.proven, step.shown) = (None, None);
                 step.id = None;
                 step.undone = step.undone.saturating_add(1);
             }
@@ -216,7 +221,7 @@ impl Replacements {
         Ok(())
     }
 
-    pub(super) fn intended(&mut self, reference: &StepRef, write: PendingWrite, seq: i64) -> Result<(), Corrupt> {
+    pub(super) fn intended(&mut self, reference: &StepRef, write: PendingWrite, edited: Option<Label>, seq: i64) -> Result<(), Corrupt> {
         let at = write.intended.at;
         let step = self.step(&reference.plan, &reference.step).map_err(|why| Corrupt { seq, why })?;
         if let Some(open) = &step.open {
@@ -224,6 +229,7 @@ impl Replacements {
         }
         step.first_sent.get_or_insert(at);
         step.answered = false;
+        step.edited = edited;
         step.open = Some(write);
         Ok(())
     }

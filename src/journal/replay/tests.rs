@@ -23,6 +23,7 @@ fn intended(generation: u32) -> Record {
         request_hash: "hash".into(),
         sent: None,
         step: None,
+        edited: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn intended() -> Record {
         request_hash: text("hash"),
         sent: None,
         step: None,
+        edited: None,
     }
 }
 

@@ -16,20 +16,42 @@ pub enum Demand {
     OneOfThem,
 }
 
-/// What worked before the replacement: of a connection over which traffic may be running, what the cloud shows; of one that is down, what
-/// was `remembered` from when the device was where it was. That others work, or that the cloud still shows an SA of theirs, says
-/// nothing of it.
+/// What worked before the replacement: of a connection over which traffic may be running, what the cloud shows, and what was
+/// `remembered` from earlier looks, because a tunnel that is down in one of them may be negotiating anew; of one that is down, what was
+/// remembered from when the device was where it was. That others work, or that the cloud still shows an SA of theirs, says nothing of
+/// it.
 pub(super) fn worked(subjects: &Subjects, snapshot: &Snapshot, remembered: &Worked) -> Worked {
     let known = snapshot.connections.iter().filter_map(|connection| {
         let own = tunnels_at(&connection.shape, |id| subjects.moved().any(|gateway| gateway.id == id));
-        let in_use: Vec<u8> = own.iter().copied().filter(|index| is_in_use(&connection.shape, *index)).collect();
-        if !in_use.is_empty() {
-            return Some((connection.id.clone(), in_use));
+        let is_in_use = |index: &u8| is_in_use(&connection.shape, *index);
+        let before = remembered.get(&connection.id);
+        if before.is_none() && !own.iter().any(is_in_use) {
+            return None;
         }
-        let before = remembered.get(&connection.id)?;
-        Some((connection.id.clone(), own.into_iter().filter(|index| before.contains(index)).collect()))
+        let worked = |index: &u8| is_in_use(index) || before.is_some_and(|before| before.contains(index));
+        Some((connection.id.clone(), own.into_iter().filter(worked).collect()))
     });
     known.collect()
+}
+
+/// The connections of which one tunnel of ours is in use and another not: whether that one is down one look does not tell, because a
+/// tunnel negotiates anew now and then.
+pub fn half_in_use(subjects: &Subjects, snapshot: &Snapshot) -> Vec<String> {
+    let is_half = |shape: &IpsecConnection| {
+        let own = tunnels_at(shape, |id| subjects.moved().any(|gateway| gateway.id == id));
+        let up = own.iter().filter(|index| is_in_use(shape, **index)).count();
+        up > 0 && up < own.len()
+    };
+    snapshot.connections.iter().filter(|connection| is_half(&connection.shape)).map(|connection| connection.id.clone()).collect()
+}
+
+/// What a later look shows at work too.
+pub fn seen_at_work(remembered: &mut Worked, shape: &IpsecConnection) {
+    let up = tunnels_at(shape, |_| true).into_iter().filter(|index| is_in_use(shape, *index));
+    let known = remembered.entry(shape.id.clone()).or_default();
+    known.extend(up);
+    known.sort_unstable();
+    known.dedup();
 }
 
 /// The tunnels of a connection at these customer gateways, by index; 0 stands for a single-tunnel connection.

@@ -85,8 +85,17 @@ pub fn recreated(connection: &ConnectionSnapshot, old_ids: &[String], gateway: &
         if ours {
             *tunnel = with_gateway(tunnel.take(), gateway, addresses);
         }
-        forget_default_identity(tunnel, "TunnelIkeConfig");
     }
+    made_anew(body)
+}
+
+/// The same where it was.
+pub fn as_it_was(connection: &ConnectionSnapshot) -> Value {
+    made_anew(connection.body.0.clone())
+}
+
+fn made_anew(mut body: Value) -> Value {
+    tunnels_mut(&mut body).into_iter().for_each(|tunnel| forget_default_identity(tunnel, "TunnelIkeConfig"));
     // Paths of fields count tunnels by their index, whatever order the cloud listed them in.
     if let Some(tunnels) = tunnel_list_mut(&mut body) {
         tunnels.sort_by_key(index_of);

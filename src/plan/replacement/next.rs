@@ -5,11 +5,12 @@ mod objection;
 mod view;
 
 pub use effect::{Effect, effect, is_in_use, made_gateways, works};
+pub use objection::edit_of;
 pub use view::{Need, Reads, View, needs};
 
 use super::{Demand, demand};
 use crate::journal::replay::{PendingWrite, Sending, StepProgress};
-use crate::model::{IpsecConnection, NOT_UP, Op, PlannedStep, Stopped};
+use crate::model::{IpsecConnection, NOT_UP, Op, PlannedStep, Slot, Stopped};
 use crate::plan::Now;
 use crate::plan::pending::{ABSENT_TWICE, LATE_EFFECT};
 use effect::{elsewhere, gateway_of, gone_connection, is_at_new, tells_bgp};
@@ -25,6 +26,8 @@ const MOST_UNDONE: u32 = 3;
 
 /// Why a replacement stops where somebody deleted what was made again.
 const MADE_GONE: &str = "made_gone";
+/// And where somebody has made it by hand.
+const BY_HAND: &str = "by_hand";
 
 /// So long the effect of a call is looked for every few seconds.
 const OFTEN: SignedDuration = SignedDuration::from_mins(1);
@@ -79,8 +82,12 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         let is_asked_for =
             demand(view.plan(), connection, *index) != Demand::Nothing || !shape.is_some_and(|shape| is_at_new(view, shape, *index));
         return match verify(view, step, &known, shown, standing, now) {
-            // It was down before: waiting for it would only put off what is next.
-            Act::BeginVerification | Act::LookAgain(_) if *shown == Effect::Missing && !is_asked_for => not_up(),
+            // It was down before: waiting for it would only put off what is next, where that takes nothing from anybody.
+            Act::BeginVerification | Act::LookAgain(_)
+                if *shown == Effect::Missing && !is_asked_for && !another_is_next(view, connection, *index) =>
+            {
+                not_up()
+            }
             Act::NotVerified => out_of_time(view, step, connection, *index, reads),
             act => act,
         };
@@ -295,6 +302,13 @@ fn is_enough(view: &View<'_>, connection: &str, index: u8, shape: &IpsecConnecti
         Demand::Nothing => true,
         Demand::OneOfThem => others.into_iter().any(works_there),
     }
+}
+
+/// Whether a planned move is about to take another tunnel of the same connection from where it works.
+fn another_is_next(view: &View<'_>, connection: &str, index: u8) -> bool {
+    let moves =
+        |op: &Op| matches!(op, Op::RebindTunnel { connection: own, index: other, to: Slot::New } if own == connection && *other != index);
+    view.plan().planned && view.plan().steps().any(|step| moves(&step.op) && !view.progress.is_proven(&step.id))
 }
 
 fn not_up() -> Act {

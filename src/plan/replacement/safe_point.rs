@@ -120,6 +120,20 @@ fn put_back(step: &PlannedStep) -> PlannedStep {
     PlannedStep::back(&step.id, step.op.clone())
 }
 
+/// A connection that the plan has deleted and that its own course does not make again any more: all of it, as steps. `None` where
+/// something can still change it, or there is no customer gateway for it.
+pub fn made_anew(view: &View<'_>, connection: &str, now: Now) -> Option<Lane> {
+    let progress = view.progress;
+    let lane = progress.plan.lanes().find(|lane| lane.connection.as_deref() == Some(connection))?;
+    let own = || progress.plan.steps().filter(|step| step.op.connection() == Some(connection));
+    let is_gone = own().any(|step| matches!(step.op, Op::DeleteConnection { .. }) && progress.is_proven(&step.id));
+    let makes = own().find(|step| matches!(step.op, Op::CreateConnection { .. }))?;
+    let may_be_made = progress.steps.get(&makes.id).is_some_and(|step| can_take_effect(step, now));
+    let has_a_place = view.gateway(&Slot::New).is_some() || view.old_ones_are_there();
+    let steps = || [makes.clone()].into_iter().chain(still_to_make(progress, connection)).collect();
+    (is_gone && !may_be_made && has_a_place).then(|| Lane { steps: steps(), ..lane.clone() })
+}
+
 /// As the plan would have done it for the one made again.
 fn taken_off(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedStep> {
     let steps = || progress.plan.steps().filter(|step| step.op.connection() == Some(connection));

@@ -135,8 +135,9 @@ impl<'a> Composer<'a> {
         let rebind = |index| Op::RebindTunnel { connection: id.clone(), index, to: to.clone() };
         let indexes = || tunnels.iter().map(|tunnel| tunnel.index);
         // Where none works, also because all wait elsewhere, the second does not wait for the first: that may be one that the device
-        // does not have.
-        if self.old_goes_first() || !indexes().any(|index| is_in_use(&connection.shape, index)) {
+        // does not have. In a planned move what worked a moment ago counts, too.
+        let worked = || self.plan.planned && self.plan.worked.get(id).is_some_and(|worked| !worked.is_empty());
+        if self.old_goes_first() || !(worked() || indexes().any(|index| is_in_use(&connection.shape, index))) {
             return indexes().map(rebind).chain(indexes().filter_map(verify)).collect();
         }
         indexes().flat_map(|index| [Some(rebind(index)), verify(index)]).flatten().collect()

@@ -283,7 +283,7 @@ pub fn losses(plan: &ReplacementPlan, subjects: &Subjects, snapshot: &Snapshot) 
 /// What refers to a binding to a transit router by its id, or cannot be given when it is made (cloud/api.md 1.2, 4.1).
 fn losses_of(attachment: &RouterAttachment) -> Vec<String> {
     let mut lines = vec![format!(
-        "{}: static routes, route maps, flow logs and QoS of {} that name it are not looked at: a static route keeps the cloud from taking it off, and all have to name the new one",
+        "{}: route maps, flow logs and QoS of {} that name it are not looked at, and have to name the new one",
         attachment.id, attachment.transit_router
     )];
     if !attachment.terms.is_empty() {

@@ -4,7 +4,8 @@ use super::replacement_gates::{Setting, dual, setting, single, tunnel_body};
 use super::*;
 use crate::journal::record::Sent;
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
-use crate::model::{Op, PlannedStep, Slot, Verbatim};
+use crate::model::{Op, Order, PlannedStep, Slot, Verbatim};
+use crate::plan::replacement::half_in_use;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, next};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -268,6 +269,49 @@ fn the_old_customer_gateway_goes_when_nobody_uses_it() {
     assert_eq!(scene.act(&step, &Reads { customer_gateway: Some(None), ..reads(vec![]) }), Act::Prove(None));
 }
 
+/// What somebody has written on the old customer gateway goes to the next one, where that is still to be made; a key cannot.
+#[test]
+fn an_edit_of_the_old_customer_gateway_stops_only_where_it_would_be_lost() {
+    let old = |edit: fn(&mut CustomerGateway)| {
+        let mut gateway = ours("old", OTHER_IP);
+        gateway.auth_key = Some(crate::model::Secret::new("key".to_owned()));
+        edit(&mut gateway);
+        gateway
+    };
+    let scene = |order| {
+        let mut setting = setting(vec![single("vco")]);
+        setting.manner.order = order;
+        setting.snapshot.gateways = vec![(&old(|_| {})).into()];
+        let mut scene = scene(setting);
+        if order == Order::Documented {
+            scene.progress.steps.clear();
+        }
+        scene
+    };
+    let act = |scene: &Scene, edit| {
+        let step = scene.step(|op| matches!(op, Op::DeleteGateway { .. }));
+        let reads = Reads { customer_gateway: Some(Some(old(edit))), connections: Some(vec![]), ..Reads::default() };
+        scene.act(&step, &reads)
+    };
+    let is_refused = |act: &Act| matches!(act, Act::Stop(stopped) if stopped.reason == "owner" && stopped.remedy.contains("--abort"));
+    let (new_first, documented) = (scene(Order::NewFirst), scene(Order::Documented));
+    let edits: [fn(&mut CustomerGateway); 3] = [
+        |gateway| gateway.name = "renamed".into(),
+        |gateway| gateway.description = "moved".into(),
+        |gateway| drop(gateway.tags.insert("team".into(), "net".into())),
+    ];
+    for edit in edits {
+        assert!(is_refused(&act(&new_first, edit)), "the new one is made already");
+        assert_eq!(act(&documented, edit), Act::Send);
+    }
+    let another_key = |gateway: &mut CustomerGateway| gateway.auth_key = Some(crate::model::Secret::new("another".to_owned()));
+    let masked = |gateway: &mut CustomerGateway| gateway.auth_key = Some(crate::model::Secret::new("******".to_owned()));
+    for scene in [&new_first, &documented] {
+        assert!(is_refused(&act(scene, another_key)));
+        assert_eq!(act(scene, masked), Act::Send, "the cloud does not show it");
+    }
+}
+
 #[test]
 fn a_tunnel_has_its_time_and_no_more() {
     let (mut scene, _) = rebinding();
@@ -335,22 +379,43 @@ fn a_tunnel_that_worked_before_has_to_come_up_and_one_that_was_down_is_not_waite
     assert_eq!(scene.act(&first, &shown("new", "203.0.113.7", |_, _| {})), Act::BeginVerification);
 }
 
-/// A planned move: the cloud shows what works. Of a connection that is down it shows nothing, whatever the others do: one of them may be
-/// an SA that the cloud has not given up yet.
+/// A planned move: the cloud shows what works, and a tunnel that worked in an earlier look may be negotiating in this one. Of a
+/// connection that is down it shows nothing, whatever the others do: one of them may be an SA that the cloud has not given up yet.
 #[test]
-fn what_the_cloud_shows_of_a_connection_in_use_is_its_measure() {
-    let mut one_works = dual("vco", ["old", "old"]);
-    one_works.shape.tunnels[0].status = UP.into();
-    let mut setting = setting(vec![one_works, dual("dead", ["old", "old"]), dual("dark", ["old", "old"])]);
+fn what_the_cloud_shows_of_a_connection_in_use_is_its_measure_beside_what_is_remembered() {
+    let one_works = |id: &str| {
+        let mut connection = dual(id, ["old", "old"]);
+        connection.shape.tunnels[0].status = UP.into();
+        connection
+    };
+    let connections = vec![one_works("vco"), one_works("half"), dual("dead", ["old", "old"]), dual("dark", ["old", "old"])];
+    let mut setting = setting(connections);
     setting.manner.planned = true;
-    setting.remembered.extend([("vco".into(), vec![1, 2]), ("dead".into(), vec![])]);
+    setting.remembered.extend([("vco".into(), vec![2]), ("dead".into(), vec![])]);
+    assert_eq!(half_in_use(&setting.subjects(), &setting.snapshot), ["vco", "half"], "these are looked at twice");
     let plan = setting.plan();
-    assert_eq!(plan.worked, BTreeMap::from([("vco".into(), vec![1]), ("dead".into(), vec![])]));
+    assert_eq!(plan.worked, BTreeMap::from([("vco".into(), vec![1, 2]), ("half".into(), vec![1]), ("dead".into(), vec![])]));
     let told = crate::plan::replacement::not_asked_for(&plan);
     let down = |tunnel: &str| format!("{tunnel} was down before: it is moved, and need not come up");
-    let mut named: Vec<String> = ["tunnel 2 of vco", "tunnel 2 of dead", "tunnel 1 of dead"].map(down).into();
+    let mut named: Vec<String> = ["tunnel 2 of half", "tunnel 2 of dead", "tunnel 1 of dead"].map(down).into();
     named.push("dark: which of its tunnels worked before is not known, so one that comes up is enough".into());
     assert_eq!(told, named);
+}
+
+/// What is taken for dead has its time all the same, as long as the other one still carries the traffic.
+#[test]
+fn a_planned_move_waits_also_for_a_tunnel_that_was_down() {
+    let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+    setting.snapshot.connections[0].shape.tunnels[0].status = UP.into();
+    setting.manner.planned = true;
+    let mut scene = scene(setting);
+    assert_eq!(scene.progress.plan.worked, BTreeMap::from([("vco".into(), vec![1])]));
+    let standby = scene.step(|op| matches!(op, Op::Verify { index: 2, .. }));
+    let moved = || shown("new", "203.0.113.7", |_, shape| shape.tunnels[0].status = UP.into());
+    assert_eq!(scene.act(&standby, &moved()), Act::BeginVerification);
+    let move_active = scene.step(|op| matches!(op, Op::RebindTunnel { index: 1, .. }));
+    scene.progress.steps.entry(move_active.id).or_default().proven = Some(now());
+    assert!(is_left_down(&scene.act(&standby, &moved())), "nothing is left that could wait for it");
 }
 
 /// Without a tunnel that works nothing is won by moving one after the other.
@@ -371,4 +436,10 @@ fn the_second_tunnel_waits_for_the_first_where_one_works() {
     setting.snapshot.connections[0].shape.tunnels[0].status = UP.into();
     setting.manner.planned = true;
     assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"]);
+    setting.snapshot.connections[0].shape.tunnels[0].status = DOWN.into();
+    assert_eq!(order(&setting), ["move 2", "move 1", "verify 2", "verify 1"]);
+    setting.remembered.insert("vco".into(), vec![1, 2]);
+    assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"], "both negotiate anew at this moment");
+    setting.manner.planned = false;
+    assert_eq!(order(&setting), ["move 2", "move 1", "verify 2", "verify 1"], "the device has moved, and all are down");
 }

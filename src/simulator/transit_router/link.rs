@@ -123,14 +123,16 @@ pub fn ready(objects: &Objects, attachment: &Attachment) -> Result<(), ApiError>
     Ok(())
 }
 
-/// Refuses what would break ties. That a propagation is what `RouteEntryExist` means is our reading: through it the
-/// attachment's routes are in the table.
+/// Refuses what would break ties. That a propagation is what `RouteEntryExist` means is our reading, as is that a static route does:
+/// through either there are routes into the attachment.
 pub fn refuse_ties(objects: &Objects, attachment: &str) -> Result<(), ApiError> {
     let tied = |kind: LinkKind| objects.links.iter().any(|link| link.kind == kind && link.attachment == attachment);
     if tied(LinkKind::Association) {
         return Err(failed("RouteTableAssociationExist"));
     }
-    if tied(LinkKind::Propagation) { Err(failed("RouteEntryExist")) } else { Ok(()) }
+    let mut tables = objects.transit_routers.iter().flat_map(|router| &router.route_tables);
+    let leads_there = tables.any(|table| table.static_routes.iter().any(|route| route.attachment == attachment));
+    if tied(LinkKind::Propagation) || leads_there { Err(failed("RouteEntryExist")) } else { Ok(()) }
 }
 
 fn failed(what: &str) -> ApiError {

@@ -19,6 +19,7 @@ pub fn read(objects: &Objects, request: &Request, region: &str, account: &str) -
     Some(match request.action.as_str() {
         "ListTransitRouterVpnAttachments" => attachment::list(objects, request, region, account),
         "ListTransitRouterRouteTables" => table::list(objects, request, region),
+        "ListTransitRouterRouteEntries" => table::list_entries(objects, request),
         "ListTransitRouterCidr" => table::list_cidrs(objects, request),
         "ListTransitRouterRouteTableAssociations" => link::list_associations(objects, request),
         "ListTransitRouterRouteTablePropagations" => link::list_propagations(objects, request),

@@ -4,7 +4,7 @@ use super::grant::Authorization;
 use super::link::{Link, LinkKind};
 use crate::model::Timestamp;
 use crate::simulator::founding::{created, wrong};
-use crate::simulator::objects::Objects;
+use crate::simulator::objects::{Objects, StaticRoute};
 use crate::simulator::seed::{SeedError, SeedRegion};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -35,6 +35,16 @@ pub struct SeedLink {
     pub transit_router_route_table_id: String,
 }
 
+/// A static route into a connection's attachment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SeedStaticRoute {
+    /// The connection.
+    pub resource_id: String,
+    pub transit_router_route_table_id: String,
+    pub transit_router_route_entry_destination_cidr_block: String,
+}
+
 /// Another account that may bind a connection to its transit router.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -48,7 +58,7 @@ pub struct SeedAuthorization {
     pub creation_time: Option<i64>,
 }
 
-/// Puts associations, propagations and authorizations in place; connections and attachments are there already.
+/// Puts associations, propagations, static routes and authorizations in place; connections and attachments are there already.
 pub fn found(objects: &mut Objects, region: &SeedRegion, place: &str, now: Timestamp) -> Result<(), SeedError> {
     let lists = [
         ("TransitRouterAssociations", LinkKind::Association, &region.transit_router_associations),
@@ -59,6 +69,9 @@ pub fn found(objects: &mut Objects, region: &SeedRegion, place: &str, now: Times
             let link = link(objects, seeded, kind, &format!("{place}.{list}[{at}]"))?;
             objects.links.push(link);
         }
+    }
+    for (at, seeded) in region.transit_router_route_entries.iter().enumerate() {
+        write_route(objects, seeded, &format!("{place}.TransitRouterRouteEntries[{at}]"))?;
     }
     for (at, seeded) in region.cross_account_authorizations.iter().enumerate() {
         authorize(objects, seeded, &format!("{place}.CrossAccountAuthorizations[{at}]"), now)?;
@@ -84,6 +97,18 @@ fn link(objects: &Objects, seeded: &SeedLink, kind: LinkKind, place: &str) -> Re
         return Err(wrong(place, "the attachment has this already, or another association"));
     }
     Ok(link)
+}
+
+fn write_route(objects: &mut Objects, seeded: &SeedStaticRoute, place: &str) -> Result<(), SeedError> {
+    let attachment = objects.attachments.iter().find(|own| own.connection == seeded.resource_id);
+    let attachment = attachment.ok_or_else(|| wrong(place, "no such attachment to a transit router in this region"))?.clone();
+    let routers = objects.transit_routers.iter_mut().filter(|router| router.id == attachment.transit_router);
+    let mut tables = routers.flat_map(|router| &mut router.route_tables);
+    let table = tables.find(|table| table.id == seeded.transit_router_route_table_id);
+    let table = table.ok_or_else(|| wrong(format!("{place}.TransitRouterRouteTableId"), "the transit router has no such route table"))?;
+    let destination = seeded.transit_router_route_entry_destination_cidr_block.clone();
+    table.static_routes.push(StaticRoute { destination, attachment: attachment.id });
+    Ok(())
 }
 
 fn authorize(objects: &mut Objects, seeded: &SeedAuthorization, place: &str, now: Timestamp) -> Result<(), SeedError> {

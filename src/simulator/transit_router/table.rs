@@ -2,9 +2,9 @@
 
 use super::{is, minute, paged};
 use crate::simulator::connection;
-use crate::simulator::objects::{Objects, RouteTable};
+use crate::simulator::objects::{Objects, RouteTable, StaticRoute};
 use crate::simulator::request::Request;
-use crate::simulator::response::Reply;
+use crate::simulator::response::{ApiError, Reply};
 use serde_json::json;
 
 pub fn list(objects: &Objects, request: &Request, region: &str) -> Reply {
@@ -27,6 +27,31 @@ pub fn list(objects: &Objects, request: &Request, region: &str) -> Reply {
         })
     });
     paged(request, rows.collect(), "TransitRouterRouteTables", 20)
+}
+
+/// Static routes alone: what a table has learnt is not modelled. Without a state only those in force are told.
+pub fn list_entries(objects: &Objects, request: &Request) -> Reply {
+    let id = request.required("TransitRouterRouteTableId")?;
+    let tables = objects.transit_routers.iter().flat_map(|router| &router.route_tables);
+    let table = tables.into_iter().find(|table| table.id == id);
+    let table = table.ok_or_else(|| ApiError::not_found("InvalidTransitRouterRouteTableId.NotFound"))?;
+    let in_force = request.filter("TransitRouterRouteEntryStatus").is_none_or(|status| ["Active", "All"].contains(&status));
+    let wanted = |route: &&StaticRoute| {
+        in_force
+            && is(request, "TransitRouterRouteEntryType", "Static")
+            && is(request, "TransitRouterRouteEntryNextHopId", &route.attachment)
+    };
+    let rows = table.static_routes.iter().zip(1..).filter(|(route, _)| wanted(route)).map(|(route, number)| {
+        let connection = objects.attachments.iter().find(|own| own.id == route.attachment).map_or("", |own| own.connection.as_str());
+        json!({
+            "TransitRouterRouteEntryId": format!("rte-{id}-{number}"), "TransitRouterRouteEntryDestinationCidrBlock": route.destination,
+            "TransitRouterRouteEntryNextHopId": route.attachment, "TransitRouterRouteEntryNextHopType": "Attachment",
+            "TransitRouterRouteEntryNextHopResourceId": connection, "TransitRouterRouteEntryNextHopResourceType": "VPN",
+            "TransitRouterRouteEntryStatus": "Active", "TransitRouterRouteEntryType": "Static", "TransitRouterRouteEntryName": "",
+            "TransitRouterRouteEntryDescription": "", "CreateTime": minute(table.created),
+        })
+    });
+    paged(request, rows.collect(), "TransitRouterRouteEntries", 20)
 }
 
 /// The range from which VPN attachments get their addresses: one per router, or none.

@@ -32,6 +32,7 @@ fn progress(steps: &[(&str, StepProgress)]) -> ReplacementProgress {
         recheck_ms: 0,
         verify_ms: 0,
         worked: std::collections::BTreeMap::new(),
+        moved_before: Vec::new(),
         stages: vec![vec![Lane { connection: Some(connection()), lock: None, steps: steps_of }]],
         words: std::collections::BTreeMap::new(),
     };

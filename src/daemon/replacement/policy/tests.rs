@@ -24,6 +24,7 @@ fn plan(planned: bool) -> ReplacementPlan {
         recheck_ms: 0,
         verify_ms: 0,
         worked: std::collections::BTreeMap::new(),
+        moved_before: Vec::new(),
         stages: Vec::new(),
         words: std::collections::BTreeMap::new(),
     }

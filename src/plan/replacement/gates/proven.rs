@@ -3,8 +3,9 @@
 
 use super::Case;
 use crate::journal::replay::{ReplacementProgress, Replacements};
-use crate::model::{IpsecConnection, Op, ReplacementOutcome};
+use crate::model::{IpsecConnection, ReplacementOutcome};
 use crate::plan::Gate;
+use crate::plan::replacement::earlier::id_before;
 use crate::plan::replacement::next::is_in_use;
 use crate::plan::replacement::{Demand, demand, tunnels_at};
 
@@ -38,13 +39,4 @@ fn is_down(then: &ReplacementProgress, connection: &IpsecConnection, new: &str) 
     let here = tunnels_at(connection, |id| id == new);
     let asked: Vec<u8> = here.into_iter().filter(|index| demand(&then.plan, before, *index) != Demand::Nothing).collect();
     !asked.is_empty() && !asked.iter().any(|index| is_in_use(connection, *index))
-}
-
-/// What the plan called this connection, which may have been made again under another id.
-fn id_before<'a>(then: &'a ReplacementProgress, now: &str) -> Option<&'a str> {
-    let made = then.plan.steps().find_map(|step| match &step.op {
-        Op::CreateConnection { connection } if then.step(&step.id).id.as_deref() == Some(now) => Some(connection.as_str()),
-        _ => None,
-    });
-    made.or_else(|| then.plan.connections().into_iter().find(|id| *id == now))
 }

@@ -1,5 +1,6 @@
 //! What a reading shows of a step's effect.
 
+use super::BY_HAND;
 use super::view::{Reads, View};
 use crate::facts::connection_fields::INHERITED;
 use crate::facts::names::is_system_tag;
@@ -23,6 +24,15 @@ pub enum Effect {
     Missing,
     /// Neither as before nor as meant: somebody else was here.
     Contradiction(Stopped),
+}
+
+impl Effect {
+    fn with_remedy(self, remedy: &str) -> Effect {
+        match self {
+            Effect::Contradiction(stopped) => Effect::Contradiction(Stopped { remedy: remedy.to_owned(), ..stopped }),
+            other => other,
+        }
+    }
 }
 
 /// What the reading shows of the step's effect.
@@ -265,9 +275,14 @@ fn created_gateway(view: &View<'_>, slot: &Slot, reads: &Reads) -> Effect {
         Ownership::Ours | Ownership::Unmarked => contradiction(
             "address_taken",
             format!("customer gateway {} holds {} and is not the one that the plan wants", holder.id, target.ip),
+        )
+        .with_remedy(
+            "delete it where no connection uses it, then `cgwd replace --resume`; where that is not to be, `cgwd replace --abort`",
         ),
         Ownership::Foreign(whose) => {
-            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip))
+            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip)).with_remedy(
+                "one of the two devices has the wrong address: when that one is gone, `cgwd replace --resume`; else `cgwd replace --abort`",
+            )
         }
     }
 }
@@ -374,10 +389,22 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
             && connection.remote_subnet == snapshot.shape.remote_subnet
             && !connection.tags.contains_key(MARK_PLAN)
             && view.snapshot.connection(&connection.id).is_none()
-            && view.gateway(&Slot::New).is_some_and(|new| connection.refers_to(&new))
+            && match view.gateway(&Slot::New) {
+                Some(new) => connection.refers_to(&new),
+                None => view.plan().old.iter().any(|old| connection.refers_to(&old.id)),
+            }
     };
     match connections.iter().find(by_hand) {
-        Some(other) => contradiction("drift", format!("{} was made by hand in the place of {original}", other.id)),
+        Some(other) => Effect::Contradiction(Stopped {
+            reason: BY_HAND.to_owned(),
+            message: format!("{} was made by hand in the place of {original}", other.id),
+            remedy: format!(
+                "take from {0} what was new in it and delete it: then `cgwd replace --resume` makes {original} again as it was, routes and all",
+                other.id
+            ),
+            step: None,
+            passes: false,
+        }),
         None => Effect::Missing,
     }
 }

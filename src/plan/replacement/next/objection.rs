@@ -3,12 +3,13 @@
 use super::effect::{is_in_use, is_ready, made_gateways};
 use super::view::{Reads, View};
 use super::{Act, Standing};
-use crate::model::{ConnectionSnapshot, IpsecConnection, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags};
+use crate::model::{ConnectionSnapshot, CustomerGateway, IpsecConnection, Label, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags};
 use crate::plan::Now;
 use crate::plan::ownership::{Ownership, is_the_users};
 use crate::plan::pending::LATE_EFFECT;
 use crate::plan::replacement::KEPT;
 use crate::plan::replacement::body::{tunnel, tunnels, unlike};
+use crate::plan::replacement::gates::is_masked;
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -32,12 +33,15 @@ pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, stan
         return stop("drift", drift, remedy);
     }
     if let Some(whose) = no_longer_ours(view, step, reads) {
-        return stop("owner", whose, "nothing is done to what is not this device's; look who took the mark off or changed it");
+        return stop("owner", whose, &put_the_mark_back(view));
+    }
+    if let Some(edited) = edited(view, step, reads) {
+        return stop("owner", edited, &format!("put it as it was, then `cgwd replace --resume`; or {END_IT}"));
     }
     match users(view, step, reads) {
         (strangers, _) if !strangers.is_empty() => {
             let message = format!("the customer gateway is still used by {}", strangers.join(", "));
-            return stop("in_use", message, "point it elsewhere or delete it; then the old customer gateway can go");
+            return stop("in_use", message, &format!("point it elsewhere or delete it, then `cgwd replace --resume`; or {END_IT}"));
         }
         (_, ours) if !ours.is_empty() => return Some(lists_lag(step, &ours, standing, now)),
         _ => {}
@@ -136,20 +140,57 @@ fn in_use(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> 
     }
 }
 
+/// What works from wherever a customer gateway cannot go.
+const END_IT: &str =
+    "`cgwd replace --abort` ends it here, without deleting that customer gateway: what is deleted by then is made again first";
+
+fn put_the_mark_back(view: &View<'_>) -> String {
+    let mark: Vec<String> = view.owner.mark().iter().map(|(key, value)| format!("`{key}` = `{value}`")).collect();
+    format!("where that was a mistake, give it the tags {} again, then `cgwd replace --resume`; else {END_IT}", mark.join(" and "))
+}
+
+/// The customer gateway that this step deletes, as it is read.
+fn deleted<'a>(step: &PlannedStep, reads: &'a Reads) -> Option<&'a CustomerGateway> {
+    let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
+    reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)
+}
+
 /// A customer gateway that is to be deleted has lost this device's mark.
 fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
-    let is_deleted = matches!(step.op, Op::DeleteGateway { .. } | Op::DeleteMade { .. });
-    let gateway = reads.customer_gateway.as_ref().and_then(Option::as_ref).filter(|_| is_deleted)?;
+    let gateway = deleted(step, reads)?;
     // It is read twice, alone and in the list: the later one tells too.
     let listed = reads.customer_gateways.iter().flatten().filter(|listed| listed.id == gateway.id);
     if listed.chain([gateway]).any(|reading| view.owner.ownership(reading) != Ownership::Ours) {
         return Some(format!("customer gateway {} no longer bears this device's mark", gateway.id));
     }
+    None
+}
+
+/// What somebody has written since on a customer gateway that is to be deleted, where that would be lost. Where the one that takes its
+/// place is still to be made, it goes there: tunnels are away meanwhile, and nothing is won by letting them wait.
+fn edited(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+    let gateway = deleted(step, reads)?;
+    let carries_over = matches!(step.op, Op::DeleteGateway { .. }) && view.gateway(&Slot::New).is_none();
+    let has_other_words = || !carries_over && edit_of(view, step, reads).is_some();
+    (has_another_key(view, gateway) || has_other_words())
+        .then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
+}
+
+/// As far as the cloud shows it. A secret is not kept outside the snapshot, so it is not carried over either.
+fn has_another_key(view: &View<'_>, gateway: &CustomerGateway) -> bool {
+    let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id);
+    let shown = gateway.auth_key.as_ref().filter(|key| !is_masked(key));
+    before.is_some_and(|before| shown.is_some_and(|shown| before.auth_key.as_ref().is_none_or(|then| !is_masked(then) && then != shown)))
+}
+
+/// What a customer gateway that this step deletes says now, where that is not what the snapshot says.
+pub fn edit_of(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<Label> {
+    let gateway = deleted(step, reads)?;
     let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id)?;
-    let is_as_it_was = (gateway.ip, gateway.asn, &gateway.name, &gateway.description)
-        == (before.ip, before.asn, &before.name, &before.description)
+    let is_as_it_was = (&gateway.name, &gateway.description) == (&before.name, &before.description)
         && users_tags(&gateway.tags).eq(users_tags(&before.tags));
-    (!is_as_it_was).then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
+    let tags = || users_tags(&gateway.tags).map(|(key, value)| (key.clone(), value.clone())).collect();
+    (!is_as_it_was).then(|| Label { name: gateway.name.clone(), description: gateway.description.clone(), tags: tags() })
 }
 
 /// A mark that was taken off and put back is no edit.
@@ -165,12 +206,12 @@ fn users(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> (Vec<String>, Ve
         _ => Vec::new(),
     };
     // What the plan deleted can still be listed.
-    let deleted = |connection: &IpsecConnection| {
+    let is_gone = |connection: &IpsecConnection| {
         let removes = |op: &Op| matches!(op, Op::DeleteConnection { connection: deleted } if *deleted == connection.id);
         view.plan().steps().any(|step| removes(&step.op) && view.progress.is_proven(&step.id))
     };
-    let all = reads.connections.iter().flatten().filter(|connection| ids.iter().any(|id| connection.refers_to(id)) && !deleted(connection));
-    all.map(|connection| connection.id.clone()).partition(|id| view.snapshot.connection(id).is_none())
+    let all = reads.connections.iter().flatten().filter(|connection| ids.iter().any(|id| connection.refers_to(id)) && !is_gone(connection));
+    all.map(|connection| connection.id.clone()).partition(|id| view.snapshot.connection(id).is_none() && !view.is_made_by_us(id))
 }
 
 pub(super) fn changed_again(step: &PlannedStep, what: &str) -> Stopped {

@@ -1,12 +1,12 @@
 //! What a step is judged by: the plan and its progress, and what has to be read of the cloud for it.
 
-use crate::journal::replay::ReplacementProgress;
+use crate::journal::replay::{ReplacementProgress, StepProgress};
 use crate::model::{
-    Attachment, ConnectionRoute, ConnectionSnapshot, CustomerGateway, DestinationRoute, IpsecConnection, Op, PlannedStep, PolicyRoute,
-    ReplacementPlan, RouterAttachment, Slot, Snapshot, Verbatim,
+    Attachment, ConnectionRoute, ConnectionSnapshot, CustomerGateway, DestinationRoute, IpsecConnection, Label, Op, PlannedStep,
+    PolicyRoute, ReplacementPlan, RouterAttachment, Slot, Snapshot, Verbatim,
 };
 use crate::plan::Owner;
-use crate::plan::replacement::body::{Addresses, rebound_connection, rebound_tunnel, recreated, tunnel};
+use crate::plan::replacement::body::{Addresses, as_it_was, rebound_connection, rebound_tunnel, recreated, tunnel};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -71,6 +71,19 @@ impl View<'_> {
         self.made_by(makes).unwrap_or_else(|| original.to_owned())
     }
 
+    /// What was written on a customer gateway when it was deleted, where that is not as in the snapshot.
+    pub fn label_at_deletion(&self, gateway: &str) -> Option<&Label> {
+        let deletes = |op: &Op| matches!(op, Op::DeleteGateway { id } if id == gateway);
+        let steps = self.plan().steps().filter(|step| deletes(&step.op));
+        steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.edited.as_ref())
+    }
+
+    /// Whether this plan has made a connection with this id.
+    pub(super) fn is_made_by_us(&self, id: &str) -> bool {
+        let makes = |op: &Op| matches!(op, Op::CreateConnection { .. });
+        self.plan().steps().any(|step| makes(&step.op) && self.progress.step(&step.id).id.as_deref() == Some(id))
+    }
+
     pub(super) fn made_by(&self, makes: impl Fn(&Op) -> bool) -> Option<String> {
         let steps = self.plan().steps().filter(|step| makes(&step.op));
         steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.id.clone())
@@ -122,9 +135,20 @@ impl View<'_> {
         Some(rebound_connection(before, &gateway, &self.addresses(to)))
     }
 
+    /// At the new customer gateway. Where a plan is given up before that is made, as it was, while the old ones are there.
     pub fn connection_made_again(&self, connection: &str) -> Option<Value> {
-        let gateway = self.gateway(&Slot::New)?;
-        Some(recreated(self.snapshot.connection(connection)?, &self.moved_ids(), &gateway, &self.addresses(&Slot::New)))
+        let known = self.snapshot.connection(connection)?;
+        match self.gateway(&Slot::New) {
+            Some(gateway) => Some(recreated(known, &self.moved_ids(), &gateway, &self.addresses(&Slot::New))),
+            None => self.old_ones_are_there().then(|| as_it_was(known)),
+        }
+    }
+
+    /// Whether nothing was sent that deletes an old customer gateway.
+    pub(crate) fn old_ones_are_there(&self) -> bool {
+        let deletes = |op: &Op| matches!(op, Op::DeleteGateway { .. });
+        let sent = |step: &PlannedStep| self.progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened);
+        !self.plan().steps().any(|step| deletes(&step.op) && sent(step))
     }
 }
 
