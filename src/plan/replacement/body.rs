@@ -91,7 +91,7 @@ pub fn recreated(connection: &ConnectionSnapshot, old_ids: &[String], gateway: &
 
 /// The same where it was.
 pub fn as_it_was(connection: &ConnectionSnapshot) -> Value {
-    made_anew(connection.body.0.clone())
+    made_anew(Value::clone(&connection.body.0))
 }
 
 fn made_anew(mut body: Value) -> Value {
