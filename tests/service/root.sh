@@ -17,8 +17,8 @@ main() {
       sources=(/etc/apt/sources.list.d/debian.sources)
       [ -e "${sources[0]}" ] || sources=(/etc/apt/sources.list)
       # Routing daemons for the drop-ins, openssl for a TPM-less systemd-creds, locales for the Chinese explanations, sudo for the
-      # lines of the README, strace for a disk that takes its time.
-      packages+=,openssl,locales,frr,bird2,sudo,strace,tzdata
+      # lines of the README, strace for a disk that takes its time, rpm and dnf for the packages of that kind.
+      packages+=,openssl,locales,frr,bird2,sudo,strace,tzdata,rpm,dnf
       make bookworm target/lab/root "${sources[0]}" \
         --customize-hook='chroot "$1" systemctl --quiet disable frr.service bird.service apt-daily.timer apt-daily-upgrade.timer' \
         --customize-hook='chroot "$1" localedef -i zh_CN -f UTF-8 zh_CN.UTF-8'

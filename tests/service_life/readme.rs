@@ -9,7 +9,7 @@ use crate::packaged::put_two_versions;
 const HERE: &str = "[address]\nsettle = \"1s\"\n[cloud]\nendpoint = \"http://127.0.0.1:8080\"\n";
 
 /// Where the lines are typed.
-const CHECKOUT: &str = "/srv/checkout";
+pub const CHECKOUT: &str = "/srv/checkout";
 
 #[test]
 fn the_readme_s_lines_install_and_configure_the_package() {
@@ -44,10 +44,14 @@ fn is_upgraded_and_removed(machine: &Machine, name: &str) {
     }
 }
 
-/// The other lines of the block are for other machines: one that builds, and one with dnf (tests/packages/rpm-life.sh types those).
 fn apt_line(number: usize) -> String {
+    install_line(number, "apt-get")
+}
+
+/// The other lines of the block are for other machines: one that builds, and one with the other package manager.
+pub fn install_line(number: usize, manager: &str) -> String {
     let lines = block("## Install", number);
-    let mut here = lines.iter().filter(|line| line.contains("apt-get"));
+    let mut here = lines.iter().filter(|line| line.contains(manager));
     let line = here.next().unwrap_or_else(|| panic!("{lines:?}")).clone();
     assert_eq!(here.next(), None, "{lines:?}");
     line
@@ -103,7 +107,7 @@ fn is_configured_and_watched(machine: &Machine) {
     }
 }
 
-fn in_checkout(line: &str) -> String {
+pub fn in_checkout(line: &str) -> String {
     format!("cd {CHECKOUT}; {line}")
 }
 
