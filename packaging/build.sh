@@ -65,14 +65,22 @@ install_tools() {
   PATH=$python/bin:$PATH
 }
 
-# What must not differ between two builds: the time is the changelog's, and no path of this machine gets into the binary.
+# What must not differ between two builds: the time is the changelog's, no path of this machine gets into the binary, and nothing
+# that whoever builds has set for other programs.
 settle_environment() {
-  local sysroot cargo_home=${CARGO_HOME:-$HOME/.cargo}
+  local sysroot name cargo_home=${CARGO_HOME:-$HOME/.cargo}
   sysroot=$(rustc --print sysroot)
   SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l packaging/changelog -S Timestamp)
   export SOURCE_DATE_EPOCH TZ=UTC LC_ALL=C.UTF-8
   umask 022
-  unset RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET
+  for name in $(compgen -e); do
+    case $name in
+      CARGO_BUILD_JOBS) ;;
+      RUSTFLAGS | RUSTC_* | CARGO_TARGET_* | CARGO_BUILD_* | CARGO_PROFILE_* | CARGO_INCREMENTAL) unset "$name" ;;
+      CC | CC_* | *_CC | CFLAGS_* | *_CFLAGS | AR | AR_* | *_AR | ARFLAGS* | CRATE_CC_* | REALGCC | CPATH | C_INCLUDE_PATH) unset "$name" ;;
+      LIBSQLITE3_* | SQLITE_* | SQLITE3_* | RING_*) unset "$name" ;;
+    esac
+  done
   rustflags=("--remap-path-prefix=$PWD=/cgwd" "--remap-path-prefix=$cargo_home=/cargo" "--remap-path-prefix=$sysroot=/rust")
   export CFLAGS="-ffile-prefix-map=$PWD=/cgwd -ffile-prefix-map=$cargo_home=/cargo -fno-asynchronous-unwind-tables -fno-unwind-tables"
   export ZIG_GLOBAL_CACHE_DIR=$PWD/target/packaging/zig-cache ZIG_LOCAL_CACHE_DIR=$PWD/target/packaging/zig-cache
@@ -123,17 +131,39 @@ compile() {
   esac
   CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "${flags[*]}")
   export CARGO_ENCODED_RUSTFLAGS
+  forget_what_others_compiled "$1"
   case $1 in
     x86_64-unknown-linux-musl)
       CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=$linker CC_x86_64_unknown_linux_musl=musl-gcc \
-        cargo auditable build --release --locked --target "$1"
+        auditable build --release --locked --target "$1"
       ;;
     aarch64-unknown-linux-musl)
       CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=$linker CC_aarch64_unknown_linux_musl=$PWD/packaging/aarch64-linux-musl-cc \
-        ZIG=$(echo "$python"/lib/python3*/site-packages/ziglang/zig) cargo auditable build --release --locked --target "$1"
+        ZIG=$(echo "$python"/lib/python3*/site-packages/ziglang/zig) auditable build --release --locked --target "$1"
       ;;
-    x86_64-unknown-linux-gnu) cargo auditable zigbuild --release --locked --target "$1.2.17" ;;
+    x86_64-unknown-linux-gnu) auditable zigbuild --release --locked --target "$1.2.17" ;;
   esac
+}
+
+# What `cargo auditable` does, but that cargo is told the program's name and not its path: cargo makes the names of all symbols from
+# it too, so that with its tools in another folder the same source would become another program (the same functions in another order).
+auditable() {
+  RUSTC_WORKSPACE_WRAPPER=cargo-auditable CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}' \
+    cargo "$@"
+}
+
+# Cargo compiles again where the source, Rust or a flag is another one. The C compiler and the linker's script it knows by name alone.
+forget_what_others_compiled() {
+  local stamp=target/$1/compiled-with.txt with
+  with=$({
+    gcc --version
+    dpkg-query -W musl-dev 2>/dev/null
+    cat "$python/installed.txt" packaging/linker packaging/aarch64-linux-musl-cc
+  } | sha256sum)
+  [ "$(cat "$stamp" 2>/dev/null)" != "$with" ] || return 0
+  rm -rf "target/$1"
+  mkdir -p "target/$1"
+  echo "$with" >"$stamp"
 }
 
 # CGWD_PACKAGING_LIBC=glibc builds as on a machine without the standard library of musl; packaging/README.md compares them.
