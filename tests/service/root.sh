@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes target/lab/root, a small Debian with systemd, on a throw-away copy of which each story of tests/service_life boots, and
-# target/lab/root-bullseye, the oldest one that the package is for. Each is made anew when this file changes; nothing of it is
-# needed outside the tests.
+# target/lab/root-bullseye and root-trixie, the oldest and the newest one that the package is tried on. Each is made anew when this
+# file changes; nothing of it is needed outside the tests.
 #
-#   root.sh [bookworm | bullseye]     that one; bookworm where none is named
+#   root.sh [bookworm | bullseye | trixie]     that one; bookworm where none is named
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
@@ -33,6 +33,10 @@ main() {
           return 0
       done
       return 1
+      ;;
+    trixie)
+      make trixie target/lab/root-trixie \
+        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main"
       ;;
   esac
 }
