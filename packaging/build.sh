@@ -96,7 +96,7 @@ build() {
   say "package for $arch"
   cargo deb --quiet --no-build --no-strip --target $target --deb-revision "" --output $out/ "${variant[@]}"
   cargo generate-rpm "${variant[@]}" --target $target --payload-compress gzip --output $out/
-  sbom $binary >$out/cgwd_"$(version)_$arch".cdx.json
+  packaging/sbom.py $target $binary >$out/cgwd_"$(version)_$arch".cdx.json
 }
 
 # Sets `target`, and `variant` where the packages are of another kind; fails where nothing can be built for this architecture.
@@ -201,10 +201,6 @@ runner() {
   local arch=${1%%-*}
   [ "$arch" = "$(uname -m)" ] || echo "qemu-$arch-static"
 }
-
-# From the list inside the very binary (cargo-auditable). auditable2cdx 0.1 gives cgwd itself, which comes from no registry, a package
-# URL that is none (a qualifier begins with `?`, and this one says nothing).
-sbom() { auditable2cdx "$1" | python3 -m json.tool | sed 's/&download_url=redacted"/"/'; }
 
 version() { dpkg-parsechangelog -l packaging/changelog -S Version; }
 
