@@ -4,7 +4,8 @@
 #
 #   packaging/build.sh                  for amd64, and for arm64 where the target's standard library can be had
 #   packaging/build.sh amd64 | arm64    for that one alone
-#   packaging/build.sh program          the program for amd64 alone, and tells where it is
+#   packaging/build.sh program          the program for amd64 alone, and tells where it is; with CGWD_PACKAGING_PROFILE=dev not optimised,
+#                                       for a look at how it is linked
 #
 # Two builds of one tree give the same bytes, wherever it lies: packaging/reproduce.sh checks it. README.md beside this file says
 # what is in the packages, and why they are built so.
@@ -16,6 +17,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 python=$tools/python
 stage=target/packaging/stage
 out=target/packages
+declare -A folder=([release]=release [dev]=debug)
 # rpm and Debian's checkers are not needed to build, but to look at what was built (tests/packages.rs).
 debian=(build-essential musl-tools ca-certificates python3-venv dpkg-dev binutils qemu-user-static lintian rpm rpmlint dnf mandoc)
 cargo_tools=(cargo-deb@3.8.0 cargo-generate-rpm@0.21.1 cargo-auditable@0.7.7 auditable2cdx@0.1.0)
@@ -39,9 +41,9 @@ main() {
       ;;
     program)
       choose_target amd64
-      compile $target
+      compile $target "${CGWD_PACKAGING_PROFILE:-release}"
       say "the program"
-      echo "$PWD/target/$target/release/cgwd"
+      echo "$PWD/target/$target/${folder[${CGWD_PACKAGING_PROFILE:-release}]}/cgwd"
       return
       ;;
     *) fail "usage: packaging/build.sh [amd64|arm64|program]" ;;
@@ -90,7 +92,8 @@ build() {
   local arch=$1 binary
   rm -f $out/*_"$arch".* $out/"$arch"-*.txt
   choose_target "$arch" || return 0
-  compile $target
+  [ ${#variant[@]} = 0 ] || not_static >$out/"$arch"-not-static.txt
+  compile $target release
   binary=target/$target/release/cgwd
   fill_stage $target $binary
   say "package for $arch"
@@ -110,7 +113,7 @@ choose_target() {
   [ "$1" = amd64 ] || { say "$(not_built $target | tee $out/"$1"-not-built.txt)"; return 1; }
   target=x86_64-unknown-linux-gnu
   variant=(--variant glibc)
-  say "$(not_static | tee $out/amd64-not-static.txt)"
+  say "$(not_static)"
 }
 
 not_built() { echo "Rust's standard library for $1 cannot be had here (rustup target add): no packages for that architecture"; }
@@ -122,7 +125,7 @@ not_static() {
 # The linker that comes with Rust, and Rust's own musl: what comes out depends on the version of Rust, not on the machine's linker.
 # A static program holds no table for unwinding, equal functions once, and its relocations packed: README.md has what that saves.
 compile() {
-  local flags=("${rustflags[@]}") linker=$PWD/packaging/linker
+  local profile=$2 flags=("${rustflags[@]}") linker=$PWD/packaging/linker
   say "build for $1"
   case $1 in
     *-musl)
@@ -135,13 +138,13 @@ compile() {
   case $1 in
     x86_64-unknown-linux-musl)
       CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=$linker CC_x86_64_unknown_linux_musl=musl-gcc \
-        auditable build --release --locked --target "$1"
+        auditable build --profile "$profile" --locked --target "$1"
       ;;
     aarch64-unknown-linux-musl)
       CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=$linker CC_aarch64_unknown_linux_musl=$PWD/packaging/aarch64-linux-musl-cc \
-        ZIG=$(echo "$python"/lib/python3*/site-packages/ziglang/zig) auditable build --release --locked --target "$1"
+        ZIG=$(echo "$python"/lib/python3*/site-packages/ziglang/zig) auditable build --profile "$profile" --locked --target "$1"
       ;;
-    x86_64-unknown-linux-gnu) auditable zigbuild --release --locked --target "$1.2.17" ;;
+    x86_64-unknown-linux-gnu) auditable zigbuild --profile "$profile" --locked --target "$1.2.17" ;;
   esac
 }
 
