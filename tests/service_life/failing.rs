@@ -1,6 +1,8 @@
 //! A start that hangs: systemd ends it, tries again, and in the end gives cgwd up and says so.
 
-use crate::machine::Machine;
+use crate::gateway::CONFIGURATION;
+use crate::machine::{DEBIAN_13, Machine};
+use crate::versions::installed_on;
 
 /// So that nobody waits for the unit's half minutes; how often it is tried stays the unit's own. While a file is there its program never
 /// says that it is ready, and does not listen when it is asked to end.
@@ -10,16 +12,32 @@ const QUICK: &str = "[Service]\nTimeoutStartSec=1\nTimeoutStopSec=500ms\nRestart
 #[test]
 fn a_start_that_hangs_is_tried_again_and_given_up_in_the_end() {
     let Some(machine) = Machine::boot() else { return };
-    machine.prepare();
+    machine.install();
+    hangs(&machine);
+}
+
+/// There a service counts as failed each time that it is started again, unless it is told otherwise.
+#[test]
+fn a_start_that_hangs_on_debian_13_is_told_once_too() {
+    let Some(machine) = installed_on("Debian 13", DEBIAN_13, "systemd 257 ") else { return };
+    assert_eq!(machine.service("RestartMode"), "direct");
+    hangs(&machine);
+}
+
+fn hangs(machine: &Machine) {
+    machine.add_address();
+    machine.start_cloud("");
+    machine.configure(CONFIGURATION);
+    machine.store_key();
     let limits = ["TimeoutStartUSec", "TimeoutStopUSec", "StartLimitBurst", "StartLimitIntervalUSec"].map(|limit| machine.service(limit));
     assert_eq!(limits, ["30s", "30s", "10", "30min"]);
     machine.put("/etc/systemd/system/cgwd.service.d/quick.conf", QUICK);
     machine.run("systemctl enable -q cgwd; systemctl daemon-reload");
 
-    over_before_it_is_given_up(&machine);
+    over_before_it_is_given_up(machine);
     machine.run("systemctl stop cgwd; systemctl reset-failed cgwd");
-    lasting(&machine);
-    as_the_alert_says(&machine);
+    lasting(machine);
+    as_the_alert_says(machine);
 }
 
 /// Each start that hung: nothing came of it, and what was left of it was killed.

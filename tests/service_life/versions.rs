@@ -2,7 +2,7 @@
 
 use crate::common;
 use crate::gateway::{CONFIGURATION, deb};
-use crate::machine::{DEBIAN_11, DEBIAN_13, Machine};
+use crate::machine::{DEBIAN_11, DEBIAN_13, Machine, REPOSITORY};
 use std::collections::BTreeSet;
 
 /// What Debian 11's does not know, as the head of the unit says.
@@ -32,10 +32,35 @@ fn it_starts_and_watches_on_debian_13() {
     assert_eq!(about_us, "");
     machine.store_key();
     watches(&machine);
+    serves_nobody(&machine);
+}
+
+/// Only a systemd that is built with what SocketBindDeny= needs has it in force: the same unit with a program that listens.
+fn serves_nobody(machine: &Machine) {
+    assert!(machine.run("systemctl --version").contains("+BPF_FRAMEWORK"));
+    let unit = std::fs::read_to_string(format!("{REPOSITORY}/systemd/cgwd.service")).unwrap();
+    let replaced = [
+        ("ExecStart=/usr/bin/cgwd run", "ExecStart=/usr/bin/cgwd simulate --listen 127.0.0.1:8099"),
+        ("Type=notify", "Type=exec"),
+        ("Restart=always", "Restart=no"),
+    ];
+    let unit = replaced.iter().fold(unit, |unit, (from, to)| unit.replace(&format!("\n{from}\n"), &format!("\n{to}\n")));
+    machine.put("/etc/systemd/system/trial.service", unit);
+    machine.run("systemctl daemon-reload; systemctl start trial");
+    machine.eventually("a refusal", || (machine.run("systemctl show trial -P Result") == "exit-code").then_some(()));
+    let said = machine.run("journalctl -u trial -o cat _COMM=cgwd");
+    assert!(said.contains("127.0.0.1:8099") && said.contains("Operation not permitted"), "{said}");
+
+    // It is that setting: without it the same program listens.
+    machine.put("/etc/systemd/system/trial.service.d/serves.conf", "[Service]\nSocketBindDeny=\n");
+    machine.run("systemctl daemon-reload; systemctl reset-failed trial; systemctl start trial");
+    machine.eventually("that it listens", || {
+        machine.attempt("journalctl -u trial -o cat | grep -q '^listening on'").status.success().then_some(())
+    });
 }
 
 /// The mirrors may not have that release (any more, or yet); the story needs nothing else of them.
-fn installed_on(debian: &str, root: &str, systemd: &str) -> Option<Machine> {
+pub fn installed_on(debian: &str, root: &str, systemd: &str) -> Option<Machine> {
     let story = format!("a start on {debian}");
     if let Ok(why) = std::fs::read_to_string(format!("{root}-not-made.txt")) {
         common::not_here(&story, why.trim());
