@@ -33,8 +33,8 @@ package *architecture:
     packaging/build.sh {{architecture}}
 
 # Builds the packages a second time, elsewhere, and compares them to the byte.
-reproduce:
-    packaging/reproduce.sh
+reproduce *architecture:
+    packaging/reproduce.sh {{architecture}}
 
 # Licences, bans, sources and known vulnerabilities of the dependencies; installs cargo-deny.
 deny:

@@ -117,15 +117,40 @@ fn the_program_asks_for_no_library() {
         if packages.is_static(arch) {
             assert!(!headers.contains("INTERP") && !headers.contains("(NEEDED)"), "{arch}:\n{headers}");
         } else {
-            let asked = succeed(Command::new("readelf").args(["--wide", "--version-info"]).arg(&program));
-            let versions =
-                asked.split("GLIBC_2.").skip(1).filter_map(|rest| rest.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok());
-            assert!(versions.max().is_some_and(|newest: u32| newest <= 17), "{asked}");
+            asks_for_an_old_c_library_alone(&program);
         }
         assert!(headers.contains("DYN") || arch == "arm64", "{arch}: fixed addresses:\n{headers}");
     }
     let version = succeed(Command::new(packages.program("amd64")).arg("--version"));
     assert_eq!(version, format!("cgwd {VERSION}\n"));
+}
+
+/// The way that the build takes where Rust's standard library for static programs can't be had: not optimised, which is linked alike.
+#[test]
+fn the_program_that_is_not_static_asks_for_an_old_c_library() {
+    let Some(_) = Packages::built() else { return };
+    let said = succeed(
+        Command::new(root().join("packaging/build.sh"))
+            .arg("program")
+            .envs([("CGWD_PACKAGING_LIBC", "glibc"), ("CGWD_PACKAGING_PROFILE", "dev")]),
+    );
+    let program = PathBuf::from(said.lines().last().expect("it tells where the program is"));
+    asks_for_an_old_c_library_alone(&program);
+    assert_eq!(succeed(Command::new(&program).arg("--version")), format!("cgwd {VERSION}\n"));
+    let checked = succeed(Command::new(&program).arg("--config").arg(a_configuration("glibc")).args(["--json", "check"]));
+    let document: Value = serde_json::from_str(&checked).expect("it is JSON");
+    assert_eq!(document["address"]["value"], "8.8.8.8", "{document}");
+}
+
+/// RHEL 7's, and so everybody's since. Of libraries it asks for what is part of that one.
+fn asks_for_an_old_c_library_alone(program: &Path) {
+    let asked = succeed(Command::new("readelf").args(["--wide", "--dynamic", "--version-info"]).arg(program));
+    let newest =
+        asked.split("GLIBC_2.").skip(1).filter_map(|rest| rest.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok()).max();
+    assert!(newest.is_some_and(|newest: u32| newest <= 17), "{asked}");
+    let libraries: Vec<&str> = asked.lines().filter_map(|line| line.split_once("Shared library: [")?.1.strip_suffix(']')).collect();
+    let of_it = ["libc.so.6", "libpthread.so.0", "libdl.so.2", "libm.so.6", "ld-linux-x86-64.so.2"];
+    assert!(libraries.contains(&"libc.so.6") && libraries.iter().all(|library| of_it.contains(library)), "{libraries:?}");
 }
 
 #[test]
@@ -164,6 +189,31 @@ fn the_dependencies_are_listed_in_the_program_and_beside_it() {
             assert!(lock.contains(&format!("name = \"{needed}\"\nversion = \"{version}\"")), "{component}");
             assert_eq!(purl, format!("pkg:cargo/{needed}@{version}"));
         }
+        what_has_no_crate_is_listed(&packages, arch, &bill);
+    }
+}
+
+/// A scanner that knows of a hole in one of them has to find it by name and version, which the program itself confirms.
+fn what_has_no_crate_is_listed(packages: &Packages, arch: &str, bill: &Value) {
+    let components = bill["components"].as_array().expect("it has components");
+    let listed = |name: &str| components.iter().find(|component| component["name"] == name);
+    let version =
+        |name: &str| listed(name).and_then(|component| component["version"].as_str()).unwrap_or_else(|| panic!("{arch}: no {name}"));
+    let uses = |user: &str, name: &str| {
+        let user = [&bill["metadata"]["component"]].into_iter().chain(components).find(|component| component["name"] == user);
+        let edges = bill["dependencies"].as_array().into_iter().flatten();
+        let mut edges = edges.filter(|edge| user.is_some_and(|user| edge["ref"] == user["bom-ref"]));
+        edges.any(|edge| edge["dependsOn"].as_array().is_some_and(|used| used.contains(&listed(name).expect("it is listed")["bom-ref"])))
+    };
+    let program = std::fs::read(packages.program(arch)).expect("the program can be read");
+    let holds = |text: String| program.windows(text.len()).any(|window| window == text.as_bytes());
+
+    assert_eq!(version("sqlite"), rusqlite::version());
+    assert!(holds(format!("{}\0", version("sqlite"))) && uses("libsqlite3-sys", "sqlite"));
+    assert!(holds(format!("rustc version {} (", version("rust-std"))) && uses("cgwd", "rust-std"));
+    assert_eq!(listed("musl").is_some(), packages.is_static(arch), "{arch}");
+    if packages.is_static(arch) {
+        assert!(version("musl").starts_with("1.2.") && uses("rust-std", "musl") && uses("sqlite", "musl"), "{arch}: {}", version("musl"));
     }
 }
 
@@ -182,9 +232,11 @@ fn the_list_of_dependencies_is_as_its_schema_says() {
 
         // The check sees what is wrong: a package URL of something else, and a field that the schema does not know.
         let bill = std::fs::read_to_string(&path).expect("the SBOM can be read");
-        for (from, to) in
-            [("pkg:cargo/ring@", "pkg:cargo/rang@"), ("\"bomFormat\": \"CycloneDX\"", "\"bomFormat\": \"CycloneDX\", \"ours\": 1")]
-        {
+        for (from, to) in [
+            ("pkg:cargo/ring@", "pkg:cargo/rang@"),
+            ("\"bomFormat\": \"CycloneDX\"", "\"bomFormat\": \"CycloneDX\", \"ours\": 1"),
+            ("pkg:generic/sqlite@", "pkg:generic/sqlita@"),
+        ] {
             assert!(bill.contains(from), "{from}");
             let spoilt = fresh_folder(&format!("sbom-{arch}")).join("spoilt.json");
             std::fs::write(&spoilt, bill.replacen(from, to, 1)).expect("a file can be written");
@@ -253,10 +305,7 @@ fn arm64_runs_in_an_emulator() {
     }
     let emulated = |arguments: &[&str]| run(Command::new("qemu-aarch64-static").arg(packages.program("arm64")).args(arguments));
     assert_eq!(text(&emulated(&["--version"])), format!("cgwd {VERSION}\n"));
-    let config = fresh_folder("arm64").join("config.toml");
-    let settings =
-        "[address]\nnetwork = \"public\"\nsources = [\"static:8.8.8.8\"]\n[bgp]\nasn = 65001\n[cloud]\nregion = \"cn-hangzhou\"\n";
-    std::fs::write(&config, settings).expect("a file can be written");
+    let config = a_configuration("arm64");
     let checked = emulated(&["--config", config.to_str().expect("it is UTF-8"), "--json", "check"]);
     let document: Value = serde_json::from_slice(&checked.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&checked)));
     assert_eq!((document["ok"].as_bool(), document["address"]["value"].as_str()), (Some(true), Some("8.8.8.8")), "{document}");
@@ -373,6 +422,15 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     }
     assert!(!files.is_empty(), "{} is empty", folder.display());
     files
+}
+
+/// Of a device that needs nothing of the machine that it runs on.
+fn a_configuration(name: &str) -> PathBuf {
+    let config = fresh_folder(name).join("config.toml");
+    let settings =
+        "[address]\nnetwork = \"public\"\nsources = [\"static:8.8.8.8\"]\n[bgp]\nasn = 65001\n[cloud]\nregion = \"cn-hangzhou\"\n";
+    std::fs::write(&config, settings).expect("a file can be written");
+    config
 }
 
 /// Each test has its own: they run at the same time.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs an rpm, upgrades it and erases it, with rpm and with dnf, in a throw-away layer over this system: real files, real scripts,
-# nothing left behind. In a mount namespace of its own (unshare --mount), as root. Exit code 77: it can't be done on this machine.
+# nothing left behind. What the scripts do under a live systemd, tests/service_life tells. In a mount namespace of its own (unshare
+# --mount), as root. Exit code 77: it can't be done on this machine.
 #
 #   rpm-life.sh RPM EMPTY-FOLDER
 set -euo pipefail
@@ -10,6 +11,7 @@ root=$work/root
 
 main() {
   lay_out || { echo "no throw-away layer can be laid over this system (overlayfs, as root)"; exit 77; }
+  know_this_system
   install
   use
   make_the_next
@@ -31,31 +33,14 @@ lay_out() {
   mkdir -p "$root/srv/checkout/target/packages"
   cp "$rpm" "$root/srv/checkout/target/packages/"
   cp "$rpm" "$root/cgwd.rpm"
-  # As in the distributions that use rpm: nothing is enabled that nobody asked for.
-  mkdir -p "$root/usr/lib/systemd/system-preset"
-  echo 'disable *' >"$root/usr/lib/systemd/system-preset/00-test.preset"
-  within 'rpm --initdb'
-  know_this_system
 }
 
-# This system's systemd came from another kind of package, of which rpm knows nothing.
+# This system came from packages of another kind, of which rpm knows nothing.
 know_this_system() {
-  cat >"$root/this-system.spec" <<'SPEC'
-Name: this-system
-Version: 1
-Release: 1
-Summary: What this system has from packages of another kind
-License: none
-BuildArch: noarch
-Provides: systemd
-Provides: /bin/sh
-%description
-%files
-SPEC
-  within 'rpmbuild -bb --quiet --define "_rpmdir /this-system" /this-system.spec && rpm --install /this-system/noarch/*.rpm'
-  mkdir -p "$root/etc/dnf"
-  # No question is asked where nobody answers.
-  printf '[main]\nassumeyes=True\n' >"$root/etc/dnf/dnf.conf"
+  local here
+  here=$(dirname "$(readlink -f "$0")")
+  cp "$here/this-system.sh" "$here/next-rpm.sh" "$root/"
+  within 'sh /this-system.sh'
 }
 
 install() {
@@ -76,30 +61,8 @@ use() {
   within 'man --warnings -E UTF-8 -P cat 8 cgwd 2>&1 || zcat /usr/share/man/man8/cgwd.8.gz' | expect 'EXIT STATUS'
 }
 
-# A later version, in which everything differs that rpm treats in a way of its own: the program, the unit, and the example of the
-# configuration. With the scripts of this one.
 make_the_next() {
-  cat >"$root/next.sh" <<'NEXT'
-set -e
-tree=/next/tree
-rpm --query --list cgwd | while read -r file; do
-  if [ -d "$file" ]; then mkdir -p "$tree$file"; else mkdir -p "$tree${file%/*}"; cp -p "$file" "$tree$file"; fi
-done
-echo '# of 99.0' | tee -a $tree/etc/cgwd/config.toml >>$tree/usr/bin/cgwd
-sed -i 's/^Description=.*/& of 99.0/' $tree/usr/lib/systemd/system/cgwd.service
-{
-  printf 'Name: cgwd\nVersion: 99.0\nRelease: 1\nSummary: A later version\nLicense: Apache-2.0\nRequires: systemd\nAutoReqProv: no\n'
-  printf '%%global __os_install_post %%{nil}\n%%global debug_package %%{nil}\n%%global _build_id_links none\n%%description\n'
-  printf '%%install\ncp -a %s/. %%{buildroot}/\n' $tree
-  rpm --query --queryformat '%%post\n%{POSTIN}\n%%preun\n%{PREUN}\n%%postun\n%{POSTUN}\n' cgwd
-  echo '%files'
-  rpm --query --list cgwd | while read -r file; do
-    if [ -d "$file" ]; then echo "%dir $file"; else case $file in /etc/*) echo "%config(noreplace) $file" ;; *) echo "$file" ;; esac; fi
-  done
-} >/next/cgwd.spec
-rpmbuild -bb --quiet --define '_rpmdir /next' /next/cgwd.spec
-NEXT
-  within 'sh /next.sh'
+  within 'sh /next-rpm.sh'
   within 'rpm --query --package --configfiles /next/x86_64/cgwd-99.0-1.x86_64.rpm' | expect_only '/etc/cgwd/config.toml'
 }
 

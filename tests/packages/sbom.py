@@ -23,7 +23,8 @@ def main(path):
     packages = [own, *bill["components"]]
     for package in packages:
         url = PackageURL.from_string(package["purl"])
-        if (url.type, url.name, url.version) != ("cargo", package["name"], package["version"]):
+        kind = "generic" if "cpe" in package else "cargo"
+        if (url.type, url.name, url.version) != (kind, package["name"], package["version"]):
             sys.exit(f"{path}: {package['purl']} beside {package['name']} {package['version']}")
     if own["name"] != "cgwd":
         sys.exit(f"{path}: it is the bill of {own['name']}")
@@ -32,6 +33,9 @@ def main(path):
         unknown = {edge["ref"], *edge.get("dependsOn", [])} - references
         if unknown:
             sys.exit(f"{path}: dependencies of packages that are not in it: {unknown}")
+    unused = references - {own["bom-ref"]} - {used for edge in bill["dependencies"] for used in edge.get("dependsOn", [])}
+    if unused:
+        sys.exit(f"{path}: packages that nothing depends on: {unused}")
     print(f"{len(packages)} packages")
 
 

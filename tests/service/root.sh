@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes target/lab/root, a small Debian with systemd, on a throw-away copy of which each story of tests/service_life boots, and
-# target/lab/root-bullseye, the oldest one that the package is for. Each is made anew when this file changes; nothing of it is
-# needed outside the tests.
+# target/lab/root-bullseye and root-trixie, the oldest and the newest one that the package is tried on. Each is made anew when this
+# file changes; nothing of it is needed outside the tests.
 #
-#   root.sh [bookworm | bullseye]     that one; bookworm where none is named
+#   root.sh [bookworm | bullseye | trixie]     that one; bookworm where none is named
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
@@ -17,8 +17,8 @@ main() {
       sources=(/etc/apt/sources.list.d/debian.sources)
       [ -e "${sources[0]}" ] || sources=(/etc/apt/sources.list)
       # Routing daemons for the drop-ins, openssl for a TPM-less systemd-creds, locales for the Chinese explanations, sudo for the
-      # lines of the README, strace for a disk that takes its time.
-      packages+=,openssl,locales,frr,bird2,sudo,strace,tzdata
+      # lines of the README, strace for a disk that takes its time, rpm and dnf for the packages of that kind.
+      packages+=,openssl,locales,frr,bird2,sudo,strace,tzdata,rpm,dnf
       make bookworm target/lab/root "${sources[0]}" \
         --customize-hook='chroot "$1" systemctl --quiet disable frr.service bird.service apt-daily.timer apt-daily-upgrade.timer' \
         --customize-hook='chroot "$1" localedef -i zh_CN -f UTF-8 zh_CN.UTF-8'
@@ -33,6 +33,10 @@ main() {
           return 0
       done
       return 1
+      ;;
+    trixie)
+      make trixie target/lab/root-trixie \
+        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main"
       ;;
   esac
 }

@@ -117,10 +117,18 @@ impl Cloud for Machine {
 
 /// The package of this source, where `CGWD_PACKAGES` names the directory that holds it.
 pub fn deb() -> Option<String> {
+    package("cgwd_*_amd64.deb")
+}
+
+pub fn rpm() -> Option<String> {
+    package("cgwd-*.x86_64.rpm")
+}
+
+fn package(name: &str) -> Option<String> {
     let directory = std::env::var("CGWD_PACKAGES").ok().filter(|directory| !directory.is_empty())?;
-    let deb = sh(&format!("cd {REPOSITORY}; ls -d $(realpath {directory})/cgwd_*_amd64.deb | head -1"));
-    assert!(!deb.is_empty(), "{directory} has no package");
-    Some(deb)
+    let package = sh(&format!("cd {REPOSITORY}; ls -d $(realpath {directory})/{name} | head -1"));
+    assert!(!package.is_empty(), "{directory} has no {name}");
+    Some(package)
 }
 
 /// The program without its debugging information, which would fill the machine's memory.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root");
-/// Debian 11.
-pub const OLDEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root-bullseye");
+pub const DEBIAN_11: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root-bullseye");
+pub const DEBIAN_13: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/root-trixie");
 
 /// What would change the clock, the kernel or the devices of the host (systemd-nspawn(1) keeps these from its machines too).
 const NOT_INSIDE: &str = "-sys_time,-sys_module,-sys_rawio,-syslog,-sys_boot,-mknod,-wake_alarm,-block_suspend,-mac_admin,-mac_override";

@@ -55,7 +55,7 @@ impl Machine {
     }
 
     /// Once more, which a person has to say: the tunnels are up. The command need not last as long as what it began.
-    fn move_on(&self, from: &str, to: &str) {
+    pub fn move_on(&self, from: &str, to: &str) {
         self.renumber(from, to);
         self.await_status("the other address", |status| status["address"]["value"] == to && status["decision"] == "replace");
         self.run("systemd-run --quiet --collect --unit=person cgwd replace --planned --yes");
@@ -63,7 +63,7 @@ impl Machine {
         self.run("systemctl stop person");
     }
 
-    fn writes(&self, action: &str) -> Vec<Value> {
+    pub fn writes(&self, action: &str) -> Vec<Value> {
         let entries = self.cgwd("history")["entries"].as_array().cloned().unwrap_or_default();
         entries.into_iter().filter(|entry| entry["action"] == action).collect()
     }
