@@ -2,94 +2,23 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cgwd::cloud::client::Client;
-use cgwd::cloud::credentials::Credentials;
+mod common;
+
 use cgwd::cloud::customer_gateways::{
     NewCustomerGateway, create_customer_gateway, created_id, delete_customer_gateway, tag_customer_gateway,
 };
-use cgwd::cloud::endpoint::Endpoints;
-use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::error::{Certainty, CloudError, Retry};
-use cgwd::cloud::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
-use cgwd::cloud::wire::decoded_pairs;
+use cgwd::cloud::transport::RawResponse;
 use cgwd::model::{Attachment, Secret, Tags, Timestamp, TunnelRole};
-use cgwd::system::clock::Clock;
+use common::scripted::{Reply, SECRET, START, answer, client, no_answer, not_sent, ok, refusal};
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 use std::time::Duration;
-
-const SECRET: &str = "canary-access-key-secret";
-const START: &str = "2025-01-02T03:04:05Z";
-
-type Reply = Result<RawResponse, TransportError>;
-
-/// Answers one script line a request, and keeps the requests with the time at which they came.
-#[derive(Default)]
-struct Script {
-    replies: RefCell<VecDeque<Reply>>,
-    requests: RefCell<Vec<(tokio::time::Instant, SignedRequest)>>,
-}
-
-impl Transport for Script {
-    fn send(&self, request: SignedRequest) -> Answer<'_> {
-        self.requests.borrow_mut().push((tokio::time::Instant::now(), request));
-        let reply = self.replies.borrow_mut().pop_front().expect("the script has ended");
-        Box::pin(async move { reply })
-    }
-}
-
-impl Script {
-    fn sent(&self) -> usize {
-        assert!(self.replies.borrow().is_empty(), "{} replies were not asked for", self.replies.borrow().len());
-        self.requests.borrow().len()
-    }
-
-    fn query(&self, index: usize) -> BTreeMap<String, String> {
-        decoded_pairs(&self.requests.borrow()[index].1.query).unwrap().into_iter().collect()
-    }
-
-    fn header(&self, index: usize, name: &str) -> String {
-        let requests = self.requests.borrow();
-        requests[index].1.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
-    }
-}
-
-fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Rc<Script>) {
-    let script = Rc::new(Script { replies: RefCell::new(replies.into_iter().collect()), ..Script::default() });
-    let clock = Clock::on_runtime_time(START.parse().unwrap());
-    let credentials = Credentials::lasting("AKID", SECRET, "test");
-    let client = Client::with_transport(script.clone(), credentials, Endpoints::public(), clock, Entropy::seeded(7));
-    (client, script)
-}
-
-fn answer(status: u16, body: Value) -> Reply {
-    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes().into() })
-}
-
-fn ok(mut body: Value) -> Reply {
-    body["RequestId"] = "R-OK".into();
-    answer(200, body)
-}
-
-fn refusal(status: u16, code: &str) -> Reply {
-    answer(status, json!({"RequestId": "R-NO", "HostId": "h", "Code": code, "Message": "m"}))
-}
 
 fn with_header(reply: Reply, name: &str, value: &str) -> Reply {
     reply.map(|mut answer| {
         answer.headers.push((name.to_owned(), value.to_owned()));
         answer
     })
-}
-
-fn not_sent() -> Reply {
-    Err(TransportError::NotSent { host: "h".into(), reason: "connection refused".into() })
-}
-
-fn no_answer() -> Reply {
-    Err(TransportError::NoAnswer { host: "h".into(), reason: "reset".into() })
 }
 
 fn gateway(number: usize) -> Value {

@@ -638,7 +638,11 @@ async fn a_session_is_renewed_early_and_a_failed_renewal_keeps_a_valid_one() {
             wall.0.set(SignedDuration::from_mins(minutes));
             let now = start + SignedDuration::from_mins(minutes);
             let header = ("date".to_owned(), now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
-            bench.surroundings.time.learn(&cgwd::cloud::transport::RawResponse { status: 200, headers: vec![header], body: Vec::new().into() });
+            bench.surroundings.time.learn(&cgwd::cloud::transport::RawResponse {
+                status: 200,
+                headers: vec![header],
+                body: Vec::new().into(),
+            });
             chain.current().await.map(|found| found.access_key_id)
         };
         assert_eq!(pass(0).await.as_deref(), Ok("STS.1"));

@@ -3,25 +3,19 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cgwd::cloud::client::Client;
-use cgwd::cloud::credentials::Credentials;
-use cgwd::cloud::endpoint::Endpoints;
-use cgwd::cloud::entropy::Entropy;
+mod common;
+
 use cgwd::cloud::error::{Certainty, CloudError};
-use cgwd::cloud::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
-use cgwd::cloud::wire::{Parameters, decoded_pairs};
+use cgwd::cloud::transport::TransportError;
+use cgwd::cloud::wire::Parameters;
 use cgwd::cloud::write_call::WriteCall;
 use cgwd::model::{Authorization, ConnectionRoute, DestinationRoute, PolicyRoute, Secret};
-use cgwd::system::clock::Clock;
+use common::scripted::{Reply, answer, client, ok, refusal};
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
 const REGION: &str = "cn-shanghai";
 const PSK: &str = "canary-pre-shared-key";
-
-type Reply = Result<RawResponse, TransportError>;
 
 // The connection, whole.
 
@@ -205,7 +199,7 @@ async fn an_attachment_is_found_over_pages_with_the_route_tables_in_force() {
     assert_eq!((&*script.query(0)["TransitRouterId"], &*script.query(1)["NextToken"]), ("tr-1", "more"));
     assert_eq!(script.query(2)["TransitRouterAttachmentId"], "tr-attach-2");
     assert_eq!((&*script.query(5)["TransitRouterRouteTableId"], &*script.query(5)["TransitRouterAttachmentId"]), ("vtb-2", "tr-attach-2"));
-    assert!(script.requests.borrow().iter().all(|request| request.base_url == "https://cbn.aliyuncs.com"));
+    assert!(script.requests.borrow().iter().all(|(_, request)| request.base_url == "https://cbn.aliyuncs.com"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -453,52 +447,4 @@ fn side(remote: &str, lifetime: Value) -> Value {
 
 fn trial(dry: bool) -> WriteCall {
     WriteCall::vpc("CreateVpnConnection", REGION, Parameters::new().with("VpnGatewayId", "vpn-1").with("DryRun", dry), Some("token"))
-}
-
-// The script.
-
-/// Answers one script line a request, and keeps the requests.
-#[derive(Default)]
-struct Script {
-    replies: RefCell<VecDeque<Reply>>,
-    requests: RefCell<Vec<SignedRequest>>,
-}
-
-impl Transport for Script {
-    fn send(&self, request: SignedRequest) -> Answer<'_> {
-        self.requests.borrow_mut().push(request);
-        let reply = self.replies.borrow_mut().pop_front().expect("the script has ended");
-        Box::pin(async move { reply })
-    }
-}
-
-impl Script {
-    fn sent(&self) -> usize {
-        assert!(self.replies.borrow().is_empty(), "{} replies were not asked for", self.replies.borrow().len());
-        self.requests.borrow().len()
-    }
-
-    fn query(&self, index: usize) -> BTreeMap<String, String> {
-        decoded_pairs(&self.requests.borrow()[index].query).unwrap().into_iter().collect()
-    }
-}
-
-fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Rc<Script>) {
-    let script = Rc::new(Script { replies: RefCell::new(replies.into_iter().collect()), ..Script::default() });
-    let clock = Clock::on_runtime_time("2025-01-02T03:04:05Z".parse().unwrap());
-    let credentials = Credentials::lasting("AKID", "canary-access-key-secret", "test");
-    (Client::with_transport(script.clone(), credentials, Endpoints::public(), clock, Entropy::seeded(7)), script)
-}
-
-fn answer(status: u16, body: Value) -> Reply {
-    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes().into() })
-}
-
-fn ok(mut body: Value) -> Reply {
-    body["RequestId"] = "R-OK".into();
-    answer(200, body)
-}
-
-fn refusal(status: u16, code: &str) -> Reply {
-    answer(status, json!({"RequestId": "R-NO", "HostId": "h", "Code": code, "Message": "m"}))
 }

@@ -3,14 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cgwd::cloud::client::Client;
+mod common;
+
 use cgwd::cloud::connection_writes::{
     create_vpn_attachment, create_vpn_connection, created_connection_id, delete_vpn_attachment, delete_vpn_connection, modify_attachment,
     modify_attachment_tunnel, modify_tunnel, tag_connection, untag_connection,
 };
-use cgwd::cloud::credentials::Credentials;
-use cgwd::cloud::endpoint::Endpoints;
-use cgwd::cloud::entropy::Entropy;
 use cgwd::cloud::error::{CallContext, Certainty, Retry};
 use cgwd::cloud::route_writes::{
     create_connection_route, create_policy, create_route, delete_connection_route, delete_policy, delete_route, publish_route,
@@ -18,18 +16,16 @@ use cgwd::cloud::route_writes::{
 use cgwd::cloud::router_writes::{
     associate, create_router_attachment, created_attachment_id, delete_router_attachment, dissociate, propagate, stop_propagating,
 };
-use cgwd::cloud::transport::{Answer, RawResponse, SignedRequest, Transport, TransportError};
+use cgwd::cloud::transport::RawResponse;
 use cgwd::cloud::wire::Parameters;
 use cgwd::cloud::write_call::{WriteCall, Written};
 use cgwd::facts::endpoints::{CENTRAL_REGION, Product};
 use cgwd::facts::errors::Meaning;
 use cgwd::model::{ConnectionRoute, DestinationRoute, PolicyRoute, RouterAttachment, Tags};
-use cgwd::system::clock::Clock;
+use common::scripted::{Reply, answer, client, no_answer, not_sent, refusal};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet};
 
 const REGION: &str = "cn-shanghai";
 const TOKEN: &str = "123e4567-e89b-12d3-a456-426655440000";
@@ -711,52 +707,4 @@ fn replaced(value: Value, by: fn(&str) -> Option<Value>) -> Value {
         Value::Object(fields) => Value::Object(fields.into_iter().map(|(name, value)| (name, replaced(value, by))).collect()),
         other => other,
     }
-}
-
-// A scripted cloud.
-
-type Reply = Result<RawResponse, TransportError>;
-
-#[derive(Default)]
-struct Script {
-    replies: RefCell<VecDeque<Reply>>,
-    requests: RefCell<Vec<SignedRequest>>,
-}
-
-impl Transport for Script {
-    fn send(&self, request: SignedRequest) -> Answer<'_> {
-        self.requests.borrow_mut().push(request);
-        let reply = self.replies.borrow_mut().pop_front().expect("the script has ended");
-        Box::pin(async move { reply })
-    }
-}
-
-impl Script {
-    fn sent(&self) -> usize {
-        assert!(self.replies.borrow().is_empty(), "{} replies were not asked for", self.replies.borrow().len());
-        self.requests.borrow().len()
-    }
-}
-
-fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Rc<Script>) {
-    let script = Rc::new(Script { replies: RefCell::new(replies.into_iter().collect()), ..Script::default() });
-    let clock = Clock::on_runtime_time("2025-01-02T03:04:05Z".parse().unwrap());
-    let credentials = Credentials::lasting("AKID", "canary-access-key-secret", "test");
-    (Client::with_transport(script.clone(), credentials, Endpoints::public(), clock, Entropy::seeded(7)), script)
-}
-
-fn answer(status: u16, body: Value) -> Reply {
-    Ok(RawResponse { status, headers: Vec::new(), body: body.to_string().into_bytes().into() })
-}
-
-fn refusal(status: u16, code: &str) -> Reply {
-    answer(status, json!({"RequestId": "R-NO", "HostId": "h", "Code": code, "Message": "m"}))
-}
-
-fn not_sent() -> Reply {
-    Err(TransportError::NotSent { host: "h".into(), reason: "connection refused".into() })
-}
-
-fn no_answer() -> Reply {
-    Err(TransportError::NoAnswer { host: "h".into(), reason: "reset".into() })
 }

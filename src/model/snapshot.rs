@@ -6,8 +6,8 @@ use crate::model::Asn;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
-use std::rc::Rc;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 
 /// The format of the sealed text; a larger one was written by a newer cgwd.
 pub const SNAPSHOT_FORMAT: u32 = 1;

@@ -44,8 +44,8 @@ mod signature;
 mod sts;
 pub mod switches;
 mod tags;
-mod told;
 mod tokens;
+mod told;
 mod transit_router;
 mod vpn_gateway;
 

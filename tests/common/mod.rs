@@ -8,6 +8,7 @@ pub mod device;
 pub mod in_memory;
 pub mod journal;
 pub mod replaced;
+pub mod scripted;
 pub mod simulated;
 
 use std::io::Write;

@@ -73,7 +73,8 @@ async fn text(surroundings: &Surroundings, method: &'static str, path: &str, hea
     if answer.status != 200 {
         return Err(failed(format!("the metadata service answers HTTP {}", answer.status)));
     }
-    let text = String::from_utf8(answer.body.bytes().into_owned()).map_err(|_| failed("the metadata service answers no text".to_owned()))?;
+    let text =
+        String::from_utf8(answer.body.bytes().into_owned()).map_err(|_| failed("the metadata service answers no text".to_owned()))?;
     match text.trim() {
         "" => Err(failed("the metadata service answers nothing: the instance has no role".to_owned())),
         text => Ok(text.to_owned()),
