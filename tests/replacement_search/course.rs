@@ -8,9 +8,10 @@ use super::world::{World, seed_of};
 use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey, Word};
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
-use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
-use cgwd::plan::replacement::{Evidence, Manner};
-use cgwd::plan::{DecisionKind, Gate};
+use cgwd::journal::replay::Replacements;
+use cgwd::model::{Asn, Inventory, RegistrationPolicy, Secret, Snapshot, Stopped};
+use cgwd::plan::replacement::{Case, Evidence, Manner, gates};
+use cgwd::plan::{DecisionKind, Gate, Now};
 use cgwd::simulator::Seed;
 use cgwd::system::seal::SealKey;
 use jiff::SignedDuration;
@@ -98,6 +99,35 @@ impl Runner {
                 true => Ok(ended),
                 false => Err(format!("{} calls, {ended:?}", course.world.state.calls() - tried)),
             }
+        })
+    }
+}
+
+/// What the gates of a plan are asked about.
+pub struct Judged {
+    pub snapshot: Snapshot,
+    pub inventory: Inventory,
+    pub evidence: Evidence,
+}
+
+impl Runner {
+    /// The gates that refuse the plan of this schedule where something of it is otherwise.
+    pub fn refusing(&mut self, schedule: &Schedule, otherwise: fn(&mut Judged)) -> Result<Vec<&'static str>, String> {
+        let (seed, seal) = (seed_of(schedule), &self.seal);
+        self.runtime.block_on(async {
+            let mut course = Course::of(World::new(schedule, &seed, seal));
+            let executor = course.world.process()?.executor;
+            let asked = course.asked_for();
+            let draft = executor.draft(&asked).await.map_err(|error| error.to_string())?;
+            let inventory = executor.look(REGION, true).await.map_err(|error| error.to_string())?;
+            let mut judged = Judged { snapshot: draft.snapshot, inventory, evidence: asked.evidence };
+            otherwise(&mut judged);
+            let Some(plan) = draft.plan else { return Err("nothing is to be replaced".to_owned()) };
+            let (desired, subjects) = (&asked.want.desired, &draft.subjects);
+            let case = Case { plan: &plan, desired, subjects, snapshot: &judged.snapshot, inventory: &judged.inventory, may_adopt: true };
+            let now = Now { wall: executor.clock.now(), uptime: executor.clock.uptime() };
+            let all = gates(case, &Replacements::default(), &judged.evidence, now);
+            Ok(all.into_iter().filter(|gate| !gate.passed).map(|gate| gate.name).collect())
         })
     }
 }
