@@ -33,7 +33,8 @@ fn each_changes_what_stands_once_in_the_source() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let all: Mutants = toml::from_str(&read("tests/mutants/mutants.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let switches: BTreeSet<&str> = all.mutant.iter().filter(|mutant| !mutant.change.is_empty()).map(|mutant| mutant.name.as_str()).collect();
+    let switches: BTreeSet<&str> =
+        all.mutant.iter().filter(|mutant| !mutant.change.is_empty()).map(|mutant| mutant.name.as_str()).collect();
     let mut wrong = Vec::new();
     for mutant in &all.mutant {
         let Mutant { name, rule, test, only, r#as, masked_by, change } = mutant;
@@ -46,7 +47,10 @@ fn each_changes_what_stands_once_in_the_source() {
             if times != 1 {
                 wrong.push(format!("{name}: {file} has {times} times: {from}"));
             }
-            assert!(to.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "ON"), "{name}: what it does is not switched: {to}");
+            assert!(
+                to.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "ON"),
+                "{name}: what it does is not switched: {to}"
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -73,6 +73,12 @@ fn a_snapshot_that_cannot_be_read_back_is_a_gate() {
     assert!(matches!(&ended, Ended::Stopped(stopped) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
 }
 
+/// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.
+#[test]
+fn what_was_moved_before_giving_up_is_a_gate() {
+    assert_eq!(Runner::new().given_up_where_nobody_answers(&"dual/plain:".parse().unwrap()), Ok(Some("proven")));
+}
+
 /// Each gate that no schedule closes, closed by what it is about and by nothing else.
 #[test]
 fn every_gate_refuses() {

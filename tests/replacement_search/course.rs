@@ -84,6 +84,25 @@ impl Runner {
         })
     }
 
+    /// The gate that keeps the next plan from beginning where one was given up when its tunnels had gone to where nobody answers.
+    pub fn given_up_where_nobody_answers(&mut self, schedule: &Schedule) -> Result<Option<&'static str>, String> {
+        let (mut seed, seal) = (seed_of(schedule), &self.seal);
+        seed.devices = Some(Vec::new());
+        self.runtime.block_on(async {
+            let mut course = Course::of(World::new(schedule, &seed, seal));
+            let replacer = course.world.process()?;
+            let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
+            // Longer than both readings take, and shorter than the tunnels are waited for.
+            let ended = tokio::time::timeout(Duration::from_secs(200), replacer.begin(&draft)).await;
+            let given_up = replacer.abandon(Word::APersons).await.map_err(|error| error.to_string())?;
+            let next = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
+            match (ended, given_up) {
+                (Err(_), Abandoned::Yes { .. }) => Ok(next.refused().map(|gate| gate.name)),
+                (ended, given_up) => Err(format!("{ended:?}, {given_up:?}")),
+            }
+        })
+    }
+
     /// How a replacement begins whose snapshot does not come back from disk as it was written. `Err`: something was sent, or is open.
     pub fn begun_on_a_bad_disk(&mut self, schedule: &Schedule) -> Result<Ended, String> {
         let (seed, seal) = (seed_of(schedule), &self.seal);
