@@ -22,6 +22,7 @@ use replacement_search::course::{Judged, Runner};
 use replacement_search::generate::{Block, bases, pairs_of};
 use replacement_search::pool::{self, Outcome};
 use replacement_search::schedule::Schedule;
+use replacement_search::topology::{FOREIGN_GATEWAY, NEW};
 
 const FOUND: &str = include_str!("replacement_search/found.txt");
 
@@ -69,8 +70,8 @@ fn a_schedule_runs_the_same_twice() {
 #[test]
 fn a_snapshot_that_cannot_be_read_back_is_a_gate() {
     let schedule: Schedule = "single/plain:".parse().unwrap();
-    let ended = Runner::new().begun_on_a_bad_disk(&schedule).unwrap();
-    assert!(matches!(&ended, Ended::Stopped(stopped) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
+    let ended = Runner::new().begun_on_a_bad_disk(&schedule);
+    assert!(matches!(&ended, Ok(Ended::Stopped(stopped)) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
 }
 
 /// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.
@@ -92,6 +93,10 @@ fn every_gate_refuses() {
     }
     refuses("settled", "dual", |judged| judged.evidence.settled = Err(String::new()));
     refuses("attested", "dual", |judged| judged.evidence.attested = Err(String::new()));
+    refuses("owner", "dual", |judged| {
+        let theirs = judged.inventory.customer_gateways.iter_mut().find(|gateway| gateway.id == FOREIGN_GATEWAY);
+        theirs.unwrap().ip = NEW;
+    });
     refuses("snapshot", "dual", |judged| judged.snapshot.connections[0].shape.state = "updating".to_owned());
     refuses("snapshot", "dual", |judged| judged.snapshot.gateways[0].auth_key = Some(Secret::new("****")));
     refuses("unknown_fields", "dual", |judged| judged.snapshot.connections[0].body.0["QuantumSafe"] = true.into());
