@@ -8,10 +8,9 @@ use super::world::{World, seed_of};
 use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey, Word};
 use cgwd::execute::{ExecuteError, Want};
 use cgwd::journal::Record;
-use cgwd::journal::replay::Replacements;
-use cgwd::model::{Asn, Inventory, RegistrationPolicy, Secret, Snapshot, Stopped};
-use cgwd::plan::replacement::{Case, Evidence, Manner, gates};
-use cgwd::plan::{DecisionKind, Gate, Now};
+use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
+use cgwd::plan::replacement::{Evidence, Manner};
+use cgwd::plan::{DecisionKind, Gate};
 use cgwd::simulator::Seed;
 use cgwd::system::seal::SealKey;
 use jiff::SignedDuration;
@@ -43,8 +42,8 @@ pub struct Report {
 
 /// What runs schedules one after the other: one for each thread.
 pub struct Runner {
-    runtime: tokio::runtime::Runtime,
-    seal: Rc<SealKey>,
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) seal: Rc<SealKey>,
     seeds: BTreeMap<(&'static str, super::clouds::CloudKind), Seed>,
 }
 
@@ -84,25 +83,6 @@ impl Runner {
         })
     }
 
-    /// The gate that keeps the next plan from beginning where one was given up when its tunnels had gone to where nobody answers.
-    pub fn given_up_where_nobody_answers(&mut self, schedule: &Schedule) -> Result<Option<&'static str>, String> {
-        let (mut seed, seal) = (seed_of(schedule), &self.seal);
-        seed.devices = Some(Vec::new());
-        self.runtime.block_on(async {
-            let mut course = Course::of(World::new(schedule, &seed, seal));
-            let replacer = course.world.process()?;
-            let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
-            // Longer than both readings take, and shorter than the tunnels are waited for.
-            let ended = tokio::time::timeout(Duration::from_secs(200), replacer.begin(&draft)).await;
-            let given_up = replacer.abandon(Word::APersons).await.map_err(|error| error.to_string())?;
-            let next = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
-            match (ended, given_up) {
-                (Err(_), Abandoned::Yes { .. }) => Ok(next.refused().map(|gate| gate.name)),
-                (ended, given_up) => Err(format!("{ended:?}, {given_up:?}")),
-            }
-        })
-    }
-
     /// How a replacement begins whose snapshot does not come back from disk as it was written. `Err`: something was sent, or is open.
     pub fn begun_on_a_bad_disk(&mut self, schedule: &Schedule) -> Result<Ended, String> {
         let (seed, seal) = (seed_of(schedule), &self.seal);
@@ -118,35 +98,6 @@ impl Runner {
                 true => Ok(ended),
                 false => Err(format!("{} calls, {ended:?}", course.world.state.calls() - tried)),
             }
-        })
-    }
-}
-
-/// What the gates of a plan are asked about.
-pub struct Judged {
-    pub snapshot: Snapshot,
-    pub inventory: Inventory,
-    pub evidence: Evidence,
-}
-
-impl Runner {
-    /// The gates that refuse the plan of this schedule where something of it is otherwise.
-    pub fn refusing(&mut self, schedule: &Schedule, otherwise: fn(&mut Judged)) -> Result<Vec<&'static str>, String> {
-        let (seed, seal) = (seed_of(schedule), &self.seal);
-        self.runtime.block_on(async {
-            let mut course = Course::of(World::new(schedule, &seed, seal));
-            let executor = course.world.process()?.executor;
-            let asked = course.asked_for();
-            let draft = executor.draft(&asked).await.map_err(|error| error.to_string())?;
-            let inventory = executor.look(REGION, true).await.map_err(|error| error.to_string())?;
-            let mut judged = Judged { snapshot: draft.snapshot, inventory, evidence: asked.evidence };
-            otherwise(&mut judged);
-            let Some(plan) = draft.plan else { return Err("nothing is to be replaced".to_owned()) };
-            let (desired, subjects) = (&asked.want.desired, &draft.subjects);
-            let case = Case { plan: &plan, desired, subjects, snapshot: &judged.snapshot, inventory: &judged.inventory, may_adopt: true };
-            let now = Now { wall: executor.clock.now(), uptime: executor.clock.uptime() };
-            let all = gates(case, &Replacements::default(), &judged.evidence, now);
-            Ok(all.into_iter().filter(|gate| !gate.passed).map(|gate| gate.name).collect())
         })
     }
 }
@@ -167,8 +118,8 @@ fn seal_key() -> Rc<SealKey> {
 /// What `is_as_wanted` says where only the plan's mark is too much.
 const STILL_MARKED: &str = "I3: the new customer gateway's tags: it still bears the plan's mark";
 
-struct Course {
-    world: World,
+pub(super) struct Course {
+    pub(super) world: World,
     attempts: u32,
     /// How often a person has been asked about the same stop.
     asked: u32,
@@ -197,7 +148,7 @@ enum Attempt {
 }
 
 impl Course {
-    fn of(world: World) -> Course {
+    pub(super) fn of(world: World) -> Course {
         Course {
             world,
             attempts: 0,
@@ -529,7 +480,7 @@ impl Course {
         }
     }
 
-    fn asked_for(&mut self) -> Asked {
+    pub(super) fn asked_for(&mut self) -> Asked {
         self.drafts += 1;
         let evidence = Evidence {
             settled: Ok("by the test".to_owned()),
