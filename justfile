@@ -20,7 +20,7 @@ test:
 search *arguments:
     tests/long-search {{arguments}}
 
-# Safety rules taken out one by one: the searches have to notice each. About two minutes for each.
+# Safety rules taken out, one by one and in pairs: the tests have to notice each. Some minutes for the build, seconds for each.
 mutants *names:
     tests/mutants/run.py {{names}}
 

@@ -14,11 +14,16 @@ mod replacement_search;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use cgwd::execute::replacement::Ended;
+use cgwd::model::Secret;
+use cgwd::plan::replacement::NotTried;
+use jiff::SignedDuration;
 use replacement_search::clouds::CloudKind;
 use replacement_search::course::Runner;
+use replacement_search::gates::Judged;
 use replacement_search::generate::{Block, bases, pairs_of};
 use replacement_search::pool::{self, Outcome};
 use replacement_search::schedule::Schedule;
+use replacement_search::topology::{FOREIGN_GATEWAY, NEW};
 
 const FOUND: &str = include_str!("replacement_search/found.txt");
 
@@ -66,8 +71,47 @@ fn a_schedule_runs_the_same_twice() {
 #[test]
 fn a_snapshot_that_cannot_be_read_back_is_a_gate() {
     let schedule: Schedule = "single/plain:".parse().unwrap();
-    let ended = Runner::new().begun_on_a_bad_disk(&schedule).unwrap();
-    assert!(matches!(&ended, Ended::Stopped(stopped) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
+    let ended = Runner::new().begun_on_a_bad_disk(&schedule);
+    assert!(matches!(&ended, Ok(Ended::Stopped(stopped)) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
+}
+
+/// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.
+#[test]
+fn what_was_moved_before_giving_up_is_a_gate() {
+    assert_eq!(Runner::new().given_up_where_nobody_answers(&"dual/plain:".parse().unwrap()), Ok(Some("proven")));
+}
+
+/// Each gate that no schedule closes, closed by what it is about and by nothing else.
+#[test]
+fn every_gate_refuses() {
+    let mut runner = Runner::new();
+    let mut refuses = |name: &'static str, topology: &str, otherwise: fn(&mut Judged)| {
+        let refusing = runner.refusing(&format!("{topology}/plain:").parse().unwrap(), otherwise);
+        assert_eq!(refusing, Ok(vec![name]), "where {name} is not given");
+    };
+    for topology in ["single", "dual", "router-again"] {
+        assert_eq!(Runner::new().refusing(&format!("{topology}/plain:").parse().unwrap(), |_| ()), Ok(vec![]), "{topology}");
+    }
+    refuses("settled", "dual", |judged| judged.evidence.settled = Err(String::new()));
+    refuses("attested", "dual", |judged| judged.evidence.attested = Err(String::new()));
+    refuses("owner", "dual", |judged| {
+        let theirs = judged.inventory.customer_gateways.iter_mut().find(|gateway| gateway.id == FOREIGN_GATEWAY);
+        theirs.unwrap().ip = NEW;
+    });
+    refuses("snapshot", "dual", |judged| judged.snapshot.connections[0].shape.state = "updating".to_owned());
+    refuses("snapshot", "dual", |judged| judged.snapshot.gateways[0].auth_key = Some(Secret::new("****")));
+    refuses("unknown_fields", "dual", |judged| judged.snapshot.connections[0].body.0["QuantumSafe"] = true.into());
+    refuses("recreatable", "router-again", |judged| judged.snapshot.connections[0].attachment = None);
+    refuses("dry_run", "single", |judged| judged.evidence.dry_run = Some(Err(NotTried::Refused(String::new()))));
+    refuses("daily_limit", "dual", |judged| judged.evidence.max_per_day = 0);
+    refuses("window", "dual", |judged| judged.evidence.window = Some(Err(String::new())));
+    refuses("rights", "single", |judged| judged.evidence.dry_run = Some(Err(NotTried::Forbidden(String::new()))));
+    refuses("quota", "dual", |judged| {
+        let one = judged.inventory.customer_gateways[0].clone();
+        judged.inventory.customer_gateways.resize(100, one);
+    });
+    refuses("clock", "dual", |judged| judged.evidence.clock_offset = SignedDuration::from_secs(-301));
+    refuses("disk", "dual", |judged| judged.evidence.free_bytes = Some(0));
 }
 
 /// What was read as expected before the work was let go is the first of the two readings still: a person who asks again and again

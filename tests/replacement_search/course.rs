@@ -42,8 +42,8 @@ pub struct Report {
 
 /// What runs schedules one after the other: one for each thread.
 pub struct Runner {
-    runtime: tokio::runtime::Runtime,
-    seal: Rc<SealKey>,
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) seal: Rc<SealKey>,
     seeds: BTreeMap<(&'static str, super::clouds::CloudKind), Seed>,
 }
 
@@ -118,8 +118,8 @@ fn seal_key() -> Rc<SealKey> {
 /// What `is_as_wanted` says where only the plan's mark is too much.
 const STILL_MARKED: &str = "I3: the new customer gateway's tags: it still bears the plan's mark";
 
-struct Course {
-    world: World,
+pub(super) struct Course {
+    pub(super) world: World,
     attempts: u32,
     /// How often a person has been asked about the same stop.
     asked: u32,
@@ -148,7 +148,7 @@ enum Attempt {
 }
 
 impl Course {
-    fn of(world: World) -> Course {
+    pub(super) fn of(world: World) -> Course {
         Course {
             world,
             attempts: 0,
@@ -480,7 +480,7 @@ impl Course {
         }
     }
 
-    fn asked_for(&mut self) -> Asked {
+    pub(super) fn asked_for(&mut self) -> Asked {
         self.drafts += 1;
         let evidence = Evidence {
             settled: Ok("by the test".to_owned()),

@@ -40,6 +40,8 @@ pub struct Truth {
     pub unmarked_new: bool,
     /// Customer gateways of nobody's that became ours.
     pub adopted: BTreeSet<String>,
+    /// When the device went to a third address.
+    pub moved: Option<Timestamp>,
     /// The cloud shows no pre-shared key, so nobody can see that one was changed.
     pub masked: bool,
 }

@@ -1,7 +1,7 @@
 //! What is watched at every call: the invariants of reliability.md 3.1 that can be told from the disk, the cloud and what goes out.
 
 use super::fault::Act;
-use super::topology::is_ours;
+use super::topology::{NEXT, is_ours};
 use super::truth::Truth;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -324,6 +324,11 @@ impl Witness {
         }
         if step.goes_back {
             return Ok(());
+        }
+        // A connection that is half taken apart is made again, whatever the device is now; one that is whole stays where it was.
+        let left = truth.moved.filter(|_| open.plan.new.ip != NEXT).map(|moved| now.duration_since(moved));
+        if let Some(left) = left.filter(|left| *left > BETWEEN) {
+            return Err(format!("I10: {id} is pointed at an address that the device left {left:#} before"));
         }
         if !open.plan.planned && truth.replaced.contains(gateway) && status == cgwd::simulator::device::ESTABLISHED {
             return Err(format!("I10: a tunnel of {id} works, and is pointed elsewhere"));

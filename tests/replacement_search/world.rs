@@ -415,6 +415,7 @@ impl Wire {
         };
         if act == super::fault::Act::Moves {
             state.wanted.set((topology::NEXT, state.wanted.get().1));
+            state.truth.borrow_mut().moved.get_or_insert(self.clock.now());
         }
         state.excused.set(state.excused.get() || happened);
     }
