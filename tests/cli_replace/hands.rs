@@ -198,3 +198,16 @@ fn drift_at_one_connection_does_not_leave_another_one_deleted() {
     assert!(world.connection("second").to_string().contains("by hand"), "{}", world.connection("second"));
     assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
 }
+
+/// A right that is missing in the gap may come back; a person who gives up does not wait for it, and nothing is lost.
+#[test]
+fn a_right_that_is_missing_in_the_gap_leaves_a_way_out() {
+    let refusal = fault("DeleteCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().single(), &refusal).set("order", "\"documented\"");
+    let before = scene.world();
+    scene.replace(&[]).expect(6);
+    assert!(!scene.world().ids.contains_key("single"), "deleted");
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    assert_eq!(scene.world().changes(&before), Vec::<String>::new());
+    is_done(&scene.replace(&[]).expect(0).json());
+}

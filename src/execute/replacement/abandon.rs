@@ -48,7 +48,7 @@ impl Replacer {
         };
         let began = tokio::time::Instant::now();
         let mut missing = Missing::default();
-        let goes_nowhere = word == Word::APersons && self.has_stopped_for_good();
+        let goes_nowhere = word == Word::APersons && self.has_stopped();
         if self.executor.client.cloud_time().is_none() {
             // Over a restart of the machine the cloud's clock alone tells how long ago a call went out.
             self.executor.client.customer_gateways(&plan.region).await?;
@@ -113,10 +113,10 @@ impl Replacer {
         Ok(None)
     }
 
-    fn has_stopped_for_good(&self) -> bool {
+    /// Also for a reason that may pass: who gives it up does not wait for that.
+    fn has_stopped(&self) -> bool {
         let journal = self.executor.journal.borrow();
-        let stopped = journal.progress().replacements.open.as_ref().and_then(|open| open.stopped.as_ref());
-        stopped.is_some_and(|stopped| !stopped.passes)
+        journal.progress().replacements.open.as_ref().is_some_and(|open| open.stopped.is_some())
     }
 
     fn with_progress<T>(&self, read: impl FnOnce(&ReplacementProgress) -> T) -> Result<T, ExecuteError> {

@@ -358,6 +358,7 @@ impl Course<'_> {
             (Op::CreateGateway { slot: Slot::New }, Order::NewFirst) if !self.plan.old.is_empty() => format!(
                 "{room}; or set `[replacement] order = \"documented\"`: then the old one goes before the new one comes, and everything is away meanwhile (`cgwd replace` on a terminal offers that)"
             ),
+            _ if self.is_in_a_gap() => format!("{room}; then `cgwd replace --resume` goes on"),
             _ => room.to_owned(),
         }
     }
