@@ -9,7 +9,6 @@ use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
 use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
-use crate::system::seal::SealError;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,7 +40,7 @@ impl Replacer {
     pub async fn abandon(&self, word: Word) -> Result<Abandoned, ExecuteError> {
         let (plan, snapshot) = match self.opened() {
             Ok(opened) => opened,
-            Err(ExecuteError::Seal(error)) if !matches!(error, SealError::Newer { .. }) => {
+            Err(ExecuteError::Seal(error)) if error.is_a_loss() => {
                 return self.executor.abandon_unread(&self.owner, word, &error.to_string()).await;
             }
             Err(error) => return Err(error),
