@@ -64,10 +64,16 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
         }
         Record::RegionFound { selector, region } => json!({"at": at, "kind": "region", "selector": selector, "region": region}),
         Record::DecisionChanged { decision, summary } => json!({"at": at, "kind": "decision", "decision": decision, "summary": summary}),
-        Record::WriteIntended { action, target, region, client_token, request_hash, .. } => json!({
-            "at": at, "kind": "write", "seq": entry.seq, "action": action, "target": target, "region": region,
-            "client_token": client_token, "request_hash": request_hash, "request_id": null, "outcome": "intended", "attempts": 1,
-        }),
+        Record::WriteIntended { action, target, region, client_token, request_hash, edited, .. } => {
+            let mut write = json!({
+                "at": at, "kind": "write", "seq": entry.seq, "action": action, "target": target, "region": region,
+                "client_token": client_token, "request_hash": request_hash, "request_id": null, "outcome": "intended", "attempts": 1,
+            });
+            if let Some(edited) = edited {
+                write["edited"] = json!(edited);
+            }
+            write
+        }
         Record::GatewayRegistered { id, ip, asn, region, how } => json!({
             "at": at, "kind": "registered", "customer_gateway_id": id, "ip": ip, "asn": asn, "region": region, "how": how,
         }),

@@ -104,6 +104,22 @@ impl SealKey {
 }
 
 impl SealError {
+    /// Whether only what is not on this device any more would open it; else its remedy does.
+    pub fn is_a_loss(&self) -> bool {
+        match self {
+            SealError::NoKey { .. }
+            | SealError::Unusable { .. }
+            | SealError::OtherKey { .. }
+            | SealError::OtherPlan { .. }
+            | SealError::Damaged { .. } => true,
+            SealError::Unreadable { .. }
+            | SealError::Exposed { .. }
+            | SealError::NotMade { .. }
+            | SealError::Random
+            | SealError::Newer { .. } => false,
+        }
+    }
+
     /// What an operator can do.
     pub fn remedy(&self) -> String {
         const SECRETS: &str = "without it what was sealed cannot be read again: what is open can only be given up (`cgwd replace --abort`), and that where no connection is deleted at that moment";

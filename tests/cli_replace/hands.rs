@@ -1,6 +1,6 @@
 //! Other hands in the cloud at the same time: nothing of theirs is overwritten or deleted.
 
-use crate::common::device::{Output, findings};
+use crate::common::device::{Output, findings, writes};
 use crate::common::simulated::{self, REGION};
 use crate::replacing::estate::Estate;
 use crate::replacing::wire::{Fate, Moment, Wire};
@@ -140,12 +140,20 @@ fn documented(estate: Estate) -> Scene {
     Scene::of(estate).set("order", "\"documented\"")
 }
 
-/// Words on a customer gateway that goes are no reason to let its connections wait: the next one bears them.
+/// Words on a customer gateway that goes are no reason to let its connections wait: the next one bears them, also where another process
+/// makes it.
 #[test]
 fn what_somebody_writes_on_the_old_customer_gateway_in_the_gap_goes_to_the_new_one() {
     let edit = [("CustomerGatewayId", "cgw-old"), ("Name", "pudong"), ("Description", "moved across the river")];
-    let (scene, output) = right_after("DeleteVpnConnection", documented(Estate::new().single()), "ModifyCustomerGatewayAttribute", &edit);
-    is_done(&output.expect(0).json());
+    let refusal = fault("CreateCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().single(), &refusal).set("order", "\"documented\"");
+    let (scene, output) = right_after("DeleteVpnConnection", scene, "ModifyCustomerGatewayAttribute", &edit);
+    output.expect(6);
+    assert_eq!(scene.world().addresses(), ["203.0.113.99"], "the old one is gone, and there is no other yet");
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+    let history = scene.device.history();
+    let deletion = writes(&history).into_iter().find(|write| write["action"] == "DeleteCustomerGateway").unwrap().clone();
+    assert_eq!(deletion["edited"]["name"], "pudong", "{deletion:#}");
     let world = scene.world();
     assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
     assert_eq!((&world.gateway(NEW)["Name"], &world.gateway(NEW)["Description"]), (&"pudong".into(), &"moved across the river".into()));
@@ -197,4 +205,17 @@ fn drift_at_one_connection_does_not_leave_another_one_deleted() {
     let world = scene.world();
     assert!(world.connection("second").to_string().contains("by hand"), "{}", world.connection("second"));
     assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
+}
+
+/// A right that is missing in the gap may come back; a person who gives up does not wait for it, and nothing is lost.
+#[test]
+fn a_right_that_is_missing_in_the_gap_leaves_a_way_out() {
+    let refusal = fault("DeleteCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().single(), &refusal).set("order", "\"documented\"");
+    let before = scene.world();
+    scene.replace(&[]).expect(6);
+    assert!(!scene.world().ids.contains_key("single"), "deleted");
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    assert_eq!(scene.world().changes(&before), Vec::<String>::new());
+    is_done(&scene.replace(&[]).expect(0).json());
 }

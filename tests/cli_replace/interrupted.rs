@@ -7,6 +7,8 @@ use crate::replacing::wire::Moment;
 use crate::replacing::{NEW, OLD, Scene, THIRD, fault, gate, gateway_was_replaced, is_done, only_changed, pointed, written};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -250,6 +252,11 @@ fn a_lost_key_is_no_reason_to_be_stuck() {
         let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
         let scene = Scene::with_faults(Estate::new().dual(), &refusal);
         scene.replace(&[]).expect(6);
+        let key = scene.device.state().join("journal.key");
+        std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+        let said = scene.device.cgwd(&["replace", "--abort"]).expect(1).json()["error"].to_string();
+        assert!(said.contains("chmod 0600"), "what can be mended is no loss: {said}");
+        std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
         lose_the_key(&scene, another);
         let said = scene.replace(&["--resume"]).expect(1).json()["error"].to_string();
         assert!(said.contains("--abort"), "{said}");

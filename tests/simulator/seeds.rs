@@ -21,6 +21,7 @@ fn the_printed_seed_is_valid_and_shows_every_kind() {
         ("ListTransitRouterRouteTables", "TransitRouterId", "tr-1", 3),
         ("ListTransitRouterRouteTableAssociations", "TransitRouterRouteTableId", "vtb-system", 1),
         ("ListTransitRouterRouteTablePropagations", "TransitRouterRouteTableId", "vtb-custom-2", 1),
+        ("ListTransitRouterRouteEntries", "TransitRouterRouteTableId", "vtb-custom-2", 1),
     ] {
         assert_eq!(succeed(&mut cloud, start(), call, &[(name, id)]).body["TotalCount"], total, "{call}");
     }

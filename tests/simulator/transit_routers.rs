@@ -155,6 +155,36 @@ fn an_attachment_with_ties_goes_by_force_only() {
     assert!(cloud.region(REGION).unwrap().objects().links.is_empty());
 }
 
+/// It is told by table and filter, and keeps the attachment that it leads into.
+#[test]
+fn a_static_route_keeps_its_attachment() {
+    let route = r#""TransitRouterRouteEntries": [{"ResourceId": "vco-1", "TransitRouterRouteTableId": "vtb-2",
+        "TransitRouterRouteEntryDestinationCidrBlock": "10.9.0.0/16"}]"#;
+    let mut cloud = cloud(&REGIONS.replacen("\"VpnConnections\"", &format!("{route}, \"VpnConnections\""), 1));
+    let mut told = |parameters: &[(&str, &str)]| {
+        let listed = done(&mut cloud, at(0), "ListTransitRouterRouteEntries", parameters);
+        let rows = listed.body.get("TransitRouterRouteEntries").and_then(Value::as_array).cloned().unwrap_or_default();
+        rows.iter().map(|row| row["TransitRouterRouteEntryDestinationCidrBlock"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let table = ("TransitRouterRouteTableId", "vtb-2");
+    assert_eq!(told(&[table]), ["10.9.0.0/16"]);
+    assert_eq!(
+        told(&[table, ("TransitRouterRouteEntryNextHopId", "tr-attach-1"), ("TransitRouterRouteEntryStatus", "All")]),
+        ["10.9.0.0/16"]
+    );
+    for (name, value) in [
+        ("TransitRouterRouteEntryNextHopId", "tr-attach-2"),
+        ("TransitRouterRouteEntryType", "Propagated"),
+        ("TransitRouterRouteEntryStatus", "Rejected"),
+    ] {
+        assert!(told(&[table, (name, value)]).is_empty(), "{name}={value}");
+    }
+    assert!(told(&[("TransitRouterRouteTableId", "vtb-1")]).is_empty());
+    assert_eq!(cen(&mut cloud, at(0), "ListTransitRouterRouteEntries", &[]).code(), "MissingParameter");
+    let unbind = cen(&mut cloud, at(0), "DeleteTransitRouterVpnAttachment", &[ATTACHMENT]);
+    assert_eq!(unbind.code(), "OperationFailed.RouteEntryExist");
+}
+
 #[test]
 fn a_connection_bound_again_has_new_addresses_and_no_ties() {
     let mut cloud = cloud(REGIONS);

@@ -29,6 +29,7 @@ pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) 
     let survey = context.survey(settings).await?;
     if arguments.abort
         && let Err(error) = SealKey::load(&survey.settings.state_directory, &context.environment)
+        && error.is_a_loss()
     {
         return without_a_key(context, &survey, &error).await.map(After::Over);
     }

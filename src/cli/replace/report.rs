@@ -224,7 +224,6 @@ fn report_document(survey: &Survey, report: &Report, region: &str) -> Value {
         .map(|moved| json!({"old_id": moved.old_id, "new_id": moved.new_id, "strategy": moved.strategy, "verified": moved.verified}))
         .collect();
     document["millis"] = json!(i64::try_from(report.millis).unwrap_or(i64::MAX));
-    document["timeline"] = json!(report.timeline);
     if !report.leftover.is_empty() {
         let finding = leftover(&report.leftover);
         if let Some(findings) = document["findings"].as_array_mut() {

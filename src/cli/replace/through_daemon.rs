@@ -334,9 +334,6 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
     if ended["why"].is_string() {
         document["reason"] = json!({"message": ended["why"], "remedy": ended["stopped"]["remedy"]});
     }
-    if ended["timeline"].is_array() {
-        document["timeline"] = ended["timeline"].clone();
-    }
     if let Some(stays) = ended.get("stays") {
         document["stays"] = stays.clone();
     }

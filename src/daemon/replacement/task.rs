@@ -133,7 +133,9 @@ async fn work(tools: Tools, job: Job) -> Result<Ending, ExecuteError> {
         }
         Job::GiveUp(word) => Ok(Ending::Abandoned(match tools.of_open() {
             Ok(replacer) => replacer.abandon(word).await?,
-            Err(ExecuteError::Seal(error)) => tools.executor()?.abandon_unread(&tools.owner(), word, &error.to_string()).await?,
+            Err(ExecuteError::Seal(error)) if error.is_a_loss() => {
+                tools.executor()?.abandon_unread(&tools.owner(), word, &error.to_string()).await?
+            }
             Err(error) => return Err(error),
         })),
         Job::Retire { region, ids } => tools.retire(&region, &ids).await,

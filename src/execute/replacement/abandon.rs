@@ -9,7 +9,6 @@ use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
 use crate::plan::ABSENT_TWICE;
 use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
 use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
-use crate::system::seal::SealError;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,14 +40,14 @@ impl Replacer {
     pub async fn abandon(&self, word: Word) -> Result<Abandoned, ExecuteError> {
         let (plan, snapshot) = match self.opened() {
             Ok(opened) => opened,
-            Err(ExecuteError::Seal(error)) if !matches!(error, SealError::Newer { .. }) => {
+            Err(ExecuteError::Seal(error)) if error.is_a_loss() => {
                 return self.executor.abandon_unread(&self.owner, word, &error.to_string()).await;
             }
             Err(error) => return Err(error),
         };
         let began = tokio::time::Instant::now();
         let mut missing = Missing::default();
-        let goes_nowhere = word == Word::APersons && self.has_stopped_for_good();
+        let goes_nowhere = word == Word::APersons && self.has_stopped();
         if self.executor.client.cloud_time().is_none() {
             // Over a restart of the machine the cloud's clock alone tells how long ago a call went out.
             self.executor.client.customer_gateways(&plan.region).await?;
@@ -113,10 +112,10 @@ impl Replacer {
         Ok(None)
     }
 
-    fn has_stopped_for_good(&self) -> bool {
+    /// Also for a reason that may pass: who gives it up does not wait for that.
+    fn has_stopped(&self) -> bool {
         let journal = self.executor.journal.borrow();
-        let stopped = journal.progress().replacements.open.as_ref().and_then(|open| open.stopped.as_ref());
-        stopped.is_some_and(|stopped| !stopped.passes)
+        journal.progress().replacements.open.as_ref().is_some_and(|open| open.stopped.is_some())
     }
 
     fn with_progress<T>(&self, read: impl FnOnce(&ReplacementProgress) -> T) -> Result<T, ExecuteError> {

@@ -2,6 +2,7 @@
 
 use super::Replacer;
 use crate::cloud::customer_gateways::NewCustomerGateway;
+use crate::facts::names::TAGS_MAX;
 use crate::model::{GatewaySnapshot, Label, Slot};
 use crate::plan::replacement::TEMPORARY;
 use crate::plan::replacement::gates::{carried_description, carried_name, gateway_tags};
@@ -12,9 +13,12 @@ const LONGEST_NAME: usize = 100;
 
 impl Replacer {
     pub(super) fn new_gateway(&self, view: &View<'_>, slot: &Slot) -> NewCustomerGateway {
-        let (plan, old) = (view.plan(), view.snapshot.gateways.first().map(|old| labelled(old, view.label_at_deletion(&old.id))));
+        let (plan, desired, read) = (view.plan(), &self.desired, view.snapshot.gateways.first());
+        let old = read.map(|old| labelled(old, view.label_at_deletion(&old.id)));
         let old = old.as_ref();
-        let desired = &self.desired;
+        let tags = gateway_tags(desired, old, &plan.id);
+        // Tags that somebody has added meanwhile and that find no room are no reason to let connections wait.
+        let tags = if tags.len() > TAGS_MAX { gateway_tags(desired, read, &plan.id) } else { tags };
         let name = desired.name.clone().or_else(|| old.and_then(carried_name)).unwrap_or_else(|| desired.owner.device.clone());
         let old_description = old.and_then(carried_description);
         let old_group = old.map(|old| old.resource_group.clone()).filter(|group| !group.is_empty());
@@ -32,7 +36,7 @@ impl Replacer {
             description: description.unwrap_or_default(),
             auth_key: self.executor.auth_key.clone().or_else(|| old.and_then(|old| old.auth_key.clone())),
             resource_group: desired.resource_group.clone().or(old_group),
-            tags: gateway_tags(desired, old, &plan.id),
+            tags,
         }
     }
 }

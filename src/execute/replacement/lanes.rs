@@ -87,7 +87,7 @@ impl Course<'_> {
         Ok(Some(not_verified.map_or(LaneEnd::Done, |why| LaneEnd::NotVerified { why, rebound })))
     }
 
-    fn is_in_a_gap(&self) -> bool {
+    pub(super) fn is_in_a_gap(&self) -> bool {
         let journal = self.replacer.executor.journal.borrow();
         journal.progress().replacements.open.as_ref().is_some_and(|open| !gaps(open, self.replacer.executor.now()).is_empty())
     }

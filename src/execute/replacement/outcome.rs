@@ -87,7 +87,15 @@ impl Course<'_> {
     fn edited(&self, step: &PlannedStep, reads: &Reads) -> Option<Label> {
         let journal = self.replacer.executor.journal.borrow();
         let progress = journal.progress().replacements.open.as_ref()?;
-        edit_of(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, step, reads)
+        let edited = edit_of(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, step, reads);
+        if let Some(label) = &edited {
+            tracing::info!(
+                step = step.id,
+                name = label.name,
+                "somebody has written on a customer gateway that goes: the next one is made with it"
+            );
+        }
+        edited
     }
 
     fn outcome(

@@ -98,14 +98,17 @@ impl Course<'_> {
             trouble = None;
             let act = self.judge(step, reads, &mut seen);
             tracing::debug!(step = step.id, ?act, "the next thing to do");
-            self.prove_beside(lane, step, reads, &mut beside)?;
             // What has to stay up for a while had come up before.
             if is_verification(step) && seen.shown_since.is_some() {
                 rhythm.end(self.uptime());
             }
+            if !matches!(act, Act::Prove(_)) {
+                self.prove_beside(lane, step, reads, &mut beside)?;
+            }
             match act {
                 Act::Prove(id) => {
                     self.prove(step, id, &seen)?;
+                    self.prove_beside(lane, step, reads, &mut beside)?;
                     rhythm.end(self.uptime());
                     return Ok(StepEnd::Proven(Box::new(reading)));
                 }
@@ -179,6 +182,7 @@ impl Course<'_> {
         for other in later.filter(|other| !self.is_proven(&other.id)) {
             let seen = beside.entry(other.id.clone()).or_insert_with(|| Seen::nothing(self.uptime()));
             if self.judge(other, reads, seen) == Act::Prove(None) {
+                self.notice(other, "began");
                 self.prove(other, None, seen)?;
             }
         }
@@ -358,6 +362,7 @@ impl Course<'_> {
             (Op::CreateGateway { slot: Slot::New }, Order::NewFirst) if !self.plan.old.is_empty() => format!(
                 "{room}; or set `[replacement] order = \"documented\"`: then the old one goes before the new one comes, and everything is away meanwhile (`cgwd replace` on a terminal offers that)"
             ),
+            _ if self.is_in_a_gap() => format!("{room}; then `cgwd replace --resume` goes on"),
             _ => room.to_owned(),
         }
     }

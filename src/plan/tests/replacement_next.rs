@@ -269,6 +269,21 @@ fn the_old_customer_gateway_goes_when_nobody_uses_it() {
     assert_eq!(scene.act(&step, &Reads { customer_gateway: Some(None), ..reads(vec![]) }), Act::Prove(None));
 }
 
+/// A process that died while it made again what was deleted, in order to give the plan up: nothing is gone on with from there.
+#[test]
+fn a_giving_up_that_broke_off_is_not_mistaken_for_a_list_that_lags() {
+    let mut setting = setting(vec![single("vco")]);
+    setting.manner.order = Order::Documented;
+    let mut scene = scene(setting);
+    let makes = scene.step(|op| matches!(op, Op::CreateConnection { .. }));
+    scene.progress.steps = BTreeMap::from([(makes.id, StepProgress { id: Some("vco-9".into()), ..StepProgress::default() })]);
+    let step = scene.step(|op| matches!(op, Op::DeleteGateway { .. }));
+    let at_the_old_one = connection("vco-9", on_vpn_gateway(), &["old"]);
+    let reads = Reads { customer_gateway: Some(Some(ours("old", OTHER_IP))), connections: Some(vec![at_the_old_one]), ..Reads::default() };
+    let act = scene.act(&step, &reads);
+    assert!(matches!(&act, Act::Stop(stopped) if stopped.reason == "given_up" && stopped.remedy.contains("--abort")), "{act:?}");
+}
+
 /// What somebody has written on the old customer gateway goes to the next one, where that is still to be made; a key cannot.
 #[test]
 fn an_edit_of_the_old_customer_gateway_stops_only_where_it_would_be_lost() {

@@ -43,6 +43,10 @@ pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, stan
             let message = format!("the customer gateway is still used by {}", strangers.join(", "));
             return stop("in_use", message, &format!("point it elsewhere or delete it, then `cgwd replace --resume`; or {END_IT}"));
         }
+        (_, ours) if ours.iter().any(|id| view.is_made_by_us(id)) => {
+            let message = format!("{} was made again where it was, because the replacement was being given up", ours.join(", "));
+            return stop("given_up", message, "`cgwd replace --abort` ends that");
+        }
         (_, ours) if !ours.is_empty() => return Some(lists_lag(step, &ours, standing, now)),
         _ => {}
     }
