@@ -55,7 +55,8 @@ fn the_deb_holds_every_file_with_its_mode() {
     let conffiles = succeed(Command::new("dpkg-deb").arg("-I").arg(packages.deb("amd64")).arg("conffiles"));
     assert_eq!(conffiles.trim(), "/etc/cgwd/config.toml");
     let control = succeed(Command::new("dpkg-deb").arg("-f").arg(packages.deb("amd64")));
-    for line in ["Package: cgwd", &format!("Version: {VERSION}"), "Architecture: amd64", "Depends: systemd"] {
+    let depends = if packages.is_static("amd64") { "Depends: systemd" } else { "Depends: libc6 (>= 2.17), systemd" };
+    for line in ["Package: cgwd", &format!("Version: {VERSION}"), "Architecture: amd64", depends] {
         assert!(control.lines().any(|found| found.starts_with(line)), "no `{line}` in\n{control}");
     }
 }

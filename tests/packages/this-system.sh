@@ -11,6 +11,7 @@ License: none
 BuildArch: noarch
 Provides: systemd
 Provides: /bin/sh
+Provides: libc.so.6(GLIBC_2.17)(64bit)
 %description
 %files
 SPEC
