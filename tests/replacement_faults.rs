@@ -100,15 +100,14 @@ fn every_gate_refuses() {
     });
     refuses("snapshot", "dual", |judged| judged.snapshot.connections[0].shape.state = "updating".to_owned());
     refuses("snapshot", "dual", |judged| judged.snapshot.gateways[0].auth_key = Some(Secret::new("****")));
-    refuses("unknown_fields", "dual", |judged| judged.snapshot.connections[0].body.0["QuantumSafe"] = true.into());
+    refuses("unknown_fields", "dual", |judged| judged.snapshot.connections[0].body.edit()["QuantumSafe"] = true.into());
     refuses("recreatable", "router-again", |judged| judged.snapshot.connections[0].attachment = None);
     refuses("dry_run", "single", |judged| judged.evidence.dry_run = Some(Err(NotTried::Refused(String::new()))));
     refuses("daily_limit", "dual", |judged| judged.evidence.max_per_day = 0);
     refuses("window", "dual", |judged| judged.evidence.window = Some(Err(String::new())));
     refuses("rights", "single", |judged| judged.evidence.dry_run = Some(Err(NotTried::Forbidden(String::new()))));
     refuses("quota", "dual", |judged| {
-        let one = judged.inventory.customer_gateways[0].clone();
-        judged.inventory.customer_gateways.resize(100, one);
+        judged.snapshot.gateways[0].tags = (0..20).map(|number| (format!("site-{number}"), String::new())).collect();
     });
     refuses("clock", "dual", |judged| judged.evidence.clock_offset = SignedDuration::from_secs(-301));
     refuses("disk", "dual", |judged| judged.evidence.free_bytes = Some(0));
