@@ -44,7 +44,8 @@ fn keys_are_delivered_from_root_only_files_plain_and_encrypted() {
     machine.run(&format!(
         "echo spoilt >{FOLDER}/access-key-secret.cred; echo '[Service]\nRestartSec=50ms' >/etc/systemd/system/cgwd.service.d/quick.conf"
     ));
-    machine.run("systemctl daemon-reload");
+    // The starts by hand until now count too: systemd 252 forgets them when it is reloaded, 257 does not.
+    machine.run("systemctl daemon-reload; systemctl reset-failed cgwd");
     machine.attempt("systemctl restart cgwd");
     let failed = machine.eventually_alerts("service.failed");
     let words = failed[0]["MESSAGE"].as_str().unwrap();
