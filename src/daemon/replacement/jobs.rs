@@ -205,6 +205,7 @@ impl Daemon {
         match ended {
             Ended::Done { leftover } => {
                 self.replacing.retry.helped();
+                self.replacing.forget_the_cloud_s_refusal();
                 self.replacing.leftover.helped();
                 if !leftover.is_empty() {
                     self.replacing.leftover.failed(since_boot());
@@ -216,7 +217,10 @@ impl Daemon {
                 self.tell_rolled_back(why);
             }
             Ended::Stopped(stopped) if !self.replacement_is_open() => {
-                self.replacing.refused = Some(Refused { gate: stopped.reason.clone(), detail: stopped.message.clone() });
+                self.replacing.again.failed(since_boot());
+                let refused = Refused { gate: stopped.reason.clone(), detail: format!("{}; {}", stopped.message, stopped.remedy) };
+                self.replacing.refused_by_cloud = Some(refused.clone());
+                self.replacing.refused = Some(refused);
             }
             Ended::Stopped(_) => self.replacing.retry.failed(since_boot()),
         }

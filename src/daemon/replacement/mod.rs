@@ -43,6 +43,8 @@ use tokio::sync::mpsc;
 /// Bounds of the pause before something that stopped for a reason that passes is tried again.
 const RETRY_FIRST: Duration = Duration::from_secs(30);
 const RETRY_MOST: Duration = Duration::from_secs(600);
+/// A full quota, or a right that is missing, is a person's to mend.
+const AGAIN_FIRST: Duration = Duration::from_secs(300);
 /// The tunnels do not depend on what was left behind.
 const LEFTOVER_MOST: Duration = Duration::from_secs(6 * 3600);
 /// So many starts without progress, and going on by itself has not helped (reliability.md 2, fault 56).
@@ -65,6 +67,10 @@ pub struct Replacing {
     /// Connections whose move was told.
     moved: BTreeSet<String>,
     retry: Retry,
+    /// A plan that was refused by its first write is made anew then: each leaves a record on disk.
+    again: Retry,
+    /// Why it was refused then.
+    refused_by_cloud: Option<Refused>,
     not_safe: Option<String>,
     refused: Option<Refused>,
     /// The visit to the cloud on whose word something was tried last.
@@ -104,6 +110,8 @@ impl Replacing {
             untold_end: false,
             moved: BTreeSet::new(),
             retry: Retry::growing(RETRY_FIRST, RETRY_MOST),
+            again: Retry::growing(AGAIN_FIRST, LEFTOVER_MOST),
+            refused_by_cloud: None,
             not_safe: None,
             refused: None,
             tried: 0,
@@ -154,6 +162,12 @@ impl Replacing {
     pub fn forget_refusals(&mut self) {
         self.refused = None;
         self.tried = 0;
+        self.forget_the_cloud_s_refusal();
+    }
+
+    fn forget_the_cloud_s_refusal(&mut self) {
+        self.again.helped();
+        self.refused_by_cloud = None;
     }
 }
 
@@ -163,6 +177,9 @@ impl Daemon {
         let current = self.seen_now(examined);
         self.replacing.seen.set(current);
         self.hold(examined);
+        if self.is_not_needed() {
+            self.replacing.forget_the_cloud_s_refusal();
+        }
         self.note_found();
         self.tell_untold_end();
         self.replacing.course = self.course(current);
@@ -238,6 +255,13 @@ impl Daemon {
         }
     }
 
+    /// The last word of the cloud is that nothing is to be replaced.
+    fn is_not_needed(&self) -> bool {
+        let report = self.cloud.report.as_ref().filter(|report| self.replacing.counts(report));
+        let registration = report.and_then(|report| report.result.as_ref().ok()).and_then(Option::as_ref);
+        registration.is_some_and(|registration| registration.decision.kind != DecisionKind::Replace)
+    }
+
     /// `None` while the last word of the cloud is not that something is to be replaced.
     fn needed(&self, current: Seen) -> Option<Needed> {
         let report = self.cloud.report.as_ref().filter(|report| self.replacing.counts(report))?;
@@ -258,7 +282,8 @@ impl Daemon {
             write_is_open: self.state.progress(|progress| progress.pending.is_some()),
             closed: self.closed_window(),
             tried: self.replacing.tried == report.number,
-            refused: self.replacing.refused.clone(),
+            refused: self.replacing.refused_by_cloud.clone().or_else(|| self.replacing.refused.clone()),
+            again_at: self.replacing.again.at,
         })
     }
 

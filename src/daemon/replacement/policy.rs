@@ -83,6 +83,8 @@ pub struct Needed {
     pub tried: bool,
     /// What refused at the last attempt.
     pub refused: Option<Refused>,
+    /// Where that was the cloud's answer to the first write: not before then, in time since boot, is it asked again.
+    pub again_at: Option<Duration>,
 }
 
 /// What speaks against the plan. Where a person planned the move, what is still as it was does not.
@@ -152,6 +154,12 @@ fn by_itself(needed: &Needed, now: Duration) -> Course {
     }
     if let Some((why, opens)) = &needed.closed {
         return refuses("window", why, opens.map(|opens| opens.max(now)));
+    }
+    let not_yet = needed.again_at.filter(|at| *at > now);
+    match (&needed.refused, not_yet) {
+        (Some(refused), Some(at)) => return refuses(&refused.gate, &refused.detail, Some(at)),
+        (None, Some(at)) => return Course::Wait(Wait { until: "another try".to_owned(), gate: None, at: Some(at) }),
+        (_, None) => {}
     }
     match &needed.refused {
         _ if !needed.tried => Course::Begin,

@@ -1,6 +1,6 @@
 //! The work itself, beside the loop: one job at a time.
 
-use super::document::Drafted;
+use super::document::{Drafted, has_written};
 use super::policy::{Seen, contradicts};
 use crate::cloud::client::Client;
 use crate::daemon::replacing::{self, Wish};
@@ -11,7 +11,7 @@ use crate::execute::replacement::{Abandoned, Agreed, Calls, Draft, Ended, Leftov
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::{Journal, Record};
 use crate::model::Settings;
-use crate::plan::replacement::Evidence;
+use crate::plan::replacement::{AT_THE_BEGINNING, Evidence};
 use crate::plan::{Owner, Step};
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
@@ -155,7 +155,18 @@ impl Tools {
             return Ok(Ending::Refused(drafted));
         }
         let replacer = self.replacer(&want)?;
-        Ok(Ending::Ended(replacer.begin(&draft).await?))
+        let ended = replacer.begin(&draft).await?;
+        if self.came_to_nothing(&ended) {
+            replacer.abandon(Word::Nobodys).await?;
+        }
+        Ok(Ending::Ended(ended))
+    }
+
+    /// A gate has refused by the first write, which did not happen: nothing is left open for that.
+    fn came_to_nothing(&self, ended: &Ended) -> bool {
+        let is_a_gate = matches!(ended, Ended::Stopped(stopped) if AT_THE_BEGINNING.contains(&stopped.reason.as_str()));
+        let journal = self.journal.borrow();
+        is_a_gate && journal.progress().replacements.open.as_ref().is_some_and(|open| !has_written(open))
     }
 
     /// With the plan itself where there is a region to make it for. `writes`: the cloud is asked to try what it can try.

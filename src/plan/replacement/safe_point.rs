@@ -34,7 +34,9 @@ pub fn what_is_unsafe(progress: &ReplacementProgress, lost: &[String], now: Now)
             Gap::Deleted => format!("{connection} is deleted and not made again yet: `cgwd replace --resume` makes it again first"),
             Gap::Unfinished => format!("{connection} is not wholly made again yet: `cgwd replace --resume` does that first"),
         };
-        return Some(Unsafe { why, passes_in: None });
+        // What it lacks is not made while a call for it has no outcome; that comes by looking, twice.
+        let is_waited_for = gap != Gap::Deleted && may_change_still(progress, &connection, now);
+        return Some(Unsafe { why, passes_in: is_waited_for.then(|| last_effect(progress, &connection, now)) });
     }
     for (id, step) in &progress.steps {
         if let Some(open) = &step.open {
@@ -157,6 +159,14 @@ fn taken_off(progress: &ReplacementProgress, connection: &str) -> Vec<PlannedSte
 pub fn may_change_still(progress: &ReplacementProgress, connection: &str, now: Now) -> bool {
     let own = progress.plan.steps().filter(|step| step.op.connection() == Some(connection));
     own.filter_map(|step| progress.steps.get(&step.id)).any(|step| can_take_effect(step, now))
+}
+
+/// How long a call for this connection can take effect yet.
+fn last_effect(progress: &ReplacementProgress, connection: &str, now: Now) -> SignedDuration {
+    let own = progress.plan.steps().filter(|step| step.op.connection() == Some(connection));
+    let known = own.filter_map(|step| progress.steps.get(&step.id));
+    let sent = known.filter_map(|step| step.open.as_ref().map(|open| &open.last_sent).or(step.doubtful.as_ref()));
+    sent.map(|sending| dead_at(sending, now) - now.uptime).max().unwrap_or_default().max(SignedDuration::ZERO)
 }
 
 /// What the plan has made and moved so far, for the person who gives it up.

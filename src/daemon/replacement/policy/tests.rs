@@ -104,7 +104,17 @@ fn another_change_ends_a_plan_where_that_is_safe() {
 }
 
 fn needed(policy: ReplacementPolicy) -> Needed {
-    Needed { policy, held: Ok(()), only_asn: false, decided: None, write_is_open: false, closed: None, tried: false, refused: None }
+    Needed {
+        policy,
+        held: Ok(()),
+        only_asn: false,
+        decided: None,
+        write_is_open: false,
+        closed: None,
+        tried: false,
+        refused: None,
+        again_at: None,
+    }
 }
 
 fn gate(course: &Course) -> &str {
@@ -137,6 +147,12 @@ fn a_refusal_stands_until_the_cloud_was_looked_at_again() {
     let tried = Needed { tried: true, refused: refused.clone(), ..needed(ReplacementPolicy::Auto) };
     assert_eq!(gate(&of_needed(&tried, at(0))), "daily_limit");
     assert_eq!(of_needed(&Needed { tried: false, ..tried.clone() }, at(0)), Course::Begin);
+    let later = Needed { tried: false, again_at: Some(at(60)), ..tried.clone() };
+    assert!(
+        matches!(of_needed(&later, at(59)), Course::Wait(wait) if wait.gate == refused && wait.at == Some(at(60))),
+        "the cloud is not asked again and again"
+    );
+    assert_eq!(of_needed(&later, at(60)), Course::Begin);
     assert!(waits(&of_needed(&Needed { refused: None, ..tried }, at(0))).contains("next look"));
 }
 
