@@ -86,6 +86,7 @@ impl Watch {
             closed: None,
             tried: false,
             refused: None,
+            again_at: None,
         };
         matches!(of_needed(&needed, now), Course::Begin).then_some(settled)
     }

@@ -35,8 +35,12 @@ pub fn what_is_unsafe(progress: &ReplacementProgress, lost: &[String], now: Now)
             Gap::Unfinished => format!("{connection} is not wholly made again yet: `cgwd replace --resume` does that first"),
         };
         // What it lacks is not made while a call for it has no outcome; that comes by looking, twice.
-        let is_waited_for = gap != Gap::Deleted && may_change_still(progress, &connection, now);
-        return Some(Unsafe { why, passes_in: is_waited_for.then(|| last_effect(progress, &connection, now)) });
+        if gap == Gap::Deleted || !may_change_still(progress, &connection, now) {
+            return Some(Unsafe { why, passes_in: None });
+        }
+        let left = last_effect(progress, &connection, now);
+        let until = if left.is_zero() { String::new() } else { format!("; a call for it can still take effect for {} s", left.as_secs()) };
+        return Some(Unsafe { why: why + &until, passes_in: Some(left) });
     }
     for (id, step) in &progress.steps {
         if let Some(open) = &step.open {

@@ -284,6 +284,26 @@ fn a_giving_up_that_broke_off_is_not_mistaken_for_a_list_that_lags() {
     assert!(matches!(&act, Act::Stop(stopped) if stopped.reason == "given_up" && stopped.remedy.contains("--abort")), "{act:?}");
 }
 
+/// What was taken off is put back once the call that took it has an outcome; how long that can take is said.
+#[test]
+fn giving_up_waits_for_a_call_that_can_still_change_the_connection() {
+    let mut connection = single("vco");
+    let (next_hop, destination) = ("vco".to_owned(), "10.9.0.0/16".to_owned());
+    connection.routes = vec![crate::model::DestinationRoute { next_hop, destination, weight: 100, published: true, unknown: vec![] }];
+    let mut scene = scene(setting(vec![connection]));
+    let step = scene.step(|op| matches!(op, Op::DeleteRoute { .. }));
+    let mut why = |ago| {
+        scene.sent(&step, seconds(ago));
+        crate::plan::replacement::what_is_unsafe(&scene.progress, &[], clocks()).unwrap()
+    };
+    let early = why(30);
+    assert_eq!(early.passes_in, Some(seconds(16 * 60 - 30)));
+    assert!(early.why.contains("lacks what was taken off it") && early.why.contains("930 s"), "{early:?}");
+    let late = why(20 * 60);
+    assert_eq!(late.passes_in, Some(SignedDuration::ZERO), "two looks tell");
+    assert!(!late.why.contains("take effect"), "{late:?}");
+}
+
 /// What somebody has written on the old customer gateway goes to the next one, where that is still to be made; a key cannot.
 #[test]
 fn an_edit_of_the_old_customer_gateway_stops_only_where_it_would_be_lost() {
