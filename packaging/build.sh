@@ -90,7 +90,9 @@ settle_environment() {
 
 build() {
   local arch=$1 binary
-  rm -f $out/*_"$arch".* $out/"$arch"-*.txt
+  local rpm=x86_64
+  [ "$arch" = amd64 ] || rpm=aarch64
+  rm -f $out/*_"$arch".* $out/*."$rpm".rpm $out/"$arch"-*.txt
   choose_target "$arch" || return 0
   [ ${#variant[@]} = 0 ] || not_static >$out/"$arch"-not-static.txt
   compile $target release

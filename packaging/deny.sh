@@ -12,5 +12,5 @@ cargo deny --locked check --hide-inclusion-graph bans licenses sources
 if said=$(cargo deny --locked fetch db 2>&1); then
   cargo deny --locked check --disable-fetch advisories
 else
-  printf 'NOT CHECKED: advisories: their database cannot be had here:\n%s\n' "$said" >&2
+  printf 'NOT HERE: the database of advisories, so no dependency was looked up in it:\n%s\n' "$said" >&2
 fi

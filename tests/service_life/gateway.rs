@@ -126,9 +126,9 @@ pub fn rpm() -> Option<String> {
 
 fn package(name: &str) -> Option<String> {
     let directory = std::env::var("CGWD_PACKAGES").ok().filter(|directory| !directory.is_empty())?;
-    let package = sh(&format!("cd {REPOSITORY}; ls -d $(realpath {directory})/{name} | head -1"));
-    assert!(!package.is_empty(), "{directory} has no {name}");
-    Some(package)
+    let packages = sh(&format!("cd {REPOSITORY}; ls -d $(realpath {directory})/{name}"));
+    assert_eq!(packages.lines().count(), 1, "{directory} has not one {name}: {packages}");
+    Some(packages)
 }
 
 /// The program without its debugging information, which would fill the machine's memory.

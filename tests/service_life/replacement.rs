@@ -147,7 +147,8 @@ fn purged_and_installed_again(machine: &Machine) {
     machine.run("ls /var/lib/cgwd/journal.db /var/lib/cgwd/journal.key /etc/cgwd/credentials/journal-key.cred");
     machine.refused("ls /etc/cgwd/config.toml");
     install_from(machine, "/opt/cgwd.deb");
-    machine.configure(&replacing(AUTO));
+    assert!(said.contains("put /var/lib/cgwd/config.toml.kept back as /etc/cgwd/config.toml"), "{said}");
+    machine.run("mv /var/lib/cgwd/config.toml.kept /etc/cgwd/config.toml");
     machine.run("systemctl start cgwd");
     machine.await_replaced(NEW, 3);
 
