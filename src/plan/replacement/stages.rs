@@ -122,7 +122,8 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Standby first. Where a tunnel works, the next one waits until the one before has come up, so that traffic stays where it is.
+    /// What carries nothing first, then the standby. Where a tunnel works, the next one waits until the one before has come up, so that
+    /// traffic stays where it is.
     fn rebinding(&self, connection: &ConnectionSnapshot, to: &Slot, verified: bool) -> Vec<Op> {
         let id = &connection.id;
         let verify = |index| (verified && is_bound(connection)).then(|| Op::Verify { connection: id.clone(), index });
@@ -131,7 +132,7 @@ impl<'a> Composer<'a> {
             return [Some(rebind), verify(0)].into_iter().flatten().collect();
         }
         let mut tunnels: Vec<_> = connection.shape.tunnels.iter().filter(|tunnel| self.is_ours(&tunnel.customer_gateway_id)).collect();
-        tunnels.sort_by_key(|tunnel| tunnel.role == TunnelRole::Active);
+        tunnels.sort_by_key(|tunnel| (is_in_use(&connection.shape, tunnel.index), tunnel.role == TunnelRole::Active));
         let rebind = |index| Op::RebindTunnel { connection: id.clone(), index, to: to.clone() };
         let indexes = || tunnels.iter().map(|tunnel| tunnel.index);
         // Where none works, also because all wait elsewhere, the second does not wait for the first: that may be one that the device

@@ -477,4 +477,45 @@ fn the_second_tunnel_waits_for_the_first_where_one_works() {
     assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"], "both negotiate anew at this moment");
     setting.manner.planned = false;
     assert_eq!(order(&setting), ["move 2", "move 1", "verify 2", "verify 1"], "the device has moved, and all are down");
+    setting.manner.planned = true;
+    setting.snapshot.connections[0].shape.tunnels[1].status = UP.into();
+    assert_eq!(order(&setting), ["move 1", "verify 1", "move 2", "verify 2"], "the standby carries everything");
+    setting.snapshot.connections[0].shape.tunnels[0].status = UP.into();
+    assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"], "both work");
+}
+
+/// Both worked when the move was planned; then one of them goes down.
+#[test]
+fn a_planned_move_does_not_take_the_last_tunnel_that_works() {
+    let planned = |worked: Vec<u8>| {
+        let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+        setting.snapshot.connections[0].shape.tunnels[1].status = UP.into();
+        setting.remembered.insert("vco".into(), worked);
+        setting.manner.planned = true;
+        scene(setting)
+    };
+    let of = |at: [&str; 2], status: [&str; 2]| {
+        let identity = |at| if at == "new" { "203.0.113.7" } else { "203.0.113.8" };
+        shown(at[1], identity(at[1]), |body, shape| {
+            body["TunnelOptionsSpecification"]["TunnelOptions"][0] = tunnel_body("vco-1", 1, at[0], identity(at[0]));
+            shape.tunnels[0].customer_gateway_id = at[0].into();
+            (0..2).for_each(|place| shape.tunnels[place].status = status[place].into());
+        })
+    };
+    let mut scene = planned(vec![1, 2]);
+    let standby = scene.step(|op| matches!(op, Op::RebindTunnel { index: 2, to: Slot::New, .. }));
+    assert_eq!(scene.act(&standby, &of(["old", "old"], [UP, UP])), Act::Send);
+    let alone = of(["old", "old"], [DOWN, UP]);
+    assert_eq!(scene.act(&standby, &alone), Act::LookAgain(uptime() + seconds(5)), "the other one may be negotiating anew");
+    assert!(matches!(scene.act(&standby, &of(["new", "old"], [DOWN, UP])), Act::LookAgain(_)), "it had come up there and is down again");
+    assert_eq!(scene.act(&standby, &of(["new", "old"], [UP, UP])), Act::Send);
+    assert_eq!(scene.act(&standby, &of(["old", "old"], [DOWN, DOWN])), Act::Send, "nothing is taken from anybody");
+    scene.standing.looking_since = uptime() - seconds(300);
+    let stopped = scene.act(&standby, &alone);
+    assert!(
+        matches!(&stopped, Act::Stop(stopped) if stopped.reason == "last_tunnel" && stopped.passes && stopped.remedy.contains("--abort")),
+        "{stopped:?}"
+    );
+    let one = planned(vec![2]);
+    assert_eq!(one.act(&standby, &alone), Act::Send, "the other one is not asked to come up");
 }

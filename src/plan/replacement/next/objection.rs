@@ -1,8 +1,8 @@
 //! What a reading has against a call that is about to go out.
 
-use super::effect::{is_in_use, is_ready, made_gateways};
+use super::effect::{gateway_of, is_in_use, is_ready, made_gateways};
 use super::view::{Reads, View};
-use super::{Act, Standing};
+use super::{Act, Demand, Standing, demand};
 use crate::model::{ConnectionSnapshot, CustomerGateway, IpsecConnection, Label, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags};
 use crate::plan::Now;
 use crate::plan::ownership::{Ownership, is_the_users};
@@ -56,8 +56,37 @@ pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, stan
             let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
             stop("working_tunnel", format!("{what} works at this moment"), remedy)
         }
-        _ => None,
+        Some(what) => taken_last(view, step, reads, &what, standing, now),
+        None => None,
     }
+}
+
+/// A planned move takes the last tunnel of a connection that works only once the one beside it does, if that is to come up at all: it
+/// may be negotiating anew, or have gone down since the plan was made. So long as a tunnel has to come up it is waited for.
+fn taken_last(view: &View<'_>, step: &PlannedStep, reads: &Reads, what: &str, standing: &Standing, now: Now) -> Option<Act> {
+    let Op::RebindTunnel { connection, index, to: Slot::New } = &step.op else { return None };
+    let (shape, _) = reads.connection.as_ref()?.as_ref()?;
+    // From the temporary one everything has been away since it went there, whatever an old reading shows.
+    if view.place(gateway_of(shape, *index)).is_some() {
+        return None;
+    }
+    let mut others = shape.tunnels.iter().map(|tunnel| tunnel.index).filter(|other| other != index);
+    if others.clone().any(|other| is_in_use(shape, other)) {
+        return None;
+    }
+    let awaited = others.find(|other| demand(view.plan(), connection, *other) == Demand::ToComeUp)?;
+    let until = standing.looking_since + SignedDuration::from_millis(i64::try_from(view.plan().verify_ms).unwrap_or(i64::MAX));
+    if now.uptime < until {
+        return Some(Act::LookAgain(until.min(now.uptime + SignedDuration::from_secs(5))));
+    }
+    Some(Act::Stop(Stopped {
+        reason: "last_tunnel".to_owned(),
+        message: format!("{what} is the only one that works, and tunnel {awaited}, which worked before, is down: nothing would be left"),
+        remedy: "it goes on by itself once that one is up; `cgwd replace --abort`, then `cgwd replace --planned` moves what is down first"
+            .to_owned(),
+        step: Some(step.id.clone()),
+        passes: true,
+    }))
 }
 
 /// How what is there differs from what the snapshot can make again.
