@@ -342,8 +342,10 @@ impl Course<'_> {
                 "in_use"
             } else if error.is_quota() {
                 "quota"
-            } else if passes {
+            } else if error.is_forbidden() {
                 "rights"
+            } else if passes {
+                "unavailable"
             } else {
                 "refused"
             }
