@@ -4,22 +4,16 @@ use super::next::is_in_use;
 use super::{Manner, Subjects, is_shown, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Lane, Op, Order, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::Strategy;
-use crate::plan::registration::USUAL_QUOTA;
 
 /// Whether something has to be pointed elsewhere while the old customer gateway goes before the new one comes: the address is
 /// taken, or the documented order was asked for, and a connection cannot or must not be deleted.
 ///
-/// Where only the ASN changes, one is made also for nobody to wait at, if there is room: it proves the right to create before
-/// anything is deleted. The literal order to another address stays literal.
-pub(super) fn needs_a_place_to_wait(
-    plan: &ReplacementPlan,
-    snapshot: &Snapshot,
-    subjects: &Subjects,
-    manner: Manner,
-    in_use: usize,
-) -> bool {
+/// Where only the ASN changes, one is made also for nobody to wait at: it proves the right to create, and that there is room, before
+/// anything is deleted. Only the cloud knows whether there is, and a person may then go on without it. The literal order to another
+/// address stays literal.
+pub(super) fn needs_a_place_to_wait(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects, manner: Manner) -> bool {
     let composer = Composer::of(plan, subjects, manner);
-    let proves = subjects.holds_address(plan.new.ip) && in_use < USUAL_QUOTA;
+    let proves = subjects.holds_address(plan.new.ip) && !manner.unproven;
     let waits = || snapshot.connections.iter().any(|connection| composer.strategy(connection) == Strategy::Rebind);
     composer.old_goes_first() && (proves || waits())
 }
