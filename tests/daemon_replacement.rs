@@ -427,6 +427,26 @@ fn a_full_region_refuses_and_leaves_nothing_open() {
     daemon.stop();
 }
 
+/// The pause after a refusal is for the address that was refused, and only that is named by its reason.
+#[test]
+fn a_refusal_for_one_address_does_not_hold_up_the_next() {
+    let mut seed = cloud(Value::Null);
+    let region = &mut seed["Regions"]["cn-hangzhou"];
+    region["Quota"] = json!({"CustomerGateways": 2});
+    let stranger = json!({"CustomerGatewayId": "cgw-stranger", "IpAddress": "198.51.100.1"});
+    region["CustomerGateways"].as_array_mut().unwrap().push(stranger);
+    let sim = Sim::start(&seed, "");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("raised replacement.blocked", 1);
+    sim.delete_gateway("cgw-stranger");
+    device.move_to(THIRD);
+    daemon.wait_alert("occurred replacement.done", 1);
+    assert!(all_at(&sim, THIRD));
+    daemon.stop();
+}
+
 #[test]
 fn whoever_asked_may_go_away() {
     let sim = Sim::start(&slow(), "");

@@ -130,6 +130,7 @@ fn told(at: &str, phase: &str, alert: &AlertText) -> Value {
 /// Outcomes go to the entry of their intent.
 fn extends_a_write(history: &mut [Value], entry: &Entry) -> bool {
     let (intent, changes) = match &entry.record {
+        Record::WriteResent { intent, edited: Some(edited), .. } => (intent, json!({"edited": edited})),
         Record::WriteResent { intent, .. } => (intent, json!({})),
         Record::WriteDone { intent, request_id, result, .. } => {
             (intent, json!({"outcome": "done", "request_id": request_id, "result": result}))

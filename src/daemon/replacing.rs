@@ -25,7 +25,7 @@ pub struct Wish {
     pub asn: Option<Asn>,
     /// Tunnels that work may be interrupted.
     pub planned: bool,
-    /// The documented order, whatever the configuration says.
+    /// The documented order, whatever the configuration says, and also where nothing proves first that a customer gateway can be made.
     pub documented: bool,
 }
 
@@ -67,6 +67,7 @@ pub fn manner(settings: &Settings, wish: Wish) -> Manner {
         order: if documented { Order::Documented } else { Order::NewFirst },
         recreate: replacement.strategy == StrategyChoice::Recreate,
         planned: wish.planned,
+        unproven: wish.documented,
         rollback: replacement.rollback,
         recheck_ms: millis(replacement.recheck),
         verify_ms: millis(replacement.verify_timeout),

@@ -40,7 +40,7 @@ impl Executor {
             if call.request_hash() != pending.request_hash {
                 return Ok(Intention::Changed(pending.intent));
             }
-            self.append(Record::WriteResent { intent: pending.intent, sent: Some(self.sent_now()) })?;
+            self.append(Record::WriteResent { intent: pending.intent, sent: Some(self.sent_now()), edited: None })?;
             return Ok(Intention::Send(pending.intent, call));
         }
         let purpose = order.desired.map_or_else(|| step.target.clone(), |desired| desired.purpose(step.action, &step.target));

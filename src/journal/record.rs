@@ -66,6 +66,9 @@ pub enum Record {
         intent: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent: Option<Sent>,
+        /// As of the intent; absent where nothing was written since the sending before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edited: Option<Label>,
     },
     WriteDone {
         intent: i64,

@@ -184,7 +184,10 @@ impl Progress {
                     (None, None) => self.pending = Some(write),
                 }
             }
-            Record::WriteResent { intent, sent } => {
+            Record::WriteResent { intent, sent, edited } => {
+                if let (Some(step), Some(edited)) = (self.replacements.step_of(*intent), edited) {
+                    step.edited = Some(edited.clone());
+                }
                 let pending = self.pending_of(*intent).ok_or_else(|| corrupt(format!("no open intent {intent} to send again")))?;
                 let sending = Sending { at, sent: sent.clone(), uptime: None };
                 pending.sent_before = Some(std::mem::replace(&mut pending.last_sent, sending));

@@ -58,6 +58,8 @@ pub struct Manner {
     /// Delete and make again also what could be pointed elsewhere in place.
     pub recreate: bool,
     pub planned: bool,
+    /// A person agreed that what exists is deleted before anything proves that the new customer gateway can be made.
+    pub unproven: bool,
     pub rollback: bool,
     pub recheck_ms: u64,
     pub verify_ms: u64,
@@ -138,7 +140,7 @@ pub fn draft(
         stages: Vec::new(),
         words: BTreeMap::new(),
     };
-    let waits = stages::needs_a_place_to_wait(&plan, snapshot, subjects, manner, inventory.customer_gateways.len());
+    let waits = stages::needs_a_place_to_wait(&plan, snapshot, subjects, manner);
     if let Some(temporary) = &subjects.temporary {
         plan.temporary = Some(Target { ip: temporary.ip, asn: temporary.asn, id: Some(temporary.id.clone()) });
     } else if waits {

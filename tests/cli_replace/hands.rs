@@ -7,7 +7,7 @@ use crate::replacing::wire::{Fate, Moment, Wire};
 use crate::replacing::{NEW, OLD, Scene, fault, is_done, written};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Runs `replace` while somebody makes this call right after the new customer gateway was made.
 fn meanwhile(scene: Scene, action: &'static str, parameters: &[(&'static str, &'static str)]) -> (Scene, Output) {
@@ -157,6 +157,39 @@ fn what_somebody_writes_on_the_old_customer_gateway_in_the_gap_goes_to_the_new_o
     let world = scene.world();
     assert_eq!(world.addresses(), [NEW, "203.0.113.99"]);
     assert_eq!((&world.gateway(NEW)["Name"], &world.gateway(NEW)["Description"]), (&"pudong".into(), &"moved across the river".into()));
+}
+
+/// The deletion is lost on its way, and somebody writes on the customer gateway before it goes out again: that is on disk with the second
+/// copy, and the next one bears it.
+#[test]
+fn what_somebody_writes_between_two_copies_of_the_deletion_is_not_lost() {
+    let scene = documented(Estate::new().single());
+    let cloud = SocketAddr::from(([127, 0, 0, 1], scene.sim.port()));
+    let lost = AtomicUsize::new(0);
+    let wire = Wire::to(&scene.sim, move |call, moment, _| {
+        if call.action != "DeleteCustomerGateway" || moment != Moment::Before {
+            return Fate::Pass;
+        }
+        match lost.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                let edit = [("RegionId", REGION), ("CustomerGatewayId", "cgw-old"), ("Description", "moved across the river")];
+                let answer = simulated::call(cloud, "ModifyCustomerGatewayAttribute", &edit);
+                assert!(answer.get("Code").is_none(), "{answer}");
+                Fate::Cut
+            }
+            // One sending has three quick tries, and nothing is read between them.
+            1 | 2 => Fate::Cut,
+            _ => Fate::Pass,
+        }
+    });
+    let url = scene.device.url.clone();
+    let scene = scene.over(&wire.url());
+    is_done(&scene.replace(&[]).expect(0).json());
+    let scene = scene.over(&url);
+    let history = scene.device.history();
+    let deletion = writes(&history).into_iter().find(|write| write["action"] == "DeleteCustomerGateway").unwrap().clone();
+    assert_eq!((&deletion["attempts"], &deletion["edited"]["description"]), (&2.into(), &"moved across the river".into()), "{deletion:#}");
+    assert_eq!(scene.world().gateway(NEW)["Description"], "moved across the river");
 }
 
 /// Whoever takes the mark off says that it is no longer this device's: it is not deleted. What was deleted by then is made again when

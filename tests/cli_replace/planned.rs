@@ -1,5 +1,6 @@
 //! A planned move, both addresses live: tunnel by tunnel, without an outage where there are two.
 
+use crate::common::device::writes;
 use crate::common::simulated::{REGION, Sim};
 use crate::replacing::estate::Estate;
 use crate::replacing::{NEW, OLD, Scene, gateway_was_replaced, is_done, only_changed, pointed};
@@ -62,6 +63,25 @@ fn a_tunnel_that_is_just_negotiating_is_waited_for() {
     is_done(&document);
     assert_eq!(document["not_asked_to_come_up"], json!([]), "both work");
     assert_eq!(least, 1, "never both");
+}
+
+/// The active tunnel is down and the standby carries everything: the active one is moved first, and has its time.
+#[test]
+fn the_tunnel_that_carries_everything_goes_last() {
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(100))).set("verify_timeout", "\"1s\"");
+    scene.device.move_to(OLD);
+    let another = [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d1"), ("TunnelOptionsSpecification.TunnelIkeConfig.Psk", "another")];
+    let answer = scene.sim.call("ModifyTunnelAttribute", &[&[("RegionId", REGION)], &another[..]].concat());
+    assert!(answer.get("Code").is_none(), "{answer}");
+    std::thread::sleep(Duration::from_millis(300));
+    let up = |index| scene.world().tunnel("dual", index)["Status"] == "ipsec_sa_established";
+    assert_eq!((up(1), up(2)), (false, true));
+    is_done(&scene.replace(&["--to", NEW, "--planned"]).expect(0).json());
+    assert_eq!((up(1), up(2)), (false, true), "as before");
+    let history = scene.device.history();
+    let moved = writes(&history).into_iter().filter(|write| write["action"] == "ModifyTunnelAttribute");
+    let targets: Vec<&str> = moved.filter_map(|write| write["target"].as_str()).collect();
+    assert_eq!(targets, ["tun-d1", "tun-d2"]);
 }
 
 /// When each tunnel went down and came back: the second after the first, and neither as late as it was believed.

@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::device::Output;
 use crate::common::simulated::CGWD;
 use crate::replacing::estate::Estate;
-use crate::replacing::{NEW, Scene, written};
+use crate::replacing::{NEW, OLD, Scene, gate, written};
 use serde_json::json;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,8 +12,12 @@ use std::time::Duration;
 
 /// `cgwd replace` on a terminal of its own, where this is typed; `None` where this machine has no script(1).
 fn at_a_terminal(scene: &Scene, typed: &[&str]) -> Option<Output> {
+    at_a_terminal_with(scene, "", typed)
+}
+
+fn at_a_terminal_with(scene: &Scene, argument: &str, typed: &[&str]) -> Option<Output> {
     let mut command = Command::new("script");
-    let told = format!("{CGWD} --config {} replace", scene.device.config_path().display());
+    let told = format!("{CGWD} --config {} replace {argument}", scene.device.config_path().display());
     command.args(["--quiet", "--return", "--echo", "never", "--command", &told, "/dev/null"]);
     scene.device.surround(&mut command);
     command.env("TERM", "dumb").stdin(Stdio::piped());
@@ -83,6 +87,32 @@ fn a_quota_that_only_the_cloud_knows_leads_to_the_documented_order() {
     let actions = written(&scene.device);
     let last = |action: &str| actions.iter().rposition(|write| write == action).unwrap();
     assert!(last("DeleteCustomerGateway") < last("CreateCustomerGateway"), "{actions:?}");
+}
+
+/// Where only the ASN changes, the temporary customer gateway is what proves that there is room. Its refusal hurts nobody, and only a
+/// word of its own goes on without that proof.
+#[test]
+fn an_asn_that_changes_in_a_full_region_takes_a_word_of_its_own() {
+    let full = || {
+        let estate = Estate::new().single().with(|seed| seed["Regions"]["cn-hangzhou"]["Quota"] = json!({"CustomerGateways": 2}));
+        let scene = Scene::of(estate.device_at(&[OLD]).device_asn(65009)).asn("65009");
+        scene.device.move_to(OLD);
+        scene
+    };
+    for order in ["new-first", "documented"] {
+        let scene = full().set("order", &format!("\"{order}\""));
+        let before = scene.world();
+        let document = scene.replace(&["--planned"]).expect(5).json();
+        assert_eq!(gate(&document, "quota")["passed"], false, "{document:#}");
+        assert!(document["reason"]["remedy"].as_str().unwrap().contains("on a terminal"), "{document:#}");
+        assert_eq!((written(&scene.device), scene.world()), (vec!["CreateCustomerGateway".to_owned()], before), "{order}");
+        let Some(output) = at_a_terminal_with(&scene, "--planned", &["branch-1", "documented", "branch-1"]) else { return };
+        output.expect(0);
+        let actions = written(&scene.device);
+        let last = |action: &str| actions.iter().rposition(|write| write == action).unwrap();
+        assert!(last("DeleteCustomerGateway") < last("CreateCustomerGateway"), "{actions:?}");
+        assert_eq!(scene.world().gateway(OLD)["Asn"], 65009);
+    }
 }
 
 /// A full quota takes the documented order, and that a word of its own.

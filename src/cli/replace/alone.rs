@@ -385,10 +385,11 @@ impl Parts<'_> {
     }
 }
 
-/// The cloud would not make the new one, nothing else was done, and there are old ones that could go first.
+/// The cloud would not make the new one, or the temporary one, nothing else was done, and there are old ones that could go first.
 fn offers_the_documented_order(report: &Report, wish: Wish) -> bool {
-    let is_new_first = report.plan.as_ref().is_some_and(|plan| plan.order == Order::NewFirst && !plan.old.is_empty());
-    report.is_blocked() && report.stopped.as_deref() == Some("quota") && is_new_first && !wish.documented
+    let plan = report.plan.as_ref().filter(|plan| !plan.old.is_empty());
+    let makes_first = plan.is_some_and(|plan| plan.order == Order::NewFirst || plan.temporary.is_some());
+    report.is_blocked() && report.stopped.as_deref() == Some("quota") && makes_first && !wish.documented
 }
 
 /// The plan, where nothing keeps it from beginning.

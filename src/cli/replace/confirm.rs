@@ -35,8 +35,9 @@ pub fn documented_order(context: &Context) -> Result<(), Failure> {
     typed(
         context,
         "documented",
-        "The region's quota of customer gateways is full, so the new one cannot be made first.\n\
-         The documented order deletes the connections and the old customer gateway before the new ones are made.\n\
+        "The region's quota of customer gateways is full, so none can be made before one goes.\n\
+         The documented order deletes the connections and the old customer gateway before the new ones are made: nothing proves first\n\
+         that they can be.\n\
          Type `documented` to plan it so: ",
     )
 }

@@ -54,6 +54,11 @@ fn refuse_another(arguments: &ReplaceArgs, open: &Value) -> Result<(), Failure> 
     ))
 }
 
+/// Whether the plan makes a customer gateway before it deletes anything: the new one, or a temporary one.
+fn makes_one_first(draft: &Value) -> bool {
+    draft["order"] == "new-first" || draft["steps"][0]["action"] == "CreateCustomerGateway"
+}
+
 /// A status is there at once.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
@@ -82,7 +87,7 @@ impl Asker<'_> {
         };
         // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
         let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
-        if !is_full || draft["order"] != "new-first" || arguments.yes {
+        if !is_full || !makes_one_first(&draft) || arguments.yes {
             return Ok(self.conclude(settings, &ended, Some(&draft)).await);
         }
         self.leave_nothing_open(&ended["ended"]).await;

@@ -185,6 +185,7 @@ impl Daemon {
             }
             Ending::Refused(drafted) => {
                 self.answer(&json!({"refused": drafted.document}));
+                self.replacing.refusals.superseded();
                 self.replacing.refused = drafted.refused;
             }
             Ending::Ended(ended) => self.take_end(&ended, millis),
@@ -205,7 +206,7 @@ impl Daemon {
         match ended {
             Ended::Done { leftover } => {
                 self.replacing.retry.helped();
-                self.replacing.forget_the_cloud_s_refusal();
+                self.replacing.refusals.forget();
                 self.replacing.leftover.helped();
                 if !leftover.is_empty() {
                     self.replacing.leftover.failed(since_boot());
@@ -217,9 +218,14 @@ impl Daemon {
                 self.tell_rolled_back(why);
             }
             Ended::Stopped(stopped) if !self.replacement_is_open() => {
-                self.replacing.again.failed(since_boot());
                 let refused = Refused { gate: stopped.reason.clone(), detail: format!("{}; {}", stopped.message, stopped.remedy) };
-                self.replacing.refused_by_cloud = Some(refused.clone());
+                let of = self.state.progress(|progress| {
+                    let last = progress.replacements.last.as_ref();
+                    last.map(|last| (last.progress.plan.new.ip, last.progress.plan.new.asn))
+                });
+                if let Some(of) = of {
+                    self.replacing.refusals.refused(refused.clone(), of, since_boot());
+                }
                 self.replacing.refused = Some(refused);
             }
             Ended::Stopped(_) => self.replacing.retry.failed(since_boot()),
@@ -278,7 +284,12 @@ impl Daemon {
         self.answer(&error_json(&why, &remedy, "failed"));
         match job {
             Some(JobKind::Retire) => self.replacing.leftover.failed(since_boot()),
-            Some(JobKind::Begin) if !self.replacement_is_open() => self.replacing.refused = gate_of(error, why),
+            Some(JobKind::Begin) if !self.replacement_is_open() => {
+                self.replacing.refused = gate_of(error, why);
+                if self.replacing.refused.is_some() {
+                    self.replacing.refusals.superseded();
+                }
+            }
             Some(JobKind::Begin | JobKind::CarryOn | JobKind::GiveUp) => {
                 self.replacing.retry.failed(since_boot());
                 let failed = Stopped { reason: "failed".to_owned(), message: why, remedy, step: None, passes: true };

@@ -17,7 +17,7 @@ pub mod task;
 pub mod timeline;
 
 use self::document::Drafted;
-use self::policy::{Course, Needed, Open, Refused, Retry, Seen, fit, of_needed, of_open};
+use self::policy::{Course, Needed, Open, Refusals, Refused, Retry, Seen, fit, of_needed, of_open};
 use self::task::JobKind;
 use super::conditions::replacement::{Replaced, down, leftover};
 use super::control::Replace;
@@ -67,10 +67,7 @@ pub struct Replacing {
     /// Connections whose move was told.
     moved: BTreeSet<String>,
     retry: Retry,
-    /// A plan that was refused by its first write is made anew then: each leaves a record on disk.
-    again: Retry,
-    /// Why it was refused then.
-    refused_by_cloud: Option<Refused>,
+    refusals: Refusals,
     not_safe: Option<String>,
     refused: Option<Refused>,
     /// The visit to the cloud on whose word something was tried last.
@@ -110,8 +107,7 @@ impl Replacing {
             untold_end: false,
             moved: BTreeSet::new(),
             retry: Retry::growing(RETRY_FIRST, RETRY_MOST),
-            again: Retry::growing(AGAIN_FIRST, LEFTOVER_MOST),
-            refused_by_cloud: None,
+            refusals: Refusals::new(Retry::growing(AGAIN_FIRST, LEFTOVER_MOST), Retry::growing(RETRY_FIRST, RETRY_MOST)),
             not_safe: None,
             refused: None,
             tried: 0,
@@ -162,12 +158,7 @@ impl Replacing {
     pub fn forget_refusals(&mut self) {
         self.refused = None;
         self.tried = 0;
-        self.forget_the_cloud_s_refusal();
-    }
-
-    fn forget_the_cloud_s_refusal(&mut self) {
-        self.again.helped();
-        self.refused_by_cloud = None;
+        self.refusals.forget();
     }
 }
 
@@ -177,8 +168,8 @@ impl Daemon {
         let current = self.seen_now(examined);
         self.replacing.seen.set(current);
         self.hold(examined);
-        if self.is_not_needed() {
-            self.replacing.forget_the_cloud_s_refusal();
+        if self.is_not_needed() || self.was_refused_for_another() {
+            self.replacing.refusals.forget();
         }
         self.note_found();
         self.tell_untold_end();
@@ -262,6 +253,12 @@ impl Daemon {
         registration.is_some_and(|registration| registration.decision.kind != DecisionKind::Replace)
     }
 
+    /// What was refused is not what this device is by the last look at the cloud.
+    fn was_refused_for_another(&self) -> bool {
+        let wanted = self.cloud.report.as_ref().and_then(|report| report.wanted.as_ref());
+        wanted.is_some_and(|wanted| self.replacing.refusals.are_of_another((wanted.ip, wanted.asn)))
+    }
+
     /// `None` while the last word of the cloud is not that something is to be replaced.
     fn needed(&self, current: Seen) -> Option<Needed> {
         let report = self.cloud.report.as_ref().filter(|report| self.replacing.counts(report))?;
@@ -282,8 +279,8 @@ impl Daemon {
             write_is_open: self.state.progress(|progress| progress.pending.is_some()),
             closed: self.closed_window(),
             tried: self.replacing.tried == report.number,
-            refused: self.replacing.refused_by_cloud.clone().or_else(|| self.replacing.refused.clone()),
-            again_at: self.replacing.again.at,
+            refused: self.replacing.refusals.last().cloned().or_else(|| self.replacing.refused.clone()),
+            again_at: self.replacing.refusals.at(),
         })
     }
 

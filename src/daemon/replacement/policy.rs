@@ -215,6 +215,67 @@ impl Retry {
     }
 }
 
+/// What plans were refused for that the first write ended: each leaves a record on disk, so the next one is made after a pause.
+#[derive(Clone, Debug)]
+pub struct Refusals {
+    /// After what a person has to mend.
+    lasting: Retry,
+    /// After what may be over in seconds.
+    passing: Retry,
+    last: Option<Refused>,
+    of: Option<Wants>,
+}
+
+/// The address and the ASN that a plan was for.
+type Wants = (Ipv4Addr, Option<Asn>);
+
+impl Refusals {
+    pub fn new(lasting: Retry, passing: Retry) -> Refusals {
+        Refusals { lasting, passing, last: None, of: None }
+    }
+
+    pub fn refused(&mut self, refused: Refused, of: Wants, now: Duration) {
+        if self.of != Some(of) {
+            self.forget();
+        }
+        // A full quota, and a right that is missing: the cloud says so until somebody has done something about it.
+        let (pause, other) = match LASTING.contains(&refused.gate.as_str()) {
+            true => (&mut self.lasting, &mut self.passing),
+            false => (&mut self.passing, &mut self.lasting),
+        };
+        pause.failed(now);
+        other.helped();
+        (self.last, self.of) = (Some(refused), Some(of));
+    }
+
+    /// Something else has refused since, before anything was written.
+    pub fn superseded(&mut self) {
+        self.last = None;
+    }
+
+    pub fn forget(&mut self) {
+        (self.last, self.of) = (None, None);
+        self.lasting.helped();
+        self.passing.helped();
+    }
+
+    /// Whether they say nothing of what is wanted now. An ASN that is not wanted carries over, so it may be any.
+    pub fn are_of_another(&self, (ip, asn): Wants) -> bool {
+        self.of.is_some_and(|(of_ip, of_asn)| of_ip != ip || asn.is_some_and(|asn| of_asn != Some(asn)))
+    }
+
+    pub fn last(&self) -> Option<&Refused> {
+        self.last.as_ref()
+    }
+
+    /// Not before then, in time since boot, is it tried again.
+    pub fn at(&self) -> Option<Duration> {
+        self.lasting.at.or(self.passing.at)
+    }
+}
+
+const LASTING: [&str; 2] = ["quota", "rights"];
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -288,6 +288,7 @@ impl Default for Manner {
             order: crate::model::Order::NewFirst,
             recreate: false,
             planned: false,
+            unproven: false,
             rollback: true,
             recheck_ms: 60_000,
             verify_ms: 300_000,

@@ -11,8 +11,15 @@ use crate::journal::record::StepRef;
 use crate::journal::replay::StepProgress;
 use crate::model::{Label, Op, PlannedStep};
 use crate::plan::client_token;
-use crate::plan::replacement::next::{Reads, View, edit_of};
+use crate::plan::replacement::next::{Reads, View, edit_of, edit_since_sent};
 use std::time::Duration;
+
+/// Of a write: under its intent, or once more.
+#[derive(Clone, Copy)]
+enum Sending {
+    First,
+    Further,
+}
 
 /// How one attempt of a step ended.
 pub(super) enum Sent {
@@ -46,7 +53,7 @@ impl Course<'_> {
                 return Ok(Sent::Unconfirmed);
             }
             Some(open) => {
-                self.append(Record::WriteResent { intent: open.intent, sent })?;
+                self.append(Record::WriteResent { intent: open.intent, sent, edited: self.edited(step, reads, Sending::Further) })?;
                 open.intent
             }
             None => self.append(Record::WriteIntended {
@@ -58,7 +65,7 @@ impl Course<'_> {
                 request_hash: call.request_hash(),
                 sent,
                 step: Some(StepRef { plan: self.plan.id.clone(), step: step.id.clone() }),
-                edited: self.edited(step, reads),
+                edited: self.edited(step, reads, Sending::First),
             })?,
         };
         self.pace.sent(call.action, self.uptime());
@@ -83,17 +90,19 @@ impl Course<'_> {
         Some((known, call, token))
     }
 
-    /// What is lost with a customer gateway that the next one is to have.
-    fn edited(&self, step: &PlannedStep, reads: &Reads) -> Option<Label> {
+    /// What is lost with a customer gateway that the next one is to have, where it has none of it yet.
+    fn edited(&self, step: &PlannedStep, reads: &Reads, of: Sending) -> Option<Label> {
         let journal = self.replacer.executor.journal.borrow();
         let progress = journal.progress().replacements.open.as_ref()?;
-        let edited = edit_of(&View { progress, snapshot: self.snapshot, owner: &self.replacer.owner }, step, reads);
-        if let Some(label) = &edited {
-            tracing::info!(
-                step = step.id,
-                name = label.name,
-                "somebody has written on a customer gateway that goes: the next one is made with it"
-            );
+        let view = View { progress, snapshot: self.snapshot, owner: &self.replacer.owner };
+        let edited = match of {
+            Sending::First => edit_of(&view, step, reads),
+            Sending::Further => edit_since_sent(&view, step, reads),
+        };
+        if let Some(Label { name, .. }) = &edited {
+            let hands_on = matches!(&step.op, Op::DeleteGateway { id } if view.hands_on(id));
+            let becomes = if hands_on { "the next one is made with it" } else { "`cgwd history` keeps it, and nothing else does" };
+            tracing::info!(step = step.id, name, "somebody has written on a customer gateway that goes: {becomes}");
         }
         edited
     }

@@ -342,8 +342,10 @@ impl Course<'_> {
                 "in_use"
             } else if error.is_quota() {
                 "quota"
-            } else if passes {
+            } else if error.is_forbidden() {
                 "rights"
+            } else if passes {
+                "unavailable"
             } else {
                 "refused"
             }
@@ -361,6 +363,10 @@ impl Course<'_> {
         match (&step.op, self.plan.order) {
             (Op::CreateGateway { slot: Slot::New }, Order::NewFirst) if !self.plan.old.is_empty() => format!(
                 "{room}; or set `[replacement] order = \"documented\"`: then the old one goes before the new one comes, and everything is away meanwhile (`cgwd replace` on a terminal offers that)"
+            ),
+            // The configuration's word alone leaves out no proof.
+            (Op::CreateGateway { slot: Slot::Temporary }, _) => format!(
+                "{room}; or run `cgwd replace --planned` on a terminal: it offers to go without a temporary one, where nothing proves that the new one can be made before everything is deleted"
             ),
             _ if self.is_in_a_gap() => format!("{room}; then `cgwd replace --resume` goes on"),
             _ => room.to_owned(),

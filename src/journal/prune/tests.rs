@@ -50,7 +50,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             step: None,
             edited: None,
         }),
-        intent().prop_map(|intent| Record::WriteResent { intent, sent: None }),
+        intent().prop_map(|intent| Record::WriteResent { intent, sent: None, edited: None }),
         (intent(), any::<bool>(), any::<bool>()).prop_map(|(intent, poisoned, refused)| {
             let (code, message) = (String::new(), String::new());
             Record::WriteUnconfirmed { intent, request_id: None, code, message, poisoned, refused }

@@ -28,7 +28,7 @@ fn intended(generation: u32) -> Record {
 }
 
 fn resent(intent: i64) -> Record {
-    Record::WriteResent { intent, sent: None }
+    Record::WriteResent { intent, sent: None, edited: None }
 }
 
 fn unconfirmed(intent: i64, poisoned: bool) -> Record {
@@ -199,7 +199,7 @@ proptest! {
         for (record, seq) in records.iter().zip(1_i64..) {
             let fits = match record {
                 Record::WriteIntended { .. } => open.is_none(),
-                Record::WriteResent { intent, sent: None } | Record::WriteUnconfirmed { intent, .. } => open == Some(*intent),
+                Record::WriteResent { intent, .. } | Record::WriteUnconfirmed { intent, .. } => open == Some(*intent),
                 Record::WriteDone { intent, .. } | Record::WriteRefused { intent, .. } | Record::WriteConcluded { intent, .. } => open == Some(*intent),
                 Record::AlertCleared { .. } => stands,
                 _ => true,

@@ -47,7 +47,7 @@ fn what_was_appended_is_there_after_a_restart() {
     let directory = scratch.join("state");
     let mut journal = Journal::open(&directory, Some("machine".into())).unwrap();
     assert_eq!(journal.append(at(1), intended()).unwrap(), 1);
-    assert_eq!(journal.append(at(2), Record::WriteResent { intent: 1, sent: None }).unwrap(), 2);
+    assert_eq!(journal.append(at(2), Record::WriteResent { intent: 1, sent: None, edited: None }).unwrap(), 2);
     let (mut before, id) = (journal.progress().clone(), journal.device_id().to_owned());
     before.begin();
     drop(journal);
@@ -74,7 +74,7 @@ fn a_record_that_cannot_follow_is_not_written_and_nothing_follows_it() {
     let scratch = Scratch::new();
     let mut journal = Journal::open(scratch.path(), None).unwrap();
     journal.append(at(1), decision("create")).unwrap();
-    assert!(matches!(journal.append(at(2), Record::WriteResent { intent: 9, sent: None }), Err(JournalError::Corrupt(_))));
+    assert!(matches!(journal.append(at(2), Record::WriteResent { intent: 9, sent: None, edited: None }), Err(JournalError::Corrupt(_))));
     assert!(journal.is_broken());
     assert!(matches!(journal.append(at(3), decision("in_sync")), Err(JournalError::Broken)));
     assert_eq!(journal.entries().unwrap().len(), 1);

@@ -5,7 +5,7 @@ mod objection;
 mod view;
 
 pub use effect::{Effect, effect, is_in_use, made_gateways, works};
-pub use objection::edit_of;
+pub use objection::{edit_of, edit_since_sent};
 pub use view::{Need, Reads, View, needs};
 
 use super::{Demand, demand};

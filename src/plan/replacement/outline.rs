@@ -8,7 +8,8 @@ use serde_json::Value;
 /// The steps that write, in their order.
 pub fn outline(desired: &Desired, subjects: &Subjects, inventory: &Inventory) -> Vec<Step> {
     let snapshot = listed(subjects, inventory);
-    let manner = Manner { order: Order::NewFirst, recreate: false, planned: false, rollback: true, recheck_ms: 0, verify_ms: 0 };
+    let manner =
+        Manner { order: Order::NewFirst, recreate: false, planned: false, unproven: false, rollback: true, recheck_ms: 0, verify_ms: 0 };
     let plan = draft("outline", desired, subjects, &snapshot, inventory, manner, &Worked::new());
     plan.steps().filter(|step| is_shown(&step.op)).map(|step| describe(&plan, &snapshot, step)).collect()
 }

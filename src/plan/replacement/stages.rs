@@ -4,22 +4,16 @@ use super::next::is_in_use;
 use super::{Manner, Subjects, is_shown, strategy};
 use crate::model::{Attachment, ConnectionSnapshot, Lane, Op, Order, PlannedStep, ReplacementPlan, Slot, Snapshot, TunnelRole};
 use crate::plan::Strategy;
-use crate::plan::registration::USUAL_QUOTA;
 
 /// Whether something has to be pointed elsewhere while the old customer gateway goes before the new one comes: the address is
 /// taken, or the documented order was asked for, and a connection cannot or must not be deleted.
 ///
-/// Where only the ASN changes, one is made also for nobody to wait at, if there is room: it proves the right to create before
-/// anything is deleted. The literal order to another address stays literal.
-pub(super) fn needs_a_place_to_wait(
-    plan: &ReplacementPlan,
-    snapshot: &Snapshot,
-    subjects: &Subjects,
-    manner: Manner,
-    in_use: usize,
-) -> bool {
+/// Where only the ASN changes, one is made also for nobody to wait at: it proves the right to create, and that there is room, before
+/// anything is deleted. Only the cloud knows whether there is, and a person may then go on without it. The literal order to another
+/// address stays literal.
+pub(super) fn needs_a_place_to_wait(plan: &ReplacementPlan, snapshot: &Snapshot, subjects: &Subjects, manner: Manner) -> bool {
     let composer = Composer::of(plan, subjects, manner);
-    let proves = subjects.holds_address(plan.new.ip) && in_use < USUAL_QUOTA;
+    let proves = subjects.holds_address(plan.new.ip) && !manner.unproven;
     let waits = || snapshot.connections.iter().any(|connection| composer.strategy(connection) == Strategy::Rebind);
     composer.old_goes_first() && (proves || waits())
 }
@@ -122,7 +116,8 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Standby first. Where a tunnel works, the next one waits until the one before has come up, so that traffic stays where it is.
+    /// What carries nothing first, then the standby. Where a tunnel works, the next one waits until the one before has come up, so that
+    /// traffic stays where it is.
     fn rebinding(&self, connection: &ConnectionSnapshot, to: &Slot, verified: bool) -> Vec<Op> {
         let id = &connection.id;
         let verify = |index| (verified && is_bound(connection)).then(|| Op::Verify { connection: id.clone(), index });
@@ -131,7 +126,7 @@ impl<'a> Composer<'a> {
             return [Some(rebind), verify(0)].into_iter().flatten().collect();
         }
         let mut tunnels: Vec<_> = connection.shape.tunnels.iter().filter(|tunnel| self.is_ours(&tunnel.customer_gateway_id)).collect();
-        tunnels.sort_by_key(|tunnel| tunnel.role == TunnelRole::Active);
+        tunnels.sort_by_key(|tunnel| (is_in_use(&connection.shape, tunnel.index), tunnel.role == TunnelRole::Active));
         let rebind = |index| Op::RebindTunnel { connection: id.clone(), index, to: to.clone() };
         let indexes = || tunnels.iter().map(|tunnel| tunnel.index);
         // Where none works, also because all wait elsewhere, the second does not wait for the first: that may be one that the device

@@ -72,7 +72,15 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
         desired: desired(),
         snapshot: Snapshot { format: SNAPSHOT_FORMAT, region: REGION.into(), taken_at: now(), gateways: vec![], connections },
         inventory,
-        manner: Manner { order: Order::NewFirst, recreate: false, planned: false, rollback: true, recheck_ms: 60_000, verify_ms: 300_000 },
+        manner: Manner {
+            order: Order::NewFirst,
+            recreate: false,
+            planned: false,
+            unproven: false,
+            rollback: true,
+            recheck_ms: 60_000,
+            verify_ms: 300_000,
+        },
         evidence: Evidence {
             settled: Ok("held".into()),
             attested: Ok("one source".into()),
@@ -168,6 +176,25 @@ fn a_change_of_the_asn_alone_needs_a_person() {
     setting.refuses("planned", "--planned");
     setting.manner.planned = true;
     assert_eq!(setting.refused(), []);
+}
+
+/// Without a word of a person's own nothing is deleted before the cloud has made one customer gateway, however many there are.
+#[test]
+fn a_change_of_the_asn_alone_proves_that_one_can_be_made() {
+    let mut setting = setting(vec![single("vco")]);
+    setting.inventory.customer_gateways[0] = with_asn(Some(65_002), ours("old", IP));
+    setting
+        .inventory
+        .customer_gateways
+        .extend((0..100).map(|number| unmarked(&format!("cgw-{number}"), Ipv4Addr::new(198, 51, 100, number))));
+    for order in [Order::NewFirst, Order::Documented] {
+        setting.manner.order = order;
+        assert!(setting.gate("rights").contains("a temporary customer gateway is made first"), "{order:?}");
+        assert!(setting.gate("quota").contains("refuses the first write"), "{order:?}");
+    }
+    setting.manner.unproven = true;
+    assert!(setting.gate("rights").contains("not proven before the old one is deleted"));
+    assert!(setting.plan().temporary.is_none());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::journal::record::Sent;
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
 use crate::model::{Op, Order, PlannedStep, Slot, Verbatim};
 use crate::plan::replacement::half_in_use;
-use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, next};
+use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, edit_since_sent, effect, next};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -347,6 +347,61 @@ fn an_edit_of_the_old_customer_gateway_stops_only_where_it_would_be_lost() {
     }
 }
 
+/// Of two old ones the first hands its words on; what somebody writes on the other one is asked about while that keeps nothing waiting.
+#[test]
+fn words_on_a_further_old_customer_gateway_are_not_taken_for_carried_over() {
+    let second = Ipv4Addr::new(203, 0, 113, 10);
+    let mut setting = setting(vec![single("vco")]);
+    setting.manner.order = Order::Documented;
+    setting.inventory.customer_gateways.push(ours("older", second));
+    setting.snapshot.gateways = vec![(&ours("old", OTHER_IP)).into(), (&ours("older", second)).into()];
+    let mut scene = scene(setting);
+    scene.progress.steps.clear();
+    let deletion = |scene: &Scene, which: &str| scene.step(|op| matches!(op, Op::DeleteGateway { id } if id == which));
+    let (first, further) = (deletion(&scene, "old"), deletion(&scene, "older"));
+    let renamed = |id: &str, ip| {
+        let gateway = CustomerGateway { name: "renamed".into(), ..ours(id, ip) };
+        Reads { customer_gateway: Some(Some(gateway)), connections: Some(vec![]), ..Reads::default() }
+    };
+    let proven = || StepProgress { answered: true, proven: Some(now()), ..StepProgress::default() };
+    assert_eq!(scene.act(&first, &renamed("old", OTHER_IP)), Act::Send);
+    scene.progress.steps.insert(first.id.clone(), proven());
+    let act = scene.act(&further, &renamed("older", second));
+    assert!(matches!(&act, Act::Stop(stopped) if stopped.reason == "owner" && stopped.remedy.contains("--abort")), "{act:?}");
+    let deletes = scene.step(|op| matches!(op, Op::DeleteConnection { .. }));
+    scene.progress.steps.insert(deletes.id, proven());
+    assert_eq!(scene.act(&further, &renamed("older", second)), Act::Send, "a connection is away, and no place is left to give up from");
+}
+
+/// The first copy of a deletion was lost on its way, and somebody writes on what is still there before it goes out again.
+#[test]
+fn what_is_written_between_two_copies_of_a_deletion_is_noticed() {
+    let mut setting = setting(vec![single("vco")]);
+    setting.manner.order = Order::Documented;
+    setting.snapshot.gateways = vec![(&ours("old", OTHER_IP)).into()];
+    let mut scene = scene(setting);
+    scene.progress.steps.clear();
+    let step = scene.step(|op| matches!(op, Op::DeleteGateway { .. }));
+    scene.sent(&step, seconds(30));
+    let described = |text: &str| {
+        let gateway = CustomerGateway { description: text.into(), ..ours("old", OTHER_IP) };
+        Reads { customer_gateway: Some(Some(gateway)), connections: Some(vec![]), ..Reads::default() }
+    };
+    let mut resent_with = |text: &str| {
+        assert_eq!(scene.act(&step, &described(text)), Act::Resend);
+        let view = View { progress: &scene.progress, snapshot: &scene.setting.snapshot, owner: &scene.setting.desired.owner };
+        let edited = edit_since_sent(&view, &step, &described(text));
+        if edited.is_some() {
+            scene.progress.steps.get_mut(&step.id).unwrap().edited.clone_from(&edited);
+        }
+        edited.map(|label| label.description)
+    };
+    assert_eq!(resent_with(""), None);
+    assert_eq!(resent_with("moved").as_deref(), Some("moved"));
+    assert_eq!(resent_with("moved"), None, "it is known");
+    assert_eq!(resent_with("").as_deref(), Some(""), "it was taken back");
+}
+
 #[test]
 fn a_tunnel_has_its_time_and_no_more() {
     let (mut scene, _) = rebinding();
@@ -477,4 +532,45 @@ fn the_second_tunnel_waits_for_the_first_where_one_works() {
     assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"], "both negotiate anew at this moment");
     setting.manner.planned = false;
     assert_eq!(order(&setting), ["move 2", "move 1", "verify 2", "verify 1"], "the device has moved, and all are down");
+    setting.manner.planned = true;
+    setting.snapshot.connections[0].shape.tunnels[1].status = UP.into();
+    assert_eq!(order(&setting), ["move 1", "verify 1", "move 2", "verify 2"], "the standby carries everything");
+    setting.snapshot.connections[0].shape.tunnels[0].status = UP.into();
+    assert_eq!(order(&setting), ["move 2", "verify 2", "move 1", "verify 1"], "both work");
+}
+
+/// Both worked when the move was planned; then one of them goes down.
+#[test]
+fn a_planned_move_does_not_take_the_last_tunnel_that_works() {
+    let planned = |worked: Vec<u8>| {
+        let mut setting = setting(vec![dual("vco", ["old", "old"])]);
+        setting.snapshot.connections[0].shape.tunnels[1].status = UP.into();
+        setting.remembered.insert("vco".into(), worked);
+        setting.manner.planned = true;
+        scene(setting)
+    };
+    let of = |at: [&str; 2], status: [&str; 2]| {
+        let identity = |at| if at == "new" { "203.0.113.7" } else { "203.0.113.8" };
+        shown(at[1], identity(at[1]), |body, shape| {
+            body["TunnelOptionsSpecification"]["TunnelOptions"][0] = tunnel_body("vco-1", 1, at[0], identity(at[0]));
+            shape.tunnels[0].customer_gateway_id = at[0].into();
+            (0..2).for_each(|place| shape.tunnels[place].status = status[place].into());
+        })
+    };
+    let mut scene = planned(vec![1, 2]);
+    let standby = scene.step(|op| matches!(op, Op::RebindTunnel { index: 2, to: Slot::New, .. }));
+    assert_eq!(scene.act(&standby, &of(["old", "old"], [UP, UP])), Act::Send);
+    let alone = of(["old", "old"], [DOWN, UP]);
+    assert_eq!(scene.act(&standby, &alone), Act::LookAgain(uptime() + seconds(5)), "the other one may be negotiating anew");
+    assert!(matches!(scene.act(&standby, &of(["new", "old"], [DOWN, UP])), Act::LookAgain(_)), "it had come up there and is down again");
+    assert_eq!(scene.act(&standby, &of(["new", "old"], [UP, UP])), Act::Send);
+    assert_eq!(scene.act(&standby, &of(["old", "old"], [DOWN, DOWN])), Act::Send, "nothing is taken from anybody");
+    scene.standing.looking_since = uptime() - seconds(300);
+    let stopped = scene.act(&standby, &alone);
+    assert!(
+        matches!(&stopped, Act::Stop(stopped) if stopped.reason == "last_tunnel" && stopped.passes && stopped.remedy.contains("--abort")),
+        "{stopped:?}"
+    );
+    let one = planned(vec![2]);
+    assert_eq!(one.act(&standby, &alone), Act::Send, "the other one is not asked to come up");
 }

@@ -156,6 +156,53 @@ fn a_refusal_stands_until_the_cloud_was_looked_at_again() {
     assert!(waits(&of_needed(&Needed { refused: None, ..tried }, at(0))).contains("next look"));
 }
 
+fn refusals() -> Refusals {
+    Refusals::new(Retry::growing(at(300), at(21_600)), Retry::growing(at(30), at(600)))
+}
+
+fn by(gate: &str) -> Refused {
+    Refused { gate: gate.into(), detail: format!("{gate} it is") }
+}
+
+/// What passes by itself in seconds is not waited for like what a person has to mend.
+#[test]
+fn only_what_a_person_has_to_mend_is_tried_again_late() {
+    for (gate, pauses) in [("quota", [300, 600]), ("rights", [300, 600]), ("working_tunnel", [30, 60])] {
+        let mut refusals = refusals();
+        for pause in pauses {
+            refusals.refused(by(gate), (ip(8), asn(65001)), at(1000));
+            assert_eq!(refusals.at(), Some(at(1000 + pause)), "{gate}");
+        }
+    }
+    let mut refusals = refusals();
+    refusals.refused(by("quota"), (ip(8), asn(65001)), at(1000));
+    refusals.refused(by("working_tunnel"), (ip(8), asn(65001)), at(1300));
+    assert_eq!((refusals.at(), refusals.last()), (Some(at(1330)), Some(&by("working_tunnel"))), "there was room this time");
+}
+
+/// The device has another address by now: what was refused for the one before is no reason to wait, and no reason to name.
+#[test]
+fn the_refusal_of_one_plan_does_not_hold_up_another() {
+    let mut refusals = refusals();
+    refusals.refused(by("quota"), (ip(8), asn(65001)), at(1000));
+    assert!(!refusals.are_of_another((ip(8), asn(65001))) && !refusals.are_of_another((ip(8), None)), "the old one's ASN carries over");
+    assert!(refusals.are_of_another((ip(9), asn(65001))) && refusals.are_of_another((ip(8), asn(65002))));
+    refusals.refused(by("rights"), (ip(9), asn(65001)), at(2000));
+    assert_eq!(refusals.at(), Some(at(2300)), "the pause begins anew");
+    refusals.forget();
+    assert_eq!((refusals.at(), refusals.last()), (None, None));
+    assert!(!refusals.are_of_another((ip(8), asn(65001))));
+}
+
+/// A plan that a gate keeps from its first write is refused by that gate, whatever the cloud said before.
+#[test]
+fn a_newer_refusal_is_the_one_that_is_told() {
+    let mut refusals = refusals();
+    refusals.refused(by("quota"), (ip(8), asn(65001)), at(1000));
+    refusals.superseded();
+    assert_eq!((refusals.last(), refusals.at()), (None, Some(at(1300))), "the cloud is left alone all the same");
+}
+
 #[test]
 fn counts_times_and_request_ids_are_no_news() {
     assert!(says_the_same("the clock is 312 s off", "the clock is 313 s off"));

@@ -1,15 +1,15 @@
 //! What a reading has against a call that is about to go out.
 
-use super::effect::{is_in_use, is_ready, made_gateways};
+use super::effect::{gateway_of, is_in_use, is_ready, made_gateways};
 use super::view::{Reads, View};
-use super::{Act, Standing};
+use super::{Act, Demand, Standing, demand};
 use crate::model::{ConnectionSnapshot, CustomerGateway, IpsecConnection, Label, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags};
 use crate::plan::Now;
 use crate::plan::ownership::{Ownership, is_the_users};
 use crate::plan::pending::LATE_EFFECT;
-use crate::plan::replacement::KEPT;
 use crate::plan::replacement::body::{tunnel, tunnels, unlike};
 use crate::plan::replacement::gates::is_masked;
+use crate::plan::replacement::{KEPT, gaps};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, stan
     if let Some(whose) = no_longer_ours(view, step, reads) {
         return stop("owner", whose, &put_the_mark_back(view));
     }
-    if let Some(edited) = edited(view, step, reads) {
+    if let Some(edited) = edited(view, step, reads, now) {
         return stop("owner", edited, &format!("put it as it was, then `cgwd replace --resume`; or {END_IT}"));
     }
     match users(view, step, reads) {
@@ -56,8 +56,37 @@ pub(super) fn objection(view: &View<'_>, step: &PlannedStep, reads: &Reads, stan
             let remedy = "a tunnel that works contradicts the change; to interrupt it all the same: `cgwd replace --abort`, then `cgwd replace --planned`";
             stop("working_tunnel", format!("{what} works at this moment"), remedy)
         }
-        _ => None,
+        Some(what) => taken_last(view, step, reads, &what, standing, now),
+        None => None,
     }
+}
+
+/// A planned move takes the last tunnel of a connection that works only once the one beside it does, if that is to come up at all: it
+/// may be negotiating anew, or have gone down since the plan was made. So long as a tunnel has to come up it is waited for.
+fn taken_last(view: &View<'_>, step: &PlannedStep, reads: &Reads, what: &str, standing: &Standing, now: Now) -> Option<Act> {
+    let Op::RebindTunnel { connection, index, to: Slot::New } = &step.op else { return None };
+    let (shape, _) = reads.connection.as_ref()?.as_ref()?;
+    // From the temporary one everything has been away since it went there, whatever an old reading shows.
+    if view.place(gateway_of(shape, *index)).is_some() {
+        return None;
+    }
+    let mut others = shape.tunnels.iter().map(|tunnel| tunnel.index).filter(|other| other != index);
+    if others.clone().any(|other| is_in_use(shape, other)) {
+        return None;
+    }
+    let awaited = others.find(|other| demand(view.plan(), connection, *other) == Demand::ToComeUp)?;
+    let until = standing.looking_since + SignedDuration::from_millis(i64::try_from(view.plan().verify_ms).unwrap_or(i64::MAX));
+    if now.uptime < until {
+        return Some(Act::LookAgain(until.min(now.uptime + SignedDuration::from_secs(5))));
+    }
+    Some(Act::Stop(Stopped {
+        reason: "last_tunnel".to_owned(),
+        message: format!("{what} is the only one that works, and tunnel {awaited}, which worked before, is down: nothing would be left"),
+        remedy: "it goes on by itself once that one is up; `cgwd replace --abort`, then `cgwd replace --planned` moves what is down first"
+            .to_owned(),
+        step: Some(step.id.clone()),
+        passes: true,
+    }))
 }
 
 /// How what is there differs from what the snapshot can make again.
@@ -171,11 +200,15 @@ fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<
 }
 
 /// What somebody has written since on a customer gateway that is to be deleted, where that would be lost. Where the one that takes its
-/// place is still to be made, it goes there: tunnels are away meanwhile, and nothing is won by letting them wait.
-fn edited(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
+/// place is still to be made, it goes there: tunnels are away meanwhile, and nothing is won by letting them wait. For the same reason
+/// what nothing takes over goes with a further old one, where a connection is deleted and the first old one with it: that could neither
+/// go on nor be given up until a person comes.
+fn edited(view: &View<'_>, step: &PlannedStep, reads: &Reads, now: Now) -> Option<String> {
     let gateway = deleted(step, reads)?;
-    let carries_over = matches!(step.op, Op::DeleteGateway { .. }) && view.gateway(&Slot::New).is_none();
-    let has_other_words = || !carries_over && edit_of(view, step, reads).is_some();
+    let is_the_old_one = matches!(step.op, Op::DeleteGateway { .. }) && view.gateway(&Slot::New).is_none();
+    let nothing_waits = || view.old_ones_are_there() || gaps(view.progress, now).is_empty();
+    let goes_on = is_the_old_one && (view.hands_on(&gateway.id) || !nothing_waits());
+    let has_other_words = || !goes_on && edit_of(view, step, reads).is_some();
     (has_another_key(view, gateway) || has_other_words())
         .then(|| format!("customer gateway {} has been edited since it was read", gateway.id))
 }
@@ -193,8 +226,22 @@ pub fn edit_of(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<Lab
     let before = view.snapshot.gateways.iter().find(|before| before.id == gateway.id)?;
     let is_as_it_was = (&gateway.name, &gateway.description) == (&before.name, &before.description)
         && users_tags(&gateway.tags).eq(users_tags(&before.tags));
-    let tags = || users_tags(&gateway.tags).map(|(key, value)| (key.clone(), value.clone())).collect();
-    (!is_as_it_was).then(|| Label { name: gateway.name.clone(), description: gateway.description.clone(), tags: tags() })
+    (!is_as_it_was).then(|| label(gateway))
+}
+
+/// The same where the call goes out once more and this is not what it went out with last; also where it says again what the snapshot says.
+pub fn edit_since_sent(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<Label> {
+    let sent_with = view.progress.steps.get(&step.id).and_then(|known| known.edited.as_ref());
+    match edit_of(view, step, reads) {
+        None => sent_with.and_then(|_| deleted(step, reads)).map(label),
+        edited => edited,
+    }
+    .filter(|edited| sent_with != Some(edited))
+}
+
+fn label(gateway: &CustomerGateway) -> Label {
+    let tags = users_tags(&gateway.tags).map(|(key, value)| (key.clone(), value.clone())).collect();
+    Label { name: gateway.name.clone(), description: gateway.description.clone(), tags }
 }
 
 /// A mark that was taken off and put back is no edit.

@@ -78,6 +78,11 @@ impl View<'_> {
         steps.filter_map(|step| self.progress.steps.get(&step.id)).find_map(|step| step.edited.as_ref())
     }
 
+    /// Whether the next customer gateway gets what is written on this one: of several old ones the first.
+    pub fn hands_on(&self, gateway: &str) -> bool {
+        self.snapshot.gateways.first().is_some_and(|first| first.id == gateway)
+    }
+
     /// Whether this plan has made a connection with this id.
     pub(super) fn is_made_by_us(&self, id: &str) -> bool {
         let makes = |op: &Op| matches!(op, Op::CreateConnection { .. });
