@@ -120,6 +120,12 @@ impl SealError {
         }
     }
 
+    /// Whether the key that opens it may be somewhere that this process does not see: a credential of the service is there only while
+    /// the service runs.
+    pub fn may_be_elsewhere(&self) -> bool {
+        matches!(self, SealError::NoKey { .. } | SealError::OtherKey { .. } | SealError::Unusable { .. })
+    }
+
     /// What an operator can do.
     pub fn remedy(&self) -> String {
         const SECRETS: &str = "without it what was sealed cannot be read again: what is open can only be given up (`cgwd replace --abort`), and that where no connection is deleted at that moment";

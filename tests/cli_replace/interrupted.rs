@@ -277,33 +277,101 @@ fn lose_the_key(scene: &Scene, another: bool) {
     }
 }
 
-/// What is deleted is in the snapshot alone: what is known of it in the clear is said, and a person can make it by hand.
+/// Only the snapshot says what a connection in a gap was: without the key nothing is taken for it, and what is known is said.
 #[test]
-fn a_lost_key_in_a_gap_says_what_is_known_and_what_to_do() {
+fn without_the_key_nothing_is_given_up_in_a_gap() {
     for another in [false, true] {
         // The first call is the trial.
         let refusal = fault("CreateVpnConnection", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
         let scene = Scene::with_faults(Estate::new().single(), &refusal);
+        let before = scene.world();
         scene.replace(&[]).expect(6);
+        let key = std::fs::read(scene.device.state().join("journal.key")).unwrap();
         lose_the_key(&scene, another);
-        let said = scene.device.cgwd(&["replace", "--abort"]).expect(5).json()["error"]["message"].as_str().unwrap().to_owned();
-        for part in ["vco-single is deleted", "on VPN gateway vpn-single", "CreateVpnRouteEntry 192.168.50.0/24", "make it by hand"] {
-            assert!(said.contains(part), "no `{part}` in {said}");
-        }
         let gateways = scene.sim.gateways();
         let new = gateways.iter().find(|gateway| gateway["IpAddress"] == NEW).unwrap()["CustomerGatewayId"].as_str().unwrap().to_owned();
-        assert!(said.contains(&new), "{said}");
-        let by_hand = [
-            ("RegionId", REGION),
-            ("VpnGatewayId", "vpn-single"),
-            ("CustomerGatewayId", &new),
-            ("LocalSubnet", "10.0.0.0/8"),
-            ("RemoteSubnet", "192.168.2.0/24"),
-            ("AutoConfigRoute", "false"),
-        ];
-        let made = scene.sim.call("CreateVpnConnection", &by_hand)["VpnConnectionId"].as_str().unwrap().to_owned();
-        let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
-        let stays = document["stays"].to_string();
-        assert!(stays.contains(&format!("vco-single stays as {made}")) && stays.contains("192.168.50.0/24"), "{stays}");
+        // A connection of another branch at the same two gateways.
+        let made = another_connection(&scene, &new);
+        for further in [&["replace", "--abort"][..], &["replace", "--abort", "--yes"]] {
+            let error = scene.device.cgwd(further).expect(5).json()["error"].clone();
+            let (said, remedy) = (error["message"].as_str().unwrap(), error["remedy"].as_str().unwrap());
+            for part in ["vco-single is deleted", "on VPN gateway vpn-single", "CreateVpnRouteEntry 192.168.50.0/24", &new, &made] {
+                assert!(said.contains(part), "no `{part}` in {said}");
+            }
+            for part in ["systemctl start cgwd.service", "put the key back", "by hand", "on a terminal"] {
+                assert!(remedy.contains(part), "no `{part}` in {remedy}");
+            }
+        }
+        scene.sim.call("DeleteVpnConnection", &[("RegionId", REGION), ("VpnConnectionId", &made)]);
+        put_the_key_back(&scene, &key);
+        is_done(&scene.replace(&["--resume"]).expect(0).json());
+        only_changed(&before, &scene.world(), &[pointed("single", 0)]);
     }
+}
+
+pub fn another_connection(scene: &Scene, gateway: &str) -> String {
+    let connection = [
+        ("RegionId", REGION),
+        ("VpnGatewayId", "vpn-single"),
+        ("CustomerGatewayId", gateway),
+        ("LocalSubnet", "10.0.0.0/8"),
+        ("RemoteSubnet", "192.168.77.0/24"),
+        ("AutoConfigRoute", "false"),
+    ];
+    scene.sim.call("CreateVpnConnection", &connection)["VpnConnectionId"].as_str().unwrap().to_owned()
+}
+
+fn put_the_key_back(scene: &Scene, key: &[u8]) {
+    let path = scene.device.state().join("journal.key");
+    std::fs::write(&path, key).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A credential of the service is not there for a command beside it: the routes that were taken off are not forgotten over that.
+#[test]
+fn a_key_that_is_elsewhere_loses_no_routes() {
+    let mut scene = Scene::of(Estate::new().single());
+    let before = scene.world();
+    killed_after(&mut scene, "DeleteVpnPbrRouteEntry", &[]);
+    let key = std::fs::read(scene.device.state().join("journal.key")).unwrap();
+    lose_the_key(&scene, false);
+    let error = scene.device.cgwd(&["replace", "--abort"]).expect(5).json()["error"].clone();
+    let said = error["message"].as_str().unwrap();
+    assert!(said.contains("vco-single lacks what was taken off it: ") && said.contains("CreateVpnPbrRouteEntry 10.0.0.0/8"), "{said}");
+    assert!(error["remedy"].as_str().unwrap().contains("systemctl start cgwd.service"), "{error:#}");
+    put_the_key_back(&scene, &key);
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    only_changed(&before, &scene.world(), &[]);
+}
+
+/// What is being deleted is still described for a while: that is no connection that stays.
+#[test]
+fn without_the_key_what_is_being_deleted_does_not_stay() {
+    let mut scene = Scene::of(Estate::new().single().switch("GatewayChangeMs", json!(4_000)));
+    killed_in(&mut scene, "DeleteVpnConnection");
+    lose_the_key(&scene, false);
+    assert!(scene.world().ids.contains_key("single"), "it is not deleted yet");
+    let said = scene.device.cgwd(&["replace", "--abort"]).expect(5).json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("the deletion of vco-single was sent"), "{said}");
+    assert!(scene.device.status()["replacement"].is_object(), "it is still open");
+}
+
+/// A cloud that cannot be reached is no refusal; and who lets go needs no BGP key.
+#[test]
+fn what_breaks_off_a_giving_up_without_the_key_can_be_tried_again() {
+    let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let mut scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    let key = std::fs::read(scene.device.state().join("journal.key")).unwrap();
+    lose_the_key(&scene, false);
+    scene.more = "[gateway]\nbgp_auth_key_file = \"/nowhere/bgp-key\"\n".to_owned();
+    scene.configure();
+    let url = std::mem::replace(&mut scene.device.url, "http://127.0.0.1:9".to_owned());
+    scene.device.configure();
+    let error = scene.device.cgwd(&["replace", "--abort"]).expect(6).json()["error"].clone();
+    assert!(error["remedy"].as_str().unwrap().contains("`cgwd replace --abort` tries it again"), "{error:#}");
+    scene.device.url = url;
+    scene.device.configure();
+    put_the_key_back(&scene, &key);
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
 }

@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::device::Output;
 use crate::common::simulated::CGWD;
 use crate::replacing::estate::Estate;
-use crate::replacing::{NEW, OLD, Scene, gate, written};
+use crate::replacing::{NEW, OLD, Scene, fault, gate, written};
 use serde_json::json;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 /// `cgwd replace` on a terminal of its own, where this is typed; `None` where this machine has no script(1).
 fn at_a_terminal(scene: &Scene, typed: &[&str]) -> Option<Output> {
-    at_a_terminal_with(scene, "", typed)
+    told_at_a_terminal(scene, "replace", typed)
 }
 
-fn at_a_terminal_with(scene: &Scene, argument: &str, typed: &[&str]) -> Option<Output> {
+fn told_at_a_terminal(scene: &Scene, words: &str, typed: &[&str]) -> Option<Output> {
     let mut command = Command::new("script");
-    let told = format!("{CGWD} --config {} replace {argument}", scene.device.config_path().display());
+    let told = format!("{CGWD} --config {} {words}", scene.device.config_path().display());
     command.args(["--quiet", "--return", "--echo", "never", "--command", &told, "/dev/null"]);
     scene.device.surround(&mut command);
     command.env("TERM", "dumb").stdin(Stdio::piped());
@@ -106,7 +106,7 @@ fn an_asn_that_changes_in_a_full_region_takes_a_word_of_its_own() {
         assert_eq!(gate(&document, "quota")["passed"], false, "{document:#}");
         assert!(document["reason"]["remedy"].as_str().unwrap().contains("on a terminal"), "{document:#}");
         assert_eq!((written(&scene.device), scene.world()), (vec!["CreateCustomerGateway".to_owned()], before), "{order}");
-        let Some(output) = at_a_terminal_with(&scene, "--planned", &["branch-1", "documented", "branch-1"]) else { return };
+        let Some(output) = told_at_a_terminal(&scene, "replace --planned", &["branch-1", "documented", "branch-1"]) else { return };
         output.expect(0);
         let actions = written(&scene.device);
         let last = |action: &str| actions.iter().rposition(|write| write == action).unwrap();
@@ -138,4 +138,26 @@ fn the_documented_order_takes_a_word_of_its_own() {
     );
     // The quota is still full: 99 of others, and ours.
     assert_eq!(scene.sim.call("DescribeCustomerGateways", &[("RegionId", "cn-hangzhou")])["TotalCount"], 100);
+}
+
+/// Where the key is lost for good only a person can end it, who types what is let go.
+#[test]
+fn a_key_that_is_lost_for_good_takes_a_word_for_each_connection() {
+    // The first call is the trial.
+    let refusal = fault("CreateVpnConnection", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let scene = Scene::with_faults(Estate::new().single(), &refusal);
+    scene.replace(&[]).expect(6);
+    std::fs::remove_file(scene.device.state().join("journal.key")).unwrap();
+    let Some(output) = told_at_a_terminal(&scene, "replace --abort", &["yes"]) else { return };
+    output.expect(5);
+    assert!(output.stdout.contains("systemctl start cgwd.service"), "{}", output.stdout);
+    assert!(scene.device.status()["replacement"].is_object(), "it is still open");
+    let Some(output) = told_at_a_terminal(&scene, "replace --abort --yes", &["vco-single"]) else { return };
+    output.expect(5);
+    let Some(output) = told_at_a_terminal(&scene, "replace --abort", &["vco-single"]) else { return };
+    output.expect(0);
+    for shown in ["Type what is let go (vco-single)", "not restored: vco-single is deleted", "CreateVpnRouteEntry 192.168.50.0/24"] {
+        assert!(output.stdout.contains(shown), "no `{shown}` in:\n{}", output.stdout);
+    }
+    assert_eq!(scene.device.status()["replacement"], json!(null));
 }

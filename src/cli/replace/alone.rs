@@ -126,7 +126,9 @@ impl<'a> Parts<'a> {
         let seal = load(&settings.state_directory, &context.environment).map_err(|error| unsealed(error, is_sealed))?;
         let owner = owner(settings, &journal);
         let journal = Rc::new(RefCell::new(journal));
-        let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
+        // Giving up makes no customer gateway.
+        let auth_key = if arguments.abort { None } else { auth_key(settings)? };
+        let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key };
         let (region, evidence) = place;
         let want = wanted.in_region(settings, &owner, &region, &evidence);
         let seen = Rc::new(Cell::new(if arguments.overrides() { Seen::default() } else { seen(&survey) }));
@@ -328,18 +330,8 @@ impl Parts<'_> {
         Ok(report)
     }
 
-    /// An error that no step knows. With a plan open, the plan is as the journal has it and can go on.
     pub(super) fn broke_off(&self, error: ExecuteError) -> Failure {
-        let passes = matches!(error, ExecuteError::Journal(_) | ExecuteError::NoSpace | ExecuteError::Cloud(_));
-        let failure = Failure::from(error);
-        if !passes || self.open_plan().is_none() {
-            return failure;
-        }
-        let remedy = match failure.remedy.is_empty() {
-            true => "`cgwd replace --resume` goes on with the replacement that is open".to_owned(),
-            false => format!("{}; then `cgwd replace --resume` goes on with the replacement that is open", failure.remedy),
-        };
-        Failure { exit: Exit::Interrupted, remedy, ..failure }
+        broke_off(error, self.open_plan().is_some(), "`cgwd replace --resume` goes on with the replacement that is open")
     }
 
     pub(super) async fn show(&self, report: &Report) -> Exit {
@@ -383,6 +375,20 @@ impl Parts<'_> {
             }
         }
     }
+}
+
+/// An error that no step knows. With a plan open, the plan is as the journal has it and can go on; `again` says how.
+pub(super) fn broke_off(error: ExecuteError, is_open: bool, again: &str) -> Failure {
+    let passes = matches!(error, ExecuteError::Journal(_) | ExecuteError::NoSpace | ExecuteError::Cloud(_));
+    let failure = Failure::from(error);
+    if !passes || !is_open {
+        return failure;
+    }
+    let remedy = match failure.remedy.is_empty() {
+        true => again.to_owned(),
+        false => format!("{}; then {again}", failure.remedy),
+    };
+    Failure { exit: Exit::Interrupted, remedy, ..failure }
 }
 
 /// The cloud would not make the new one, or the temporary one, nothing else was done, and there are old ones that could go first.

@@ -42,6 +42,17 @@ pub fn documented_order(context: &Context) -> Result<(), Failure> {
     )
 }
 
+/// What only the snapshot could restore is let go: each connection's id has to be typed.
+pub fn lost_for_good(context: &Context, ids: &[String], known: &str) -> Result<(), Failure> {
+    let ids = ids.join(" ");
+    let question = format!(
+        "{known}\n\
+         Where the key is lost for good the replacement can end here; then cgwd restores nothing of this, and it has to be made by hand.\n\
+         Type what is let go ({ids}) to end it so: "
+    );
+    typed(context, &ids, &question)
+}
+
 fn typed(context: &Context, wanted: &str, question: &str) -> Result<(), Failure> {
     let refused = || Failure::new(Exit::Refused, "not confirmed; nothing was written", "run the command again when it is to be done");
     // Only where the work turned out to begin anew: else that is asked for before anything is looked at.

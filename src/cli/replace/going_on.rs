@@ -1,18 +1,19 @@
 //! The replacement that is open: on to its end, away from it at a safe point, or given up. What it is for is in its plan; what
 //! can be read of the device only matters where it speaks against that.
 
-use super::alone::{Parts, seen};
+use super::alone::{Parts, broke_off, seen};
 use super::report::{Report, show_report};
-use super::{ReplaceArgs, settle};
+use super::{ReplaceArgs, confirm, settle};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::survey::Survey;
+use crate::daemon::owner;
 use crate::daemon::replacement::policy::contradicts;
-use crate::daemon::{auth_key, owner};
-use crate::execute::replacement::{Abandoned, Word};
+use crate::execute::replacement::{Abandoned, LOST_FOR_GOOD, Unread, Word};
 use crate::execute::{ExecuteError, Executor};
 use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
+use crate::plan::Owner;
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
 use std::cell::RefCell;
@@ -27,45 +28,99 @@ pub enum After {
 
 pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) -> Result<After, Failure> {
     let survey = context.survey(settings).await?;
-    if arguments.abort
-        && let Err(error) = SealKey::load(&survey.settings.state_directory, &context.environment)
-        && error.is_a_loss()
-    {
-        return without_a_key(context, &survey, &error).await.map(After::Over);
+    if !arguments.abort {
+        return Parts::of_open(context, survey, arguments)?.go_on().await;
     }
-    let parts = Parts::of_open(context, survey, arguments)?;
-    if arguments.abort { parts.abandon().await.map(After::Over) } else { parts.go_on().await }
+    let shut = match SealKey::load(&survey.settings.state_directory, &context.environment) {
+        Err(why) if why.is_a_loss() => {
+            let journal = Journal::open(&survey.settings.state_directory, machine::device_id().ok().flatten())?;
+            let owner = owner(&survey.settings, &journal);
+            let (client, journal) = (Rc::new(context.client(&survey.settings)?), Rc::new(RefCell::new(journal)));
+            let executor = Executor { client, journal, clock: context.clock.clone(), auth_key: None };
+            Shut { context, survey: &survey, executor: &executor, owner: &owner, why }.abandon(arguments.yes).await
+        }
+        _ => Parts::of_open(context, survey, arguments)?.abandon().await,
+    };
+    shut.map(After::Over)
 }
 
-/// Nothing sealed is needed to let go.
-async fn without_a_key(context: &Context, survey: &Survey, why: &SealError) -> Result<Exit, Failure> {
-    let settings = &survey.settings;
-    let journal = Journal::open(&settings.state_directory, machine::device_id().ok().flatten())?;
-    let region = journal.progress().replacements.open.as_ref().map(|open| open.plan.region.clone()).ok_or(ExecuteError::NothingOpen)?;
-    let owner = owner(settings, &journal);
-    let journal = Rc::new(RefCell::new(journal));
-    let executor =
-        Executor { client: Rc::new(context.client(settings)?), journal, clock: context.clock.clone(), auth_key: auth_key(settings)? };
-    let abandoned = executor.abandon_unread(&owner, Word::APersons, &why.to_string()).await?;
-    given_up(context, survey, &executor, &region, abandoned)
+/// A replacement whose snapshot cannot be opened here.
+struct Shut<'a> {
+    context: &'a Context,
+    survey: &'a Survey,
+    executor: &'a Executor,
+    owner: &'a Owner,
+    why: SealError,
 }
 
-fn given_up(context: &Context, survey: &Survey, executor: &Executor, region: &str, abandoned: Abandoned) -> Result<Exit, Failure> {
-    match abandoned {
-        Abandoned::Yes { stays } => {
-            let report = Report::abandoned(&executor.journal.borrow(), stays)?;
-            Ok(show_report(context, survey, &report, region, ""))
-        }
-        Abandoned::NotSafe(why) => {
-            Err(Failure::new(Exit::Refused, format!("not given up: {why}"), "`cgwd replace --resume` goes on with it"))
+impl Shut<'_> {
+    /// `yes`: nobody is asked.
+    async fn abandon(&self, yes: bool) -> Result<Exit, Failure> {
+        match self.let_go(&[]).await? {
+            Unread::InAGap { known, waits: None } if !yes && confirm::somebody_is_there() => {
+                let (ids, known): (Vec<String>, Vec<String>) = known.into_iter().unzip();
+                confirm::lost_for_good(self.context, &ids, &format!("{}\n{}; {}", known.join("\n"), self.why, self.way_to_the_key()))?;
+                let ended = self.let_go(&ids).await?;
+                self.told(ended)
+            }
+            other => self.told(other),
         }
     }
+
+    async fn let_go(&self, agreed: &[String]) -> Result<Unread, Failure> {
+        let ended = self.executor.let_go_unread(self.owner, Word::APersons, agreed).await;
+        let is_open = || self.executor.journal.borrow().progress().replacements.open.is_some();
+        ended.map_err(|error| broke_off(error, is_open(), "`cgwd replace --abort` tries it again"))
+    }
+
+    fn told(&self, ended: Unread) -> Result<Exit, Failure> {
+        match ended {
+            Unread::Over { stays } => given_up(self.context, self.survey, self.executor, stays),
+            Unread::Waits(why) => {
+                let remedy = format!("run `cgwd replace --abort` again then; or, sooner: {}", self.way_to_the_key());
+                Err(not_given_up(&why, &remedy))
+            }
+            Unread::InAGap { known, waits } => {
+                let known = known.into_iter().map(|(_, known)| known).chain(waits).collect::<Vec<_>>().join("; ");
+                Err(not_given_up(&format!("{known} ({})", self.why), &format!("{}; {LOST_FOR_GOOD}", self.way_to_the_key())))
+            }
+        }
+    }
+
+    /// A command beside the service may only be at the wrong place.
+    fn way_to_the_key(&self) -> String {
+        match self.why.may_be_elsewhere() {
+            true => "where the service has the key as a credential, which is there only while it runs, `systemctl start cgwd.service` and then `cgwd replace --abort` go by it; else put the key back".to_owned(),
+            false => self.why.remedy(),
+        }
+    }
+}
+
+fn given_up(context: &Context, survey: &Survey, executor: &Executor, stays: Vec<String>) -> Result<Exit, Failure> {
+    let journal = executor.journal.borrow();
+    let region = journal.progress().replacements.last.as_ref().map(|last| last.progress.plan.region.clone()).unwrap_or_default();
+    let report = Report::abandoned(&journal, stays)?;
+    Ok(show_report(context, survey, &report, &region, ""))
+}
+
+fn not_given_up(why: &str, remedy: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("not given up: {why}"), remedy)
 }
 
 impl Parts<'_> {
     async fn abandon(&self) -> Result<Exit, Failure> {
-        let abandoned = self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))?;
-        given_up(self.context, &self.survey, self.executor(), &self.region, abandoned)
+        if let Err(ExecuteError::Seal(why)) = self.replacer.opened()
+            && why.is_a_loss()
+        {
+            let (survey, executor, owner) = (&self.survey, self.executor(), &self.replacer.owner);
+            return Shut { context: self.context, survey, executor, owner, why }.abandon(self.arguments.yes).await;
+        }
+        match self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))? {
+            Abandoned::Yes { stays } => given_up(self.context, &self.survey, self.executor(), stays),
+            Abandoned::NotSafe(why) => {
+                Err(not_given_up(&why, "`cgwd replace --abort` tries it again; `cgwd replace --resume` goes on instead"))
+            }
+        }
     }
 
     /// The open plan to its end; or, where the device has changed again, away from it at a safe point.

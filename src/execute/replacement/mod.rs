@@ -33,6 +33,7 @@ pub use calls::Calls;
 pub use draft::{Asked, Draft, SuppliedKey};
 pub use leftover::Leftover;
 pub use step::Notice;
+pub use unread::{LOST_FOR_GOOD, Unread};
 
 use self::pace::Pace;
 use self::rhythm::Times;
