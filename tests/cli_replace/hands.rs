@@ -3,11 +3,13 @@
 use crate::common::device::{Output, findings, writes};
 use crate::common::simulated::{self, REGION};
 use crate::replacing::estate::Estate;
+use crate::replacing::stroke::killed_after;
 use crate::replacing::wire::{Fate, Moment, Wire};
-use crate::replacing::{NEW, OLD, Scene, fault, is_done, written};
+use crate::replacing::{NEW, OLD, Scene, fault, is_done, only_changed, pointed, written};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Runs `replace` while somebody makes this call right after the new customer gateway was made.
 fn meanwhile(scene: Scene, action: &'static str, parameters: &[(&'static str, &'static str)]) -> (Scene, Output) {
@@ -251,4 +253,94 @@ fn a_right_that_is_missing_in_the_gap_leaves_a_way_out() {
     scene.device.cgwd(&["replace", "--abort"]).expect(0);
     assert_eq!(scene.world().changes(&before), Vec::<String>::new());
     is_done(&scene.replace(&[]).expect(0).json());
+}
+
+/// Also where the old customer gateway is gone by then: giving up makes the new one first.
+#[test]
+fn a_right_that_is_missing_after_the_old_customer_gateway_is_gone_leaves_a_way_out() {
+    let refusal = fault("CreateCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().single(), &refusal).set("order", "\"documented\"");
+    let before = scene.world();
+    scene.replace(&[]).expect(6);
+    assert_eq!(scene.world().addresses(), ["203.0.113.99"]);
+    let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+    let stays = document["stays"].to_string();
+    assert!(stays.contains("the new customer gateway cgw-") && stays.contains("vco-single stays as vco-"), "{stays}");
+    only_changed(&before, &scene.world(), &[pointed("single", 0)]);
+    is_done(&scene.replace(&[]).expect(0).json());
+}
+
+/// What a person gives up stays stopped until it is over, however often that takes: nothing goes forward in between.
+#[test]
+fn a_giving_up_that_is_refused_is_tried_again() {
+    let kept = fault("DeleteCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    // The first call is the trial.
+    let refused = fault("CreateVpnConnection", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().single(), &(kept + &refused)).set("order", "\"documented\"");
+    let before = scene.world();
+    scene.replace(&[]).expect(6);
+    scene.device.cgwd(&["replace", "--abort"]).expect(5);
+    let status = scene.device.status();
+    assert_eq!(status["replacement"]["phase"], "stopped", "{status:#}");
+    let waits = status["replacement"]["waiting_for"].to_string();
+    assert!(waits.contains("CreateVpnConnection"), "what giving up stopped for: {waits}");
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    assert_eq!(scene.world().changes(&before), Vec::<String>::new());
+}
+
+/// Also a giving-up that dies half-way has not become a going-on.
+#[test]
+fn a_giving_up_that_is_killed_leaves_it_stopped() {
+    let kept = fault("DeleteCustomerGateway", "nth = 1\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let mut scene = Scene::with_faults(Estate::new().single(), &kept).set("order", "\"documented\"");
+    let before = scene.world();
+    scene.replace(&[]).expect(6);
+    killed_after(&mut scene, "CreateVpnRouteEntry", &["--abort"]);
+    assert_eq!(scene.device.status()["replacement"]["phase"], "stopped");
+    scene.device.cgwd(&["replace", "--abort"]).expect(0);
+    assert_eq!(scene.world().changes(&before), Vec::<String>::new());
+}
+
+/// Nobody has to delete what works: a person may leave there what was made by hand, and hears what it lacks.
+#[test]
+fn what_was_made_by_hand_in_the_gap_may_stay() {
+    // The first call is the trial.
+    let refusal = fault("CreateVpnConnection", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().single(), &refusal);
+    scene.replace(&[]).expect(6);
+    let gateways = scene.sim.gateways();
+    let new = gateways.iter().find(|gateway| gateway["IpAddress"] == NEW).unwrap()["CustomerGatewayId"].as_str().unwrap().to_owned();
+    let by_hand = [
+        ("RegionId", REGION),
+        ("VpnGatewayId", "vpn-single"),
+        ("CustomerGatewayId", &new),
+        ("LocalSubnet", "10.0.0.0/8,172.16.0.0/16"),
+        ("RemoteSubnet", "192.168.2.0/24,192.168.3.0/24"),
+        ("AutoConfigRoute", "false"),
+    ];
+    let made = scene.sim.call("CreateVpnConnection", &by_hand)["VpnConnectionId"].as_str().unwrap().to_owned();
+    let route = [
+        ("RegionId", REGION),
+        ("VpnGatewayId", "vpn-single"),
+        ("RouteDest", "192.168.50.0/24"),
+        ("NextHop", &made),
+        ("Weight", "100"),
+        ("PublishVpc", "true"),
+    ];
+    // The VPN gateway takes one change at a time.
+    let answers = std::iter::repeat_with(|| {
+        std::thread::sleep(Duration::from_millis(50));
+        scene.sim.call("CreateVpnRouteEntry", &route)
+    });
+    let answer = answers.take(50).find(|answer| answer["Code"] != "VpnGateway.Configuring").unwrap();
+    assert!(answer.get("Code").is_none(), "{answer}");
+    let reason = scene.replace(&["--resume"]).expect(6).json()["reason"].clone();
+    assert!(reason["message"].as_str().unwrap().contains(&format!("{made} was made by hand")), "{reason:#}");
+    assert!(reason["remedy"].as_str().unwrap().contains("`cgwd replace --abort` ends it"), "{reason:#}");
+    let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+    let stays = document["stays"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let line = stays.into_iter().find(|line| line.starts_with(&made)).unwrap_or_else(|| panic!("{document:#}")).to_owned();
+    assert!(line.contains("stays in the place of vco-single and lacks CreateVpnRouteEntry 192.168.51.0/24"), "{line}");
+    assert!(line.contains("CreateVpnPbrRouteEntry 10.1.0.0/16") && !line.contains("192.168.50.0/24"), "{line}");
+    assert!(scene.world().ids.values().any(|id| *id == made), "it is still there");
 }

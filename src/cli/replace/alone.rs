@@ -15,7 +15,7 @@ use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer, Word};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::Journal;
-use crate::model::{Finding, Order, ReplacementPlan, Settings};
+use crate::model::{Finding, Op, Order, ReplacementPlan, Settings};
 use crate::plan::replacement::SNAPSHOT_READABLE;
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
@@ -125,9 +125,11 @@ impl<'a> Parts<'a> {
         let load = if is_sealed { SealKey::load } else { SealKey::load_or_make };
         let seal = load(&settings.state_directory, &context.environment).map_err(|error| unsealed(error, is_sealed))?;
         let owner = owner(settings, &journal);
+        let auth_key = match auth_key(settings) {
+            Err(_) if arguments.abort && !gives_up_with_a_gateway(&journal) => None,
+            other => other?,
+        };
         let journal = Rc::new(RefCell::new(journal));
-        // Giving up makes no customer gateway.
-        let auth_key = if arguments.abort { None } else { auth_key(settings)? };
         let executor = Executor { client: Rc::new(client), journal, clock: context.clock.clone(), auth_key };
         let (region, evidence) = place;
         let want = wanted.in_region(settings, &owner, &region, &evidence);
@@ -146,6 +148,13 @@ impl<'a> Parts<'a> {
         let place = (open.plan.region.clone(), "the open replacement's".to_owned());
         Parts::new(context, survey, wanted, place, (client, journal), arguments)
     }
+}
+
+/// Whether giving up may have to make the new customer gateway.
+fn gives_up_with_a_gateway(journal: &Journal) -> bool {
+    let open = journal.progress().replacements.open.as_ref();
+    let deletes = |op: &Op| matches!(op, Op::DeleteGateway { .. });
+    open.is_some_and(|open| open.plan.steps().any(|step| deletes(&step.op) && open.steps.contains_key(&step.id)))
 }
 
 /// Where nothing is open yet it is the gate that refuses: what is written down could not be read again.

@@ -1,13 +1,14 @@
 //! Giving a replacement up at a safe point: what was made stays for the next plan to find. All that is written to the cloud is what
-//! a connection lacks that is there itself; and where the replacement cannot go on, what it has deleted.
+//! a connection lacks that is there itself; and where the replacement cannot go on, what it has deleted, with the new customer gateway where
+//! nothing else is there for it. A stop stays in the journal until it is over: the service does not go forward where this breaks off.
 
-use super::{Replacer, StageEnd};
+use super::{Replacer, StageEnd, not_verified};
 use crate::execute::ExecuteError;
 use crate::journal::Record;
 use crate::journal::replay::{ReplacementProgress, StepProgress};
-use crate::model::{PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot};
+use crate::model::{Op, PlannedStep, ReplacementOutcome, ReplacementPlan, Snapshot, Stopped};
 use crate::plan::ABSENT_TWICE;
-use crate::plan::replacement::next::{Act, Standing, View, effect, needs, next};
+use crate::plan::replacement::next::{Act, Need, Standing, View, effect, needs, next, stands_in};
 use crate::plan::replacement::{Gap, gaps, made_anew, made_whole, may_change_still, what_is_unsafe, what_stays};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -46,8 +47,8 @@ impl Replacer {
             Err(error) => return Err(error),
         };
         let began = tokio::time::Instant::now();
-        let mut missing = Missing::default();
         let goes_nowhere = word == Word::APersons && self.has_stopped();
+        let mut seen = Seen { word, goes_nowhere, missing: Missing::default(), by_hand: BTreeMap::new() };
         if self.executor.client.cloud_time().is_none() {
             // Over a restart of the machine the cloud's clock alone tells how long ago a call went out.
             self.executor.client.customer_gateways(&plan.region).await?;
@@ -55,12 +56,15 @@ impl Replacer {
         loop {
             self.executor.place_sendings_of_steps();
             self.look_after_open_writes(&plan.region, &snapshot).await?;
-            let trouble = self.mend(&plan, &snapshot, &mut missing, goes_nowhere).await?;
+            let trouble = self.mend(&plan, &snapshot, &mut seen).await?;
             let (problem, stays) = {
                 let journal = self.executor.journal.borrow();
                 let Some(progress) = &journal.progress().replacements.open else { return Err(ExecuteError::NothingOpen) };
                 let view = View { progress, snapshot: &snapshot, owner: &self.owner };
-                (what_is_unsafe(progress, &missing.lost(self.executor.clock.uptime()), self.executor.now()), what_stays(&view))
+                let let_go: Vec<String> =
+                    seen.missing.lost(self.executor.clock.uptime()).into_iter().chain(seen.by_hand.keys().cloned()).collect();
+                let stays: Vec<String> = what_stays(&view).into_iter().chain(seen.by_hand.values().cloned()).collect();
+                (what_is_unsafe(progress, &let_go, self.executor.now()), stays)
             };
             let Some(problem) = problem else {
                 let (outcome, by_itself) = (ReplacementOutcome::Abandoned, word == Word::Nobodys);
@@ -69,7 +73,7 @@ impl Replacer {
                 return Ok(Abandoned::Yes { stays });
             };
             let patience = SignedDuration::try_from(PATIENCE.saturating_sub(began.elapsed())).unwrap_or_default();
-            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!missing.0.is_empty() && !patience.is_zero());
+            let passes = problem.passes_in.is_some_and(|least| least < patience) || (!seen.missing.0.is_empty() && !patience.is_zero());
             if !passes {
                 return Ok(Abandoned::NotSafe(trouble.unwrap_or(problem.why)));
             }
@@ -78,38 +82,68 @@ impl Replacer {
     }
 
     /// What was taken off a connection that is there itself is put back, and one that was made again gets what it lacks; what keeps
-    /// it from that is returned. `goes_nowhere`: going on does not make again what was deleted, so that is done here.
-    async fn mend(
-        &self,
-        plan: &ReplacementPlan,
-        snapshot: &Snapshot,
-        missing: &mut Missing,
-        goes_nowhere: bool,
-    ) -> Result<Option<String>, ExecuteError> {
+    /// it from that is returned.
+    async fn mend(&self, plan: &ReplacementPlan, snapshot: &Snapshot, seen: &mut Seen) -> Result<Option<String>, ExecuteError> {
         let gaps = self.with_progress(|progress| gaps(progress, self.executor.now()))?;
         for (connection, gap) in gaps {
             let id = self.with_progress(|progress| View { progress, snapshot, owner: &self.owner }.connection_id(&connection))?;
             let is_there = self.executor.client.whole_connection(&plan.region, &id).await?.is_some();
-            missing.saw(&connection, is_there || gap == Gap::Deleted, self.executor.clock.uptime());
+            seen.missing.saw(&connection, is_there || gap == Gap::Deleted, self.executor.clock.uptime());
             let lane = self.with_progress(|progress| {
                 let (view, now) = (View { progress, snapshot, owner: &self.owner }, self.executor.now());
                 match gap {
-                    Gap::Deleted if !is_there && goes_nowhere => made_anew(&view, &connection, now),
+                    Gap::Deleted if !is_there && seen.goes_nowhere => made_anew(&view, &connection, now).map(Some),
                     Gap::TakenOff | Gap::Unfinished if is_there && !may_change_still(progress, &connection, now) => {
-                        made_whole(progress, &connection)
+                        Ok(made_whole(progress, &connection))
                     }
-                    Gap::Deleted | Gap::TakenOff | Gap::Unfinished => None,
+                    Gap::Deleted | Gap::TakenOff | Gap::Unfinished => Ok(None),
                 }
             })?;
-            let Some(lane) = lane else { continue };
-            self.resume()?;
-            match self.course(plan.clone(), snapshot, None).stage(&[lane]).await? {
-                StageEnd::Done => {}
-                StageEnd::Stopped(stopped) => return Ok(Some(format!("{}; {}", stopped.message, stopped.remedy))),
-                StageEnd::NotVerified { why, .. } => return Ok(Some(why)),
+            let lane = match lane {
+                Ok(Some(lane)) => lane,
+                Ok(None) => continue,
+                Err(why) => return Ok(Some(why)),
+            };
+            if gap == Gap::Deleted
+                && let Some(line) = self.made_by_hand(plan, snapshot, &connection).await?
+            {
+                seen.by_hand.insert(connection, line);
+                continue;
             }
+            // What stopped it may be another than what was read.
+            self.agreed.forget_all();
+            let course = self.course(plan.clone(), snapshot, None);
+            let stopped = match course.stage(&[lane]).await? {
+                StageEnd::Done => continue,
+                StageEnd::Stopped(stopped) => stopped,
+                StageEnd::NotVerified { why, .. } => not_verified(why),
+            };
+            let told = format!("{}; {}", stopped.message, stopped.remedy);
+            // What a person gives up does not go forward by itself, also where this can be tried again.
+            if seen.word == Word::APersons {
+                let remedy = format!("{}; `cgwd replace --abort` goes on with giving up", stopped.remedy);
+                course.stop(Stopped { passes: false, remedy, ..stopped })?;
+            }
+            return Ok(Some(told));
         }
         Ok(None)
+    }
+
+    /// What a person has made in the place of a connection that is gone, in words: whoever gives up may leave it there.
+    async fn made_by_hand(&self, plan: &ReplacementPlan, snapshot: &Snapshot, connection: &str) -> Result<Option<String>, ExecuteError> {
+        let makes = |step: &&PlannedStep| matches!(&step.op, Op::CreateConnection { connection: own } if own == connection);
+        let Some(step) = plan.steps().find(makes) else { return Ok(None) };
+        let mut wanted = self.with_progress(|progress| needs(&View { progress, snapshot, owner: &self.owner }, &step.op))?;
+        let gateway = wanted.iter().find_map(|need| if let Need::VpnGateway(id) = need { Some(id.clone()) } else { None });
+        wanted.extend(gateway.into_iter().flat_map(|id| [Need::Routes(id.clone()), Need::Policies(id)]));
+        let reads = self.executor.look_for(&plan.region, &wanted).await?;
+        let found = self.with_progress(|progress| stands_in(&View { progress, snapshot, owner: &self.owner }, step, &reads))?;
+        Ok(found.map(|(id, lacks)| {
+            let lacking = plan.steps().filter(|own| lacks.contains(&own.op)).filter_map(|own| plan.words.get(&own.id));
+            let words: Vec<String> = lacking.map(|words| format!("{} {}", words.action, words.target)).collect();
+            let lacks = if words.is_empty() { String::new() } else { format!(" and lacks {}", words.join(", ")) };
+            format!("{id}, made by hand, stays in the place of {connection}{lacks}")
+        }))
     }
 
     /// Also for a reason that may pass: who gives it up does not wait for that.
@@ -153,6 +187,16 @@ impl Replacer {
 
 fn may_take_effect(step: &StepProgress) -> bool {
     step.open.is_some() || step.doubtful.is_some()
+}
+
+/// What one giving-up goes by.
+struct Seen {
+    word: Word,
+    /// Going on does not make again what was deleted, so that is done here.
+    goes_nowhere: bool,
+    missing: Missing,
+    /// What stands by a person's hand in the place of a connection, by that one's id, in words.
+    by_hand: BTreeMap<String, String>,
 }
 
 /// Connections that are gone although the plan did not delete them, and since when, in time since boot, they were not shown.

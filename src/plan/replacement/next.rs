@@ -4,7 +4,7 @@ mod effect;
 mod objection;
 mod view;
 
-pub use effect::{Effect, effect, is_in_use, made_gateways, works};
+pub use effect::{Effect, effect, is_in_use, made_gateways, stands_in, works};
 pub use objection::{edit_of, edit_since_sent};
 pub use view::{Need, Reads, View, needs};
 

@@ -126,18 +126,37 @@ fn put_back(step: &PlannedStep) -> PlannedStep {
     PlannedStep::back(&step.id, step.op.clone())
 }
 
-/// A connection that the plan has deleted and that its own course does not make again any more: all of it, as steps. `None` where
-/// something can still change it, or there is no customer gateway for it.
-pub fn made_anew(view: &View<'_>, connection: &str, now: Now) -> Option<Lane> {
+/// A connection that the plan has deleted and that its own course does not make again any more: all of it, as steps; and before it
+/// the new customer gateway, where none is there for it. Else why it cannot be made now.
+pub fn made_anew(view: &View<'_>, connection: &str, now: Now) -> Result<Lane, String> {
     let progress = view.progress;
-    let lane = progress.plan.lanes().find(|lane| lane.connection.as_deref() == Some(connection))?;
+    let lane = progress.plan.lanes().find(|lane| lane.connection.as_deref() == Some(connection));
     let own = || progress.plan.steps().filter(|step| step.op.connection() == Some(connection));
-    let is_gone = own().any(|step| matches!(step.op, Op::DeleteConnection { .. }) && progress.is_proven(&step.id));
-    let makes = own().find(|step| matches!(step.op, Op::CreateConnection { .. }))?;
-    let may_be_made = progress.steps.get(&makes.id).is_some_and(|step| can_take_effect(step, now));
-    let has_a_place = view.gateway(&Slot::New).is_some() || view.old_ones_are_there();
-    let steps = || [makes.clone()].into_iter().chain(still_to_make(progress, connection)).collect();
-    (is_gone && !may_be_made && has_a_place).then(|| Lane { steps: steps(), ..lane.clone() })
+    let makes = own().find(|step| matches!(step.op, Op::CreateConnection { .. }));
+    let (Some(lane), Some(makes)) = (lane, makes) else { return Err(format!("{connection} is none that is made again")) };
+    if !own().any(|step| matches!(step.op, Op::DeleteConnection { .. }) && progress.is_proven(&step.id)) {
+        return Err(format!("the deletion of {connection} is not over yet: `cgwd replace --resume` sees to that"));
+    }
+    let making = progress.steps.get(&makes.id);
+    let place = || view.deletions_below(connection);
+    if making.into_iter().any(|step| can_take_effect(step, now)) {
+        return Err(format!("a call that makes {connection} again has no outcome yet; try again in some minutes"));
+    }
+    let mut steps: Vec<PlannedStep> = Vec::new();
+    if view.gateway(&Slot::New).is_none() {
+        if place().any(|step| step.proven.is_none() && can_take_effect(step, now)) {
+            return Err(format!(
+                "a call that deletes the customer gateway of {connection} can still take effect; try again in some minutes"
+            ));
+        }
+        if view.lost_its_place(connection) {
+            let makes_new = |step: &&PlannedStep| matches!(step.op, Op::CreateGateway { slot: Slot::New });
+            steps.extend(progress.plan.steps().find(makes_new).cloned());
+        }
+    }
+    steps.push(makes.clone());
+    steps.extend(still_to_make(progress, connection));
+    Ok(Lane { steps, ..lane.clone() })
 }
 
 /// As the plan would have done it for the one made again.

@@ -4,7 +4,7 @@ use super::replacement_gates::{Setting, dual, setting, single, tunnel_body};
 use super::*;
 use crate::journal::record::Sent;
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
-use crate::model::{Op, Order, PlannedStep, Slot, Verbatim};
+use crate::model::{ConnectionSnapshot, Op, Order, PlannedStep, Slot, Verbatim};
 use crate::plan::replacement::half_in_use;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, edit_since_sent, effect, next};
 use serde_json::{Value, json};
@@ -282,6 +282,82 @@ fn a_giving_up_that_broke_off_is_not_mistaken_for_a_list_that_lags() {
     let reads = Reads { customer_gateway: Some(Some(ours("old", OTHER_IP))), connections: Some(vec![at_the_old_one]), ..Reads::default() };
     let act = scene.act(&step, &reads);
     assert!(matches!(&act, Act::Stop(stopped) if stopped.reason == "given_up" && stopped.remedy.contains("--abort")), "{act:?}");
+}
+
+/// In the documented order, with the connections deleted and nothing in their place yet.
+fn all_are_away(connections: Vec<ConnectionSnapshot>) -> Scene {
+    let mut setting = setting(connections);
+    setting.manner.order = Order::Documented;
+    let mut scene = scene(setting);
+    let proven = || StepProgress { answered: true, proven: Some(now()), ..StepProgress::default() };
+    let deletes = |step: &&PlannedStep| matches!(step.op, Op::DeleteConnection { .. });
+    scene.progress.steps = scene.progress.plan.steps().filter(deletes).map(|step| (step.id.clone(), proven())).collect();
+    scene
+}
+
+impl Scene {
+    /// What giving up does for a connection that is deleted: the kinds of its first two steps.
+    fn made_anew(&self, connection: &str) -> Result<[Op; 2], String> {
+        let view = View { progress: &self.progress, snapshot: &self.setting.snapshot, owner: &self.setting.desired.owner };
+        let lane = crate::plan::replacement::made_anew(&view, connection, clocks())?;
+        Ok([lane.steps[0].op.clone(), lane.steps[1].op.clone()])
+    }
+}
+
+/// A deletion of the old customer gateway that was concluded as not done counts for nothing once no copy of it can land.
+#[test]
+fn giving_up_makes_a_connection_again_where_the_old_customer_gateway_was_not_deleted() {
+    let mut scene = all_are_away(vec![single("vco")]);
+    let step = scene.step(|op| matches!(op, Op::DeleteGateway { .. }));
+    let mut made = |ago| {
+        scene.sent(&step, seconds(ago));
+        let known = scene.progress.steps.get_mut(&step.id).unwrap();
+        known.doubtful = known.open.take().map(|open| open.last_sent);
+        scene.made_anew("vco")
+    };
+    let early = made(5 * 60);
+    assert!(matches!(&early, Err(why) if why.contains("customer gateway of vco can still take effect")), "{early:?}");
+    let late = made(17 * 60);
+    assert!(matches!(&late, Ok([Op::CreateConnection { .. }, _])), "{late:?}");
+    scene.sent(&step, seconds(17 * 60));
+    let open = scene.made_anew("vco");
+    assert!(!matches!(&open, Ok([Op::CreateConnection { .. }, _])), "what became of it is not known: {open:?}");
+}
+
+/// Of two old customer gateways one is gone and the other cannot go: each connection has its own way back.
+#[test]
+fn giving_up_makes_each_connection_again_where_it_has_a_place() {
+    let mut lost = single("vco-lost");
+    lost.shape.customer_gateway_id = "gone".into();
+    let mut scene = all_are_away(vec![single("vco-kept"), lost]);
+    let deletion = scene.step(|op| matches!(op, Op::DeleteGateway { .. }));
+    let of_the_other = PlannedStep { id: "gone-1".into(), op: Op::DeleteGateway { id: "gone".into() } };
+    let lane = scene.progress.plan.stages.iter_mut().flatten().find(|lane| lane.steps.contains(&deletion)).unwrap();
+    lane.steps.push(of_the_other.clone());
+    let proven = StepProgress { answered: true, proven: Some(now()), ..StepProgress::default() };
+    scene.progress.steps.insert(of_the_other.id, proven);
+    let kept = scene.made_anew("vco-kept");
+    assert!(matches!(&kept, Ok([Op::CreateConnection { .. }, _])), "{kept:?}");
+    let lost = scene.made_anew("vco-lost");
+    assert!(matches!(&lost, Ok([Op::CreateGateway { slot: Slot::New }, Op::CreateConnection { .. }])), "{lost:?}");
+}
+
+/// While connections are away giving up needs the new customer gateway too: it is no way around what holds the address.
+#[test]
+fn what_holds_the_new_address_is_not_given_up_around_in_a_gap() {
+    let remedy = |scene: &Scene| {
+        let step = scene.step(|op| matches!(op, Op::CreateGateway { .. }));
+        let mut other = ours("other", IP);
+        other.asn = Asn::new(65_099);
+        let reads = Reads { customer_gateways: Some(vec![other]), ..Reads::default() };
+        match scene.effect(&step, &reads) {
+            Effect::Contradiction(stopped) => stopped.remedy,
+            other => panic!("{other:?}"),
+        }
+    };
+    let away = remedy(&all_are_away(vec![single("vco")]));
+    assert!(away.contains("--resume") && !away.contains("--abort"), "{away}");
+    assert!(remedy(&scene(setting(vec![single("vco")]))).contains("--abort"));
 }
 
 /// What was taken off is put back once the call that took it has an outcome; how long that can take is said.

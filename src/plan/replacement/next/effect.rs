@@ -276,15 +276,22 @@ fn created_gateway(view: &View<'_>, slot: &Slot, reads: &Reads) -> Effect {
             "address_taken",
             format!("customer gateway {} holds {} and is not the one that the plan wants", holder.id, target.ip),
         )
-        .with_remedy(
-            "delete it where no connection uses it, then `cgwd replace --resume`; where that is not to be, `cgwd replace --abort`",
-        ),
+        .with_remedy(&or_give_up(
+            view,
+            "delete it where no connection uses it, then `cgwd replace --resume`",
+            "; where that is not to be",
+        )),
         Ownership::Foreign(whose) => {
-            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip)).with_remedy(
-                "one of the two devices has the wrong address: when that one is gone, `cgwd replace --resume`; else `cgwd replace --abort`",
-            )
+            let remedy = "one of the two devices has the wrong address: when that one is gone, `cgwd replace --resume`";
+            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip))
+                .with_remedy(&or_give_up(view, remedy, "; else"))
         }
     }
+}
+
+/// While a connection is away giving up needs that customer gateway as well.
+fn or_give_up(view: &View<'_>, remedy: &str, otherwise: &str) -> String {
+    if view.is_any_away() { remedy.to_owned() } else { format!("{remedy}{otherwise} `cgwd replace --abort`") }
 }
 
 fn bound_tunnel(view: &View<'_>, connection: &str, index: u8, to: &Slot, reads: &Reads) -> Effect {
@@ -368,7 +375,6 @@ fn contradiction(reason: &str, message: String) -> Effect {
 }
 
 fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &Reads) -> Effect {
-    let Some(snapshot) = view.snapshot.connection(original) else { return Effect::Missing };
     if let Some(described) = &reads.connection {
         let Some((shape, _)) = described else { return Effect::Missing };
         if !CONNECTION_READY.contains(&shape.state.as_str()) || !is_ready(reads) {
@@ -382,7 +388,25 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
     if let Some(made) = connections.iter().find(|connection| connection.tags.get(MARK_PLAN) == Some(&mark)) {
         return Effect::Shown(Some(made.id.clone()));
     }
-    let by_hand = |connection: &&IpsecConnection| {
+    match by_hand(view, original, connections) {
+        Some(other) => Effect::Contradiction(Stopped {
+            reason: BY_HAND.to_owned(),
+            message: format!("{} was made by hand in the place of {original}", other.id),
+            remedy: format!(
+                "`cgwd replace --abort` ends it with {0} in that place and says what it lacks; or take from {0} what was new in it and delete it: then `cgwd replace --resume` makes {original} again as it was, routes and all",
+                other.id
+            ),
+            step: None,
+            passes: false,
+        }),
+        None => Effect::Missing,
+    }
+}
+
+/// What a person has made in the place of a connection that is gone.
+fn by_hand<'a>(view: &View<'_>, original: &str, connections: &'a [IpsecConnection]) -> Option<&'a IpsecConnection> {
+    let snapshot = view.snapshot.connection(original)?;
+    let is_in_its_place = |connection: &&IpsecConnection| {
         connection.attachment == snapshot.shape.attachment
             && matches!(connection.attachment, Attachment::VpnGateway(_))
             && connection.local_subnet == snapshot.shape.local_subnet
@@ -394,19 +418,30 @@ fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &
                 None => view.plan().old.iter().any(|old| connection.refers_to(&old.id)),
             }
     };
-    match connections.iter().find(by_hand) {
-        Some(other) => Effect::Contradiction(Stopped {
-            reason: BY_HAND.to_owned(),
-            message: format!("{} was made by hand in the place of {original}", other.id),
-            remedy: format!(
-                "take from {0} what was new in it and delete it: then `cgwd replace --resume` makes {original} again as it was, routes and all",
-                other.id
-            ),
-            step: None,
-            passes: false,
-        }),
-        None => Effect::Missing,
+    connections.iter().find(is_in_its_place)
+}
+
+/// What a person has made in the place of a connection that `step` is to make, and the routes that do not lead into it.
+pub fn stands_in(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<(String, Vec<Op>)> {
+    let original = step.op.connection()?;
+    if matches!(made_connection(view, step, original, reads), Effect::Shown(_) | Effect::Settling) {
+        return None;
     }
+    let snapshot = view.snapshot.connection(original)?;
+    let id = by_hand(view, original, reads.connections.as_ref()?)?.id.clone();
+    let is_missing = |op: &Op| match op {
+        Op::CreateRoute { route, .. } => snapshot.routes.get(*route).is_some_and(|wanted| {
+            !reads.routes.iter().flatten().any(|route| route.next_hop == id && route.destination == wanted.destination)
+        }),
+        Op::CreatePolicy { policy, .. } => snapshot
+            .policies
+            .get(*policy)
+            .is_some_and(|wanted| !reads.policies.iter().flatten().any(|policy| same_policy(policy, wanted, &id))),
+        _ => false,
+    };
+    let steps = view.plan().steps().filter(|own| own.op.connection() == Some(original) && is_missing(&own.op));
+    let lacks = steps.map(|own| own.op.clone()).collect();
+    Some((id, lacks))
 }
 
 /// The plan's mark stays on a connection that came out otherwise than it was: somebody has to look at it.

@@ -140,20 +140,32 @@ impl View<'_> {
         Some(rebound_connection(before, &gateway, &self.addresses(to)))
     }
 
-    /// At the new customer gateway. Where a plan is given up before that is made, as it was, while the old ones are there.
+    /// At the new customer gateway. Where a plan is given up before that is made, as it was, while those that it was at are there.
     pub fn connection_made_again(&self, connection: &str) -> Option<Value> {
         let known = self.snapshot.connection(connection)?;
         match self.gateway(&Slot::New) {
             Some(gateway) => Some(recreated(known, &self.moved_ids(), &gateway, &self.addresses(&Slot::New))),
-            None => self.old_ones_are_there().then(|| as_it_was(known)),
+            None => (!self.lost_its_place(connection)).then(|| as_it_was(known)),
         }
     }
 
-    /// Whether nothing was sent that deletes an old customer gateway.
-    pub(crate) fn old_ones_are_there(&self) -> bool {
-        let deletes = |op: &Op| matches!(op, Op::DeleteGateway { .. });
-        let sent = |step: &PlannedStep| self.progress.steps.get(&step.id).is_some_and(StepProgress::may_have_happened);
-        !self.plan().steps().any(|step| deletes(&step.op) && sent(step))
+    /// Whether a customer gateway that this connection was at is deleted, or its deletion has no outcome yet.
+    pub fn lost_its_place(&self, connection: &str) -> bool {
+        self.deletions_below(connection).any(|step| step.open.is_some() || step.answered || step.proven.is_some())
+    }
+
+    /// Of the customer gateways that this connection was at: what was sent to delete them.
+    pub fn deletions_below(&self, connection: &str) -> impl Iterator<Item = &StepProgress> {
+        let shape = self.snapshot.connection(connection).map(|known| &known.shape);
+        let deletes = move |op: &Op| matches!(op, Op::DeleteGateway { id } if shape.is_some_and(|shape| shape.refers_to(id)));
+        self.plan().steps().filter(move |step| deletes(&step.op)).filter_map(|step| self.progress.steps.get(&step.id))
+    }
+
+    /// Whether a connection is deleted and not made again.
+    pub(super) fn is_any_away(&self) -> bool {
+        let deletes = |step: &&PlannedStep| matches!(step.op, Op::DeleteConnection { .. }) && self.progress.is_proven(&step.id);
+        let deleted = self.plan().steps().filter(deletes).filter_map(|step| step.op.connection());
+        deleted.into_iter().any(|connection| self.connection_id(connection) == connection)
     }
 }
 
