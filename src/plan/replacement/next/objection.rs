@@ -206,7 +206,8 @@ fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<
 fn edited(view: &View<'_>, step: &PlannedStep, reads: &Reads, now: Now) -> Option<String> {
     let gateway = deleted(step, reads)?;
     let is_the_old_one = matches!(step.op, Op::DeleteGateway { .. }) && view.gateway(&Slot::New).is_none();
-    let nothing_waits = || view.old_ones_are_there() || gaps(view.progress, now).is_empty();
+    let lost_its_place = |known: &ConnectionSnapshot| view.lost_its_place(&known.id);
+    let nothing_waits = || !view.snapshot.connections.iter().any(lost_its_place) || gaps(view.progress, now).is_empty();
     let goes_on = is_the_old_one && (view.hands_on(&gateway.id) || !nothing_waits());
     let has_other_words = || !goes_on && edit_of(view, step, reads).is_some();
     (has_another_key(view, gateway) || has_other_words())
