@@ -22,7 +22,8 @@ pub struct WriteCall {
     /// At most 64 ASCII characters; `None` for calls that take none, which are harmless to repeat.
     pub client_token: Option<String>,
     /// Whether it is sent again by itself after a try that may have happened. How long the cloud knows a token is not
-    /// established (cloud/api.md 1.4), so what must not exist twice is looked for first.
+    /// established (cloud/api.md 1.4), so what must not exist twice is looked for first; and what is deleted is read again first, where
+    /// what is written on it has to be kept.
     pub repeats: bool,
 }
 

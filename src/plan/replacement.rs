@@ -32,7 +32,9 @@ pub use words::{as_planned, auto_config_route, describe, interruption, losses, r
 use super::ownership::Ownership;
 use super::{Desired, Owner, Strategy};
 use crate::facts::ranges;
-use crate::model::{Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Order, ReplacementPlan, Snapshot, Target, Worked};
+use crate::model::{
+    Attachment, CustomerGateway, GatewayRef, Inventory, IpsecConnection, Op, Order, ReplacementPlan, Slot, Snapshot, Target, Worked,
+};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -162,6 +164,13 @@ fn free_documentation_address(id: &str, inventory: &Inventory) -> Ipv4Addr {
     let taken = |ip: &Ipv4Addr| inventory.customer_gateways.iter().any(|gateway| gateway.ip == *ip);
     let address = |offset: u32| Ipv4Addr::new(192, 0, 2, u8::try_from(1 + (start.wrapping_add(offset)) % 254).unwrap_or(1));
     (0..254).map(address).find(|ip| !taken(ip)).unwrap_or(address(0))
+}
+
+/// Whether the documented order, taken on a person's word, makes no customer gateway before something goes, and this plan does. What
+/// cannot be deleted waits at a temporary one in that order too.
+pub fn could_make_none_first(plan: &ReplacementPlan) -> bool {
+    let waits = |op: &Op| matches!(op, Op::RebindTunnel { to: Slot::Temporary, .. } | Op::RebindConnection { to: Slot::Temporary, .. });
+    !plan.old.is_empty() && (plan.order == Order::NewFirst || plan.temporary.is_some() && !plan.steps().any(|step| waits(&step.op)))
 }
 
 /// How a connection comes to refer to another customer gateway, and why so (product.md 4).

@@ -1,6 +1,7 @@
 //! A person at a terminal: the plan is shown, and the device's name has to be typed.
 
 use crate::common;
+use crate::common::daemon::Daemon;
 use crate::common::device::Output;
 use crate::common::simulated::CGWD;
 use crate::replacing::estate::Estate;
@@ -99,9 +100,13 @@ fn an_asn_that_changes_in_a_full_region_takes_a_word_of_its_own() {
         scene.device.move_to(OLD);
         scene
     };
-    for order in ["new-first", "documented"] {
+    for (order, runs) in [("new-first", false), ("documented", false), ("new-first", true), ("documented", true)] {
         let scene = full().set("order", &format!("\"{order}\""));
         let before = scene.world();
+        let daemon = runs.then(|| Daemon::start(&scene.device));
+        if let Some(daemon) = &daemon {
+            daemon.wait_decision("replace");
+        }
         let document = scene.replace(&["--planned"]).expect(5).json();
         assert_eq!(gate(&document, "quota")["passed"], false, "{document:#}");
         assert!(document["reason"]["remedy"].as_str().unwrap().contains("on a terminal"), "{document:#}");
@@ -112,6 +117,7 @@ fn an_asn_that_changes_in_a_full_region_takes_a_word_of_its_own() {
         let last = |action: &str| actions.iter().rposition(|write| write == action).unwrap();
         assert!(last("DeleteCustomerGateway") < last("CreateCustomerGateway"), "{actions:?}");
         assert_eq!(scene.world().gateway(OLD)["Asn"], 65009);
+        daemon.into_iter().for_each(|mut daemon| drop(daemon.stop()));
     }
 }
 

@@ -15,8 +15,8 @@ use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer, Word};
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::Journal;
-use crate::model::{Finding, Op, Order, ReplacementPlan, Settings};
-use crate::plan::replacement::SNAPSHOT_READABLE;
+use crate::model::{Finding, Op, ReplacementPlan, Settings};
+use crate::plan::replacement::{SNAPSHOT_READABLE, could_make_none_first};
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
@@ -402,9 +402,8 @@ pub(super) fn broke_off(error: ExecuteError, is_open: bool, again: &str) -> Fail
 
 /// The cloud would not make the new one, or the temporary one, nothing else was done, and there are old ones that could go first.
 fn offers_the_documented_order(report: &Report, wish: Wish) -> bool {
-    let plan = report.plan.as_ref().filter(|plan| !plan.old.is_empty());
-    let makes_first = plan.is_some_and(|plan| plan.order == Order::NewFirst || plan.temporary.is_some());
-    report.is_blocked() && report.stopped.as_deref() == Some("quota") && makes_first && !wish.documented
+    let has_another_way = report.plan.as_ref().is_some_and(could_make_none_first);
+    report.is_blocked() && report.stopped.as_deref() == Some("quota") && has_another_way && !wish.documented
 }
 
 /// The plan, where nothing keeps it from beginning.

@@ -54,9 +54,10 @@ fn refuse_another(arguments: &ReplaceArgs, open: &Value) -> Result<(), Failure> 
     ))
 }
 
-/// Whether the plan makes a customer gateway before it deletes anything: the new one, or a temporary one.
-fn makes_one_first(draft: &Value) -> bool {
-    draft["order"] == "new-first" || draft["steps"][0]["action"] == "CreateCustomerGateway"
+/// As `could_make_none_first`: in the documented order what is pointed elsewhere in place waits at the temporary one.
+fn could_make_none_first(draft: &Value) -> bool {
+    let waits = || draft["steps"].as_array().is_some_and(|steps| steps.iter().any(|step| step["strategy"] == "rebind"));
+    draft["order"] == "new-first" || draft["steps"][0]["action"] == "CreateCustomerGateway" && !waits()
 }
 
 /// A status is there at once.
@@ -87,7 +88,7 @@ impl Asker<'_> {
         };
         // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
         let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
-        if !is_full || !makes_one_first(&draft) || arguments.yes {
+        if !is_full || !could_make_none_first(&draft) || arguments.yes {
             return Ok(self.conclude(settings, &ended, Some(&draft)).await);
         }
         self.leave_nothing_open(&ended["ended"]).await;

@@ -26,7 +26,8 @@ impl Course<'_> {
                 gateways::tag_customer_gateway(region, id, &tags)
             }
             Op::UnmarkGateway => gateways::untag_customer_gateway(region, &view.gateway(&Slot::New)?, [MARK_PLAN]),
-            Op::DeleteGateway { id } => gateways::delete_customer_gateway(region, id, token),
+            // Before a further copy it is read again: what somebody writes on it meanwhile goes with it.
+            Op::DeleteGateway { id } => gateways::delete_customer_gateway(region, id, token).sent_once(),
             Op::DeleteMade { slot } => {
                 let id = made_gateways(view, slot, reads).into_iter().next()?;
                 gateways::delete_customer_gateway(region, &id, token)

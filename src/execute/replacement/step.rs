@@ -9,8 +9,8 @@ use crate::journal::Record;
 use crate::journal::replay::ReplacementProgress;
 use crate::model::{Lane, Op, Order, PlannedStep, Slot, Stopped, Timestamp};
 use crate::plan::Now;
-use crate::plan::replacement::gaps;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, needs, next};
+use crate::plan::replacement::{could_make_none_first, gaps};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -365,7 +365,7 @@ impl Course<'_> {
                 "{room}; or set `[replacement] order = \"documented\"`: then the old one goes before the new one comes, and everything is away meanwhile (`cgwd replace` on a terminal offers that)"
             ),
             // The configuration's word alone leaves out no proof.
-            (Op::CreateGateway { slot: Slot::Temporary }, _) => format!(
+            (Op::CreateGateway { slot: Slot::Temporary }, _) if could_make_none_first(&self.plan) => format!(
                 "{room}; or run `cgwd replace --planned` on a terminal: it offers to go without a temporary one, where nothing proves that the new one can be made before everything is deleted"
             ),
             _ if self.is_in_a_gap() => format!("{room}; then `cgwd replace --resume` goes on"),

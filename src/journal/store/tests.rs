@@ -236,6 +236,27 @@ fn ended(plan: &str, outcome: crate::model::ReplacementOutcome) -> Record {
     Record::ReplacementEnded { plan: plan.into(), outcome, new_gateway: None, leftover: vec![], by_itself: false }
 }
 
+/// What was written on a customer gateway before a further copy of its deletion is known after a restart; a copy that says nothing of it
+/// changes nothing.
+#[test]
+fn what_a_repeated_deletion_took_with_it_is_there_after_a_restart() {
+    let scratch = Scratch::new();
+    let mut journal = Journal::open(scratch.path(), None).unwrap();
+    journal.append(at(0), planned("p", "s")).unwrap();
+    let Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent, .. } = intended() else { return };
+    let step = Some(crate::journal::record::StepRef { plan: "p".into(), step: "4".into() });
+    let intent = Record::WriteIntended { action, target, region, client_token, generation, request_hash, sent, step, edited: None };
+    let intent = journal.append(at(1), intent).unwrap();
+    let label = crate::model::Label { name: "pudong".into(), description: "moved".into(), tags: crate::model::Tags::new() };
+    for edited in [Some(label.clone()), None] {
+        journal.append(at(2), Record::WriteResent { intent, sent: None, edited }).unwrap();
+    }
+    drop(journal);
+    let journal = Journal::open(scratch.path(), None).unwrap();
+    let open = journal.progress().replacements.open.as_ref().unwrap();
+    assert_eq!(open.step("4").edited, Some(label));
+}
+
 /// Every file of the journal, as whoever takes the disk would see it.
 fn lies_there(directory: &Path, text: &str) -> bool {
     let files = std::fs::read_dir(directory).unwrap();

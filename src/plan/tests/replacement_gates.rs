@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::replay::Replacements;
 use crate::model::{Begun, ConnectionSnapshot, Order, ReplacementOutcome, ReplacementPlan, SNAPSHOT_FORMAT, Snapshot, Worked};
-use crate::plan::replacement::{Case, Evidence, Manner, NotTried, Subjects, draft, gates, refused_later};
+use crate::plan::replacement::{Case, Evidence, Manner, NotTried, Subjects, could_make_none_first, draft, gates, refused_later};
 use serde_json::{Value, json};
 
 pub(super) struct Setting {
@@ -192,9 +192,14 @@ fn a_change_of_the_asn_alone_proves_that_one_can_be_made() {
         assert!(setting.gate("rights").contains("a temporary customer gateway is made first"), "{order:?}");
         assert!(setting.gate("quota").contains("refuses the first write"), "{order:?}");
     }
+    assert!(could_make_none_first(&setting.plan()));
     setting.manner.unproven = true;
     assert!(setting.gate("rights").contains("not proven before the old one is deleted"));
-    assert!(setting.plan().temporary.is_none());
+    assert!(setting.plan().temporary.is_none() && !could_make_none_first(&setting.plan()));
+    let mut setting = self::setting(vec![dual("vco", ["old", "theirs"])]);
+    setting.inventory.customer_gateways[0] = with_asn(Some(65_002), ours("old", IP));
+    setting.manner.order = Order::Documented;
+    assert!(!could_make_none_first(&setting.plan()), "a tunnel of it is somebody else's, so it waits");
 }
 
 #[test]
