@@ -30,7 +30,7 @@ pub struct Others<'a> {
 }
 
 const KEY: &str = "Canary-operator";
-const HAND: &str = "vco-hand";
+pub const HAND: &str = "vco-hand";
 const STRANGER: &str = "vco-stranger-1";
 
 impl Others<'_> {
