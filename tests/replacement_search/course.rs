@@ -434,7 +434,10 @@ impl Course {
 
     /// And on with it where that is not safe yet.
     async fn give_up(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
-        match replacer.abandon(Word::APersons).await {
+        self.world.state.witness.borrow_mut().gives_up(true);
+        let abandoned = replacer.abandon(Word::APersons).await;
+        self.world.state.witness.borrow_mut().gives_up(false);
+        match abandoned {
             Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
             Ok(Abandoned::NotSafe(why)) => {
                 self.asked += 1;

@@ -30,7 +30,7 @@ pub struct Others<'a> {
 }
 
 const KEY: &str = "Canary-operator";
-const HAND: &str = "vco-hand";
+pub const HAND: &str = "vco-hand";
 const STRANGER: &str = "vco-stranger-1";
 
 impl Others<'_> {
@@ -71,11 +71,12 @@ impl Others<'_> {
                 put_back(&mut self.truth.objects.customer_gateways.iter_mut());
                 self.truth.edits.retain(|edit| edit.of != *gateway);
             }
+            // What a plan is about by now stays where that brings it.
+            Standing::Made if self.truth.planned.contains(HAND) => {}
             Standing::Made => {
                 self.change_region().connections.retain(|connection| connection.id != HAND);
                 self.truth.objects.connections.retain(|connection| connection.id != HAND);
             }
-            // What a plan is about by now stays where that brings it.
             Standing::Uses(_) if self.truth.planned.contains(STRANGER) => {}
             Standing::Uses(gateway) => {
                 let (first, id) = (STRANGER.to_owned(), STRANGER.to_owned());

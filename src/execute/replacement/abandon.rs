@@ -85,6 +85,8 @@ impl Replacer {
     /// it from that is returned.
     async fn mend(&self, plan: &ReplacementPlan, snapshot: &Snapshot, seen: &mut Seen) -> Result<Option<String>, ExecuteError> {
         let gaps = self.with_progress(|progress| gaps(progress, self.executor.now()))?;
+        // One that cannot be mended is no reason to leave another half-way.
+        let mut trouble = None;
         for (connection, gap) in gaps {
             let id = self.with_progress(|progress| View { progress, snapshot, owner: &self.owner }.connection_id(&connection))?;
             let is_there = self.executor.client.whole_connection(&plan.region, &id).await?.is_some();
@@ -102,7 +104,10 @@ impl Replacer {
             let lane = match lane {
                 Ok(Some(lane)) => lane,
                 Ok(None) => continue,
-                Err(why) => return Ok(Some(why)),
+                Err(why) => {
+                    trouble.get_or_insert(why);
+                    continue;
+                }
             };
             if gap == Gap::Deleted
                 && let Some(line) = self.made_by_hand(plan, snapshot, &connection).await?
@@ -118,15 +123,14 @@ impl Replacer {
                 StageEnd::Stopped(stopped) => stopped,
                 StageEnd::NotVerified { why, .. } => not_verified(why),
             };
-            let told = format!("{}; {}", stopped.message, stopped.remedy);
+            trouble.get_or_insert_with(|| format!("{}; {}", stopped.message, stopped.remedy));
             // What a person gives up does not go forward by itself, also where this can be tried again.
             if seen.word == Word::APersons {
                 let remedy = format!("{}; `cgwd replace --abort` goes on with giving up", stopped.remedy);
                 course.stop(Stopped { passes: false, remedy, ..stopped })?;
             }
-            return Ok(Some(told));
         }
-        Ok(None)
+        Ok(trouble)
     }
 
     /// What a person has made in the place of a connection that is gone, in words: whoever gives up may leave it there.
