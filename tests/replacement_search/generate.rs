@@ -73,10 +73,10 @@ fn fits(topology: &Topology, act: &str) -> bool {
 }
 
 /// A customer gateway in between, at an address that the device has left, that somebody takes the mark off: what is on it is
-/// nobody's then.
-fn contradict(faults: &[Fault]) -> bool {
+/// nobody's then. So is the only tunnel that a device has, where it is still at the old one: what is left could never come up.
+fn contradict(topology: &Topology, faults: &[Fault]) -> bool {
     let has = |name: &str| faults.iter().any(|(_, known)| *known == name);
-    has("unmarks-new") && has("moves")
+    has("moves") && (has("unmarks-new") || (has("unmarks-old") && topology.besides == Besides::OneTunnel))
 }
 
 impl Block {
@@ -115,7 +115,8 @@ impl Block {
             BlockKind::Pairs { base, every } => {
                 let (first, second) = pair(number * every);
                 let (first, second) = (base.faults[first as usize], base.faults[second as usize]);
-                (first.0 != second.0 && !contradict(&[first, second])).then(|| base.schedule.with(&[first.min(second), first.max(second)]))
+                (first.0 != second.0 && !contradict(base.schedule.topology, &[first, second]))
+                    .then(|| base.schedule.with(&[first.min(second), first.max(second)]))
             }
             BlockKind::Random { first, bases, .. } => Some(random(bases, first + number)),
         }
@@ -170,7 +171,7 @@ pub fn random(bases: &[Base], seed: u64) -> Schedule {
         let is_act = OF_OTHERS.iter().any(|(name, _, _)| *name == fault.1);
         if !too_stale
             && (!is_act || fits(topology, fault.1))
-            && !contradict(&[&faults[..], &[fault]].concat())
+            && !contradict(topology, &[&faults[..], &[fault]].concat())
             && faults.iter().all(|(site, _)| *site != fault.0)
         {
             faults.push(fault);
