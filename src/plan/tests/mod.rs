@@ -6,7 +6,9 @@ mod registration;
 mod removal;
 mod replacement;
 mod replacement_gates;
+mod replacement_letting_go;
 mod replacement_next;
+mod replacement_tunnels;
 
 use super::{Desired, Gate, Now, Owner, Situation, plan};
 use crate::journal::replay::{Progress, Registered};

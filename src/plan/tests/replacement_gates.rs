@@ -72,15 +72,7 @@ pub(super) fn setting(connections: Vec<ConnectionSnapshot>) -> Setting {
         desired: desired(),
         snapshot: Snapshot { format: SNAPSHOT_FORMAT, region: REGION.into(), taken_at: now(), gateways: vec![], connections },
         inventory,
-        manner: Manner {
-            order: Order::NewFirst,
-            recreate: false,
-            planned: false,
-            unproven: false,
-            rollback: true,
-            recheck_ms: 60_000,
-            verify_ms: 300_000,
-        },
+        manner: Manner::default(),
         evidence: Evidence {
             settled: Ok("held".into()),
             attested: Ok("one source".into()),
