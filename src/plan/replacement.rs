@@ -67,6 +67,21 @@ pub struct Manner {
     pub verify_ms: u64,
 }
 
+/// The plain way.
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner {
+            order: Order::NewFirst,
+            recreate: false,
+            planned: false,
+            unproven: false,
+            rollback: true,
+            recheck_ms: 60_000,
+            verify_ms: 300_000,
+        }
+    }
+}
+
 impl Subjects {
     pub fn find(desired: &Desired, inventory: &Inventory) -> Subjects {
         let gateways = &inventory.customer_gateways;

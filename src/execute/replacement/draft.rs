@@ -280,18 +280,3 @@ fn supply(snapshot: &mut Snapshot, keys: &[SuppliedKey]) {
         }
     }
 }
-
-/// For the planner's default where a caller wants the plain way.
-impl Default for Manner {
-    fn default() -> Manner {
-        Manner {
-            order: crate::model::Order::NewFirst,
-            recreate: false,
-            planned: false,
-            unproven: false,
-            rollback: true,
-            recheck_ms: 60_000,
-            verify_ms: 300_000,
-        }
-    }
-}
