@@ -201,8 +201,8 @@ fn no_longer_ours(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<
 
 /// What somebody has written since on a customer gateway that is to be deleted, where that would be lost. Where the one that takes its
 /// place is still to be made, it goes there: tunnels are away meanwhile, and nothing is won by letting them wait. For the same reason
-/// what nothing takes over goes with a further old one, where a connection is deleted and the first old one with it: that could neither
-/// go on nor be given up until a person comes.
+/// what nothing takes over goes with a further old one, where a connection is deleted and the first old one with it: only a person
+/// could end that. `cgwd history` keeps the words.
 fn edited(view: &View<'_>, step: &PlannedStep, reads: &Reads, now: Now) -> Option<String> {
     let gateway = deleted(step, reads)?;
     let is_the_old_one = matches!(step.op, Op::DeleteGateway { .. }) && view.gateway(&Slot::New).is_none();
