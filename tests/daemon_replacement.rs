@@ -403,15 +403,20 @@ fn a_replacement_whose_key_is_lost_is_given_up() {
     daemon.stop();
 }
 
-/// The cloud's answer to the first write is the gate: nothing is open after it, the reason stands, and a person goes on once there is room.
-#[test]
-fn a_full_region_refuses_and_leaves_nothing_open() {
+/// With one customer gateway of this device's and a stranger's, there is no room for a third.
+fn full_region() -> Sim {
     let mut seed = cloud(Value::Null);
     let region = &mut seed["Regions"]["cn-hangzhou"];
     region["Quota"] = json!({"CustomerGateways": 2});
     let stranger = json!({"CustomerGatewayId": "cgw-stranger", "IpAddress": "198.51.100.1"});
     region["CustomerGateways"].as_array_mut().unwrap().push(stranger);
-    let sim = Sim::start(&seed, "");
+    Sim::start(&seed, "")
+}
+
+/// The cloud's answer to the first write is the gate: nothing is open after it, the reason stands, and a person goes on once there is room.
+#[test]
+fn a_full_region_refuses_and_leaves_nothing_open() {
+    let sim = full_region();
     let device = device(&sim, AUTO);
     let mut daemon = adopted(&device);
     device.move_to(ELSEWHERE);
@@ -430,12 +435,7 @@ fn a_full_region_refuses_and_leaves_nothing_open() {
 /// The pause after a refusal is for the address that was refused, and only that is named by its reason.
 #[test]
 fn a_refusal_for_one_address_does_not_hold_up_the_next() {
-    let mut seed = cloud(Value::Null);
-    let region = &mut seed["Regions"]["cn-hangzhou"];
-    region["Quota"] = json!({"CustomerGateways": 2});
-    let stranger = json!({"CustomerGatewayId": "cgw-stranger", "IpAddress": "198.51.100.1"});
-    region["CustomerGateways"].as_array_mut().unwrap().push(stranger);
-    let sim = Sim::start(&seed, "");
+    let sim = full_region();
     let device = device(&sim, AUTO);
     let mut daemon = adopted(&device);
     device.move_to(ELSEWHERE);

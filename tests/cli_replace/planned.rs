@@ -1,6 +1,6 @@
 //! A planned move, both addresses live: tunnel by tunnel, without an outage where there are two.
 
-use crate::common::device::writes;
+use crate::common::device::{Output, writes};
 use crate::common::simulated::{REGION, Sim};
 use crate::replacing::estate::Estate;
 use crate::replacing::{NEW, OLD, Scene, gateway_was_replaced, is_done, only_changed, pointed};
@@ -22,18 +22,31 @@ fn least_tunnels_up(sim: &Sim, connection: &str, ended: &AtomicBool) -> (usize, 
     (least, looks)
 }
 
+/// The planned move, and what the look at it saw.
+fn moved_under_watch(scene: &Scene) -> (Output, (usize, usize)) {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
+        let output = scene.replace(&["--to", NEW, "--planned"]);
+        ended.store(true, Ordering::Relaxed);
+        (output, watching.join().unwrap())
+    })
+}
+
+/// Somebody changes a tunnel beforehand: it negotiates anew.
+fn change_tunnel(scene: &Scene, tunnel: &str, (field, value): (&str, &str)) {
+    let option = format!("TunnelOptionsSpecification.{field}");
+    let parameters = [("RegionId", REGION), ("VpnConnectionId", "vco-dual"), ("TunnelId", tunnel), (option.as_str(), value)];
+    let answer = scene.sim.call("ModifyTunnelAttribute", &parameters);
+    assert!(answer.get("Code").is_none(), "{answer}");
+}
+
 #[test]
 fn at_no_moment_is_there_no_tunnel() {
     let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(400)));
     scene.device.move_to(OLD);
     let before = scene.world();
-    let ended = AtomicBool::new(false);
-    let (output, (least, looks)) = std::thread::scope(|scope| {
-        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
-        let output = scene.replace(&["--to", NEW, "--planned"]);
-        ended.store(true, Ordering::Relaxed);
-        (output, watching.join().unwrap())
-    });
+    let (output, (least, looks)) = moved_under_watch(&scene);
     is_done(&output.expect(0).json());
     assert_eq!(least, 1, "one is down while it negotiates, never both; {looks} looks");
     assert!(looks > 20, "{looks}");
@@ -49,16 +62,8 @@ fn at_no_moment_is_there_no_tunnel() {
 fn a_tunnel_that_is_just_negotiating_is_waited_for() {
     let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(2000)));
     scene.device.move_to(OLD);
-    let anew = [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d2"), ("TunnelOptionsSpecification.EnableDpd", "true")];
-    let answer = scene.sim.call("ModifyTunnelAttribute", &[&[("RegionId", REGION)], &anew[..]].concat());
-    assert!(answer.get("Code").is_none(), "{answer}");
-    let ended = AtomicBool::new(false);
-    let (output, (least, _)) = std::thread::scope(|scope| {
-        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
-        let output = scene.replace(&["--to", NEW, "--planned"]);
-        ended.store(true, Ordering::Relaxed);
-        (output, watching.join().unwrap())
-    });
+    change_tunnel(&scene, "tun-d2", ("EnableDpd", "true"));
+    let (output, (least, _)) = moved_under_watch(&scene);
     let document = output.expect(0).json();
     is_done(&document);
     assert_eq!(document["not_asked_to_come_up"], json!([]), "both work");
@@ -70,9 +75,7 @@ fn a_tunnel_that_is_just_negotiating_is_waited_for() {
 fn the_tunnel_that_carries_everything_goes_last() {
     let scene = Scene::of(Estate::new().dual().device_at(&[OLD, NEW]).switch("NegotiationMs", json!(100))).set("verify_timeout", "\"1s\"");
     scene.device.move_to(OLD);
-    let another = [("VpnConnectionId", "vco-dual"), ("TunnelId", "tun-d1"), ("TunnelOptionsSpecification.TunnelIkeConfig.Psk", "another")];
-    let answer = scene.sim.call("ModifyTunnelAttribute", &[&[("RegionId", REGION)], &another[..]].concat());
-    assert!(answer.get("Code").is_none(), "{answer}");
+    change_tunnel(&scene, "tun-d1", ("TunnelIkeConfig.Psk", "another"));
     std::thread::sleep(Duration::from_millis(300));
     let up = |index| scene.world().tunnel("dual", index)["Status"] == "ipsec_sa_established";
     assert_eq!((up(1), up(2)), (false, true));
@@ -113,13 +116,7 @@ fn a_planned_move_that_fails_costs_nothing() {
     let scene = Scene::of(estate).set("verify_timeout", "\"1s\"");
     scene.device.move_to(OLD);
     let before = scene.world();
-    let ended = AtomicBool::new(false);
-    let (output, (least, _)) = std::thread::scope(|scope| {
-        let watching = scope.spawn(|| least_tunnels_up(&scene.sim, "vco-dual", &ended));
-        let output = scene.replace(&["--to", NEW, "--planned"]);
-        ended.store(true, Ordering::Relaxed);
-        (output, watching.join().unwrap())
-    });
+    let (output, (least, _)) = moved_under_watch(&scene);
     assert_eq!(output.expect(1).json()["outcome"], "rolled_back");
     assert_eq!(least, 1, "the other one kept the traffic");
     std::thread::sleep(Duration::from_millis(300));
