@@ -249,7 +249,7 @@ impl Daemon {
                 self.look_afresh();
             }
             Abandoned::NotSafe(why) => {
-                tracing::info!(why, "the replacement cannot be given up here; it goes on to where it can");
+                tracing::info!(why, "the replacement cannot be given up here");
                 self.replacing.not_safe = Some(why);
             }
         }
