@@ -4,7 +4,7 @@
 //! A schedule that fails prints one line that runs it again:
 //! `CGWD_REPLAY='single/plain: 12=lost-answer r9=cut-after' cargo test --test replacement_faults one_line`.
 //! `CGWD_SEARCH_SCHEDULES=2000000` is how many are run (`tests/run`), `CGWD_SEARCH_HOURS=8` goes on with new seeds for so long
-//! (`just search`), `CGWD_LOG=1` tells every call and record, `CGWD_SEARCH_THREADS` says on how many threads. What was found is kept in `replacement_search/found.txt`.
+//! (`just search`), `CGWD_SEARCH_MINUTES=10` ends it with what there is time for, `CGWD_LOG=1` tells every call and record, `CGWD_SEARCH_THREADS` says on how many threads. What was found is kept in `replacement_search/found.txt`.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test program")]
 
@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use replacement_search::clouds::CloudKind;
 use replacement_search::course::Runner;
 use replacement_search::gates::Judged;
-use replacement_search::generate::{Block, bases, pairs_of};
+use replacement_search::generate::{Base, Block, bases, pairs_of};
 use replacement_search::pool::{self, Outcome};
 use replacement_search::schedule::Schedule;
 use replacement_search::topology::{FOREIGN_GATEWAY, NEW};
@@ -29,6 +29,12 @@ const FOUND: &str = include_str!("replacement_search/found.txt");
 
 /// How many of a plain `cargo test`.
 const USUALLY: u64 = 1_500;
+
+/// Replacements with so few pairs of faults are short: they go through all of their pairs before long ones get more of theirs.
+const FEW_PAIRS: u64 = 200_000;
+
+/// Where the time is limited, what there is time for is spread over all pairs and handfuls: they are run in so many shares.
+const SHARES: u64 = 100;
 
 /// Without `CGWD_REPLAY` there is nothing to repeat.
 #[test]
@@ -52,7 +58,7 @@ fn what_was_found_stays_fixed() {
 fn the_search() {
     let wanted = pool::number("CGWD_SEARCH_SCHEDULES", USUALLY);
     let mut runner = Runner::new();
-    let blocks = if pool::limits().until.is_some() { vec![unheard_of(&mut runner)] } else { blocks(&mut runner, wanted) };
+    let blocks = if std::env::var_os("CGWD_SEARCH_HOURS").is_some() { vec![unheard_of(&mut runner)] } else { blocks(&mut runner, wanted) };
     all_hold("search", &blocks);
 }
 
@@ -133,13 +139,21 @@ fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
         return vec![Block::random(0, wanted / 2, plain.clone()), Block::listed("one fault", every(&singles, count / (wanted / 2).max(1)))];
     }
     let telling = bases(runner, CloudKind::hostile(), false);
-    let all: u64 = telling.iter().map(pairs_of).sum();
-    let room = (wanted - count) * 3 / 4;
-    let part = all.div_ceil(room.max(1)).max(1);
-    let pairs: Vec<Block> = telling.into_iter().map(|base| Block::pairs(base, part)).collect();
+    let (short, long): (Vec<Base>, Vec<Base>) = telling.into_iter().partition(|base| pairs_of(base) <= FEW_PAIRS);
+    let room = wanted - count;
+    let pairs = [pairs(short, room / 2), pairs(long, room / 4)].concat();
     let so_far = count + pairs.iter().map(Block::count).sum::<u64>();
-    let random = Block::random(0, wanted.saturating_sub(so_far), plain);
-    singles.into_iter().chain(pairs).chain([random]).collect()
+    let rest = [pairs, vec![Block::random(0, wanted.saturating_sub(so_far), plain)]].concat();
+    let limited = pool::limits().until.is_some();
+    let rest = if limited { (0..SHARES).map(|share| Block::share("pairs and handfuls", &rest, share, SHARES)).collect() } else { rest };
+    [singles, rest].concat()
+}
+
+/// Every pair where there is room for them, or else every so manieth.
+fn pairs(bases: Vec<Base>, room: u64) -> Vec<Block> {
+    let all: u64 = bases.iter().map(pairs_of).sum();
+    let part = all.div_ceil(room.max(1)).max(1);
+    bases.into_iter().map(|base| Block::pairs(base, part)).collect()
 }
 
 /// Handfuls from seeds that nobody ran before, without an end.
@@ -154,21 +168,19 @@ fn every(blocks: &[Block], part: u64) -> Vec<Schedule> {
     all.step_by(part.max(1) as usize).filter_map(|(block, number)| block.schedule(number)).collect()
 }
 
-/// Runs them all and says how to repeat those that fail.
+/// Runs them all, or those that there is time for, and says how to repeat those that fail.
 fn all_hold(name: &str, blocks: &[Block]) {
     let limits = pool::limits();
     let mut total = Outcome::default();
     for block in blocks {
-        let Outcome { schedules, calls, failures, seconds } = pool::run(std::slice::from_ref(block), &limits);
-        let one = Outcome { schedules, calls, failures, seconds };
-        if blocks.len() > 1 {
-            pool::say(&one.told(&block.name));
+        if limits.end(&total) {
+            break;
         }
-        let Outcome { schedules, calls, failures, seconds } = one;
-        total.schedules += schedules;
-        total.calls += calls;
-        total.seconds += seconds;
-        total.failures.extend(failures);
+        let outcome = pool::run(block, &limits);
+        if blocks.len() > 1 {
+            pool::say(&outcome.told(&block.name));
+        }
+        total.add(outcome);
     }
     pool::say(&total.told(name));
     assert!(total.failures.is_empty(), "{} of {} schedules fail:\n{}", total.failures.len(), total.schedules, total.shown());

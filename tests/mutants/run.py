@@ -23,7 +23,6 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COPY = ROOT / "target" / "mutants" / "tree"
-# Of the search that runs the product as it is: the dependencies are built already.
 BUILD = ROOT / "target"
 SWITCH = "crate::mutant::on"
 REPLAY = {"replacement_faults": ("one_line", "CGWD_REPLAY"), "registration_faults": ("one_schedule", "CGWD_SCHEDULE")}
@@ -190,7 +189,7 @@ def reason(output):
 def build(tests):
     """The test programs by name."""
     chosen = [word for test in tests for word in ("--test", test)]
-    command = ["cargo", "test", "--locked", "--profile", "search", "--no-run", "--message-format", "json-render-diagnostics", *chosen]
+    command = ["cargo", "test", "--locked", "--profile", "switched", "--no-run", "--message-format", "json-render-diagnostics", *chosen]
     built = subprocess.run(command, cwd=COPY, env={**os.environ, "CARGO_TARGET_DIR": str(BUILD)}, stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:
         sys.exit("the copy with the switches does not compile: see above")

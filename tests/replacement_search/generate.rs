@@ -6,15 +6,20 @@ use super::fault::{OF_CALLS, OF_OTHERS, OF_RECORDS, TELLING};
 use super::schedule::{Fault, Schedule, Site};
 use super::topology::{ALL, Besides, End, Topology};
 use cgwd::simulator::Random;
+use std::sync::Arc;
 
 /// Schedules of one kind, by number.
+#[derive(Clone)]
 pub struct Block {
     pub name: String,
-    kind: BlockKind,
+    kind: Arc<BlockKind>,
+    /// Every so manieth, beginning with this one.
+    share: (u64, u64),
 }
 
 enum BlockKind {
     Listed(Vec<Schedule>),
+    Several(Vec<Block>),
     Singles(Base),
     /// Each pair of faults at two sites, every so manieth.
     Pairs {
@@ -81,26 +86,42 @@ fn contradict(topology: &Topology, faults: &[Fault]) -> bool {
 
 impl Block {
     pub fn listed(name: &str, schedules: Vec<Schedule>) -> Block {
-        Block { name: name.to_owned(), kind: BlockKind::Listed(schedules) }
+        Block::of(name.to_owned(), BlockKind::Listed(schedules))
     }
 
     pub fn singles(base: Base) -> Block {
-        Block { name: format!("{}/{} one fault", base.schedule.topology.name, base.schedule.cloud), kind: BlockKind::Singles(base) }
+        Block::of(format!("{}/{} one fault", base.schedule.topology.name, base.schedule.cloud), BlockKind::Singles(base))
     }
 
     pub fn pairs(base: Base, every: u64) -> Block {
         let part = if every > 1 { format!(" (one in {every})") } else { String::new() };
         let name = format!("{}/{} two faults{part}", base.schedule.topology.name, base.schedule.cloud);
-        Block { name, kind: BlockKind::Pairs { base, every } }
+        Block::of(name, BlockKind::Pairs { base, every })
     }
 
     pub fn random(first: u64, count: u64, bases: Vec<Base>) -> Block {
-        Block { name: format!("random, seeds from {first}"), kind: BlockKind::Random { first, count, bases } }
+        Block::of(format!("random, seeds from {first}"), BlockKind::Random { first, count, bases })
+    }
+
+    fn of(name: String, kind: BlockKind) -> Block {
+        Block { name, kind: Arc::new(kind), share: (1, 0) }
+    }
+
+    /// One share of so many of each of these, spread over it.
+    pub fn share(name: &str, blocks: &[Block], share: u64, shares: u64) -> Block {
+        let parts = blocks.iter().map(|block| Block { share: (shares, share), ..block.clone() }).collect();
+        Block::of(format!("{name}, share {} of {shares}", share + 1), BlockKind::Several(parts))
     }
 
     pub fn count(&self) -> u64 {
-        match &self.kind {
+        let (every, first) = self.share;
+        self.whole().saturating_sub(first).div_ceil(every)
+    }
+
+    fn whole(&self) -> u64 {
+        match &*self.kind {
             BlockKind::Listed(schedules) => schedules.len() as u64,
+            BlockKind::Several(blocks) => blocks.iter().map(Block::count).sum(),
             BlockKind::Singles(base) => base.faults.len() as u64,
             BlockKind::Pairs { base, every } => pairs(base) / every,
             BlockKind::Random { count, .. } => *count,
@@ -109,7 +130,20 @@ impl Block {
 
     /// `None` for a pair at one site.
     pub fn schedule(&self, number: u64) -> Option<Schedule> {
-        match &self.kind {
+        let (every, first) = self.share;
+        let number = number * every + first;
+        match &*self.kind {
+            BlockKind::Several(blocks) => {
+                let mut rest = number;
+                let its = |block: &&Block| match rest.checked_sub(block.count()) {
+                    Some(beyond) => {
+                        rest = beyond;
+                        false
+                    }
+                    None => true,
+                };
+                blocks.iter().find(its)?.schedule(rest)
+            }
             BlockKind::Listed(schedules) => schedules.get(number as usize).cloned(),
             BlockKind::Singles(base) => base.faults.get(number as usize).map(|fault| base.schedule.with(&[*fault])),
             BlockKind::Pairs { base, every } => {

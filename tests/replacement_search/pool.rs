@@ -29,47 +29,63 @@ pub struct Failure {
     pub why: String,
 }
 
-/// What was run, and what of it failed, shortest line first.
-pub fn run(blocks: &[Block], limits: &Limits) -> Outcome {
+/// What was run, and what of it failed.
+pub fn run(block: &Block, limits: &Limits) -> Outcome {
     let started = Instant::now();
     let (schedules, calls, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let failures = Mutex::new(Vec::new());
-    for block in blocks {
-        let (next, count) = (AtomicU64::new(0), block.count());
-        std::thread::scope(|scope| {
-            for _ in 0..limits.threads {
-                scope.spawn(|| {
-                    let mut runner = Runner::new();
-                    loop {
-                        let from = next.fetch_add(HANDFUL, Relaxed);
-                        if from >= count || stop.load(Relaxed) || limits.until.is_some_and(|until| Instant::now() >= until) {
-                            break;
-                        }
-                        for schedule in (from..(from + HANDFUL).min(count)).filter_map(|number| block.schedule(number)) {
-                            schedules.fetch_add(1, Relaxed);
-                            match runner.run(&schedule) {
-                                Ok(report) => {
-                                    calls.fetch_add(u64::from(report.calls), Relaxed);
-                                }
-                                Err(why) => {
-                                    failures.lock().expect("no panic inside").push(Failure { line: schedule.to_string(), why });
-                                    if limits.stop_at_first {
-                                        stop.store(true, Relaxed);
-                                    }
+    let (next, count) = (AtomicU64::new(0), block.count());
+    std::thread::scope(|scope| {
+        for _ in 0..limits.threads {
+            scope.spawn(|| {
+                let mut runner = Runner::new();
+                loop {
+                    let from = next.fetch_add(HANDFUL, Relaxed);
+                    if from >= count || stop.load(Relaxed) || limits.are_past() {
+                        break;
+                    }
+                    for schedule in (from..(from + HANDFUL).min(count)).filter_map(|number| block.schedule(number)) {
+                        schedules.fetch_add(1, Relaxed);
+                        match runner.run(&schedule) {
+                            Ok(report) => {
+                                calls.fetch_add(u64::from(report.calls), Relaxed);
+                            }
+                            Err(why) => {
+                                failures.lock().expect("no panic inside").push(Failure { line: schedule.to_string(), why });
+                                if limits.stop_at_first {
+                                    stop.store(true, Relaxed);
                                 }
                             }
                         }
                     }
-                });
-            }
-        });
-    }
-    let mut failures = failures.into_inner().expect("no panic inside");
-    failures.sort_by_key(|failure: &Failure| (failure.line.len(), failure.line.clone()));
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no panic inside");
     Outcome { schedules: schedules.into_inner(), calls: calls.into_inner(), failures, seconds: started.elapsed().as_secs_f64() }
 }
 
+impl Limits {
+    /// Whether nothing more is to be run after this.
+    pub fn end(&self, so_far: &Outcome) -> bool {
+        self.are_past() || self.stop_at_first && !so_far.failures.is_empty()
+    }
+
+    fn are_past(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
 impl Outcome {
+    pub fn add(&mut self, more: Outcome) {
+        self.schedules += more.schedules;
+        self.calls += more.calls;
+        self.seconds += more.seconds;
+        self.failures.extend(more.failures);
+        self.failures.sort_by_key(|failure| (failure.line.len(), failure.line.clone()));
+    }
+
     pub fn told(&self, name: &str) -> String {
         let Outcome { schedules, calls, seconds, .. } = self;
         let failures = if self.failures.is_empty() { String::new() } else { format!(", {} FAIL", self.failures.len()) };
@@ -104,10 +120,14 @@ pub fn number(name: &str, usually: u64) -> u64 {
 }
 
 pub fn limits() -> Limits {
-    let until = std::env::var("CGWD_SEARCH_HOURS").ok().and_then(|text| text.trim().parse::<f64>().ok());
+    let lasting = |name: &str, seconds: f64| {
+        let text = std::env::var(name).ok()?;
+        Some(Duration::from_secs_f64(text.trim().parse::<f64>().ok()? * seconds))
+    };
+    let time = lasting("CGWD_SEARCH_HOURS", 3600.0).or_else(|| lasting("CGWD_SEARCH_MINUTES", 60.0));
     Limits {
         threads: number("CGWD_SEARCH_THREADS", 2) as usize,
-        until: until.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0)),
+        until: time.map(|time| Instant::now() + time),
         stop_at_first: std::env::var_os("CGWD_STOP_AT_FIRST").is_some(),
     }
 }
