@@ -81,6 +81,14 @@ fn a_snapshot_that_cannot_be_read_back_is_a_gate() {
     assert!(matches!(&ended, Ok(Ended::Stopped(stopped)) if stopped.reason == "snapshot_readable" && !stopped.passes), "{ended:?}");
 }
 
+/// A person gave it up while it was running: a service that starts after the command was killed does not go forward with it.
+#[test]
+fn what_is_being_given_up_stands_still() {
+    // Before the first route of the connection that was made again, and after the first one that giving up puts back.
+    let found = Runner::new().killed_while_giving_up(&"single/plain: 38=crash-before 43=crash-after".parse().unwrap());
+    assert_eq!(found, Ok(Some("giving_up".to_owned())));
+}
+
 /// What was moved and never seen to work has the old customer gateway as its way back, also for the next plan.
 #[test]
 fn what_was_moved_before_giving_up_is_a_gate() {

@@ -83,6 +83,33 @@ impl Runner {
         })
     }
 
+    /// What a process finds that starts after the one before died while it gave up a replacement that never stopped: why that stands
+    /// still. The schedule's first fault ends the replacement, its second the giving up.
+    pub fn killed_while_giving_up(&mut self, schedule: &Schedule) -> Result<Option<String>, String> {
+        let (seed, seal) = (seed_of(schedule), &self.seal);
+        self.runtime.block_on(async {
+            let mut course = Course::of(World::new(schedule, &seed, seal));
+            let state = Rc::clone(&course.world.state);
+            let replacer = course.world.process()?;
+            let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
+            tokio::select! {
+                biased;
+                () = state.died.notified() => {}
+                ended = replacer.begin(&draft) => return Err(format!("{ended:?}")),
+            }
+            let replacer = course.world.process()?;
+            tokio::select! {
+                biased;
+                () = state.died.notified() => {}
+                abandoned = replacer.abandon(Word::APersons) => return Err(format!("{abandoned:?}")),
+            }
+            let replacer = course.world.process()?;
+            let journal = replacer.executor.journal.borrow();
+            let open = journal.progress().replacements.open.as_ref().ok_or("nothing is open")?;
+            Ok(open.stopped.as_ref().filter(|stopped| !stopped.passes).map(|stopped| stopped.reason.clone()))
+        })
+    }
+
     /// How a replacement begins whose snapshot does not come back from disk as it was written. `Err`: something was sent, or is open.
     pub fn begun_on_a_bad_disk(&mut self, schedule: &Schedule) -> Result<Ended, String> {
         let (seed, seal) = (seed_of(schedule), &self.seal);

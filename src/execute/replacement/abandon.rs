@@ -115,6 +115,10 @@ impl Replacer {
                 seen.by_hand.insert(connection, line);
                 continue;
             }
+            if seen.word == Word::APersons && !self.has_stopped() {
+                // Before the first write: where this breaks off, nobody but a person goes on, either way.
+                self.executor.append(Record::ReplacementStopped { plan: plan.id.clone(), stopped: given_up() })?;
+            }
             // What stopped it may be another than what was read.
             self.agreed.forget_all();
             let course = self.course(plan.clone(), snapshot, None);
@@ -186,6 +190,16 @@ impl Replacer {
             }
         }
         Ok(())
+    }
+}
+
+fn given_up() -> Stopped {
+    Stopped {
+        reason: "giving_up".to_owned(),
+        message: "it is being given up, and what a connection lacks is not yet put back".to_owned(),
+        remedy: "`cgwd replace --abort` goes on with giving up, `cgwd replace --resume` with the replacement".to_owned(),
+        step: None,
+        passes: false,
     }
 }
 
