@@ -154,6 +154,23 @@ fn a_right_that_only_the_first_write_proves() {
     is_done(&scene.replace(&[]).expect(0).json());
 }
 
+/// What passes says nothing about rights or room: the replacement is open, writes nothing more, and goes on later.
+#[test]
+fn a_first_write_that_the_cloud_does_not_take_now() {
+    for what in ["kind = \"throttle\"", "kind = \"error_before\"\nstatus = 400\ncode = \"InvalidSecurityToken.Expired\""] {
+        let scene = Scene::with_faults(Estate::new().dual(), &fault("CreateCustomerGateway", &format!("count = 40\n{what}")));
+        let before = scene.world();
+        let document = scene.replace(&[]).expect(6).json();
+        assert_eq!(document["outcome"], "interrupted", "{document:#}");
+        assert_eq!(scene.world(), before);
+        let status = scene.device.status();
+        assert_eq!(status["replacement"]["phase"], "stopped", "{status:#}");
+        assert!(document["reason"]["remedy"].as_str().unwrap().contains("--resume"), "{document:#}");
+        let again = (0..5).map(|_| scene.replace(&["--resume"])).find(|output| output.exit != Some(6));
+        is_done(&again.expect("the cloud takes it").expect(0).json());
+    }
+}
+
 /// Without the key of this device nothing that is written down could be read again.
 #[test]
 fn a_key_that_seals_nothing() {

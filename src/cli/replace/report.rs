@@ -12,7 +12,7 @@ use crate::daemon::replacing::{Moved, moved};
 use crate::execute::replacement::{Draft, Ended};
 use crate::journal::Journal;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{Op, ReplacementOutcome, ReplacementPlan};
+use crate::model::{Op, ReplacementOutcome, ReplacementPlan, Stopped};
 use crate::plan::replacement::{as_planned, is_shown, refused_later};
 use crate::plan::{Decision, DecisionKind};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl Report {
             Some(Ended::Done { .. }) => ("done", Exit::Done, None),
             Some(Ended::RolledBack { why }) => ("rolled_back", Exit::Failed, Some((why.clone(), AFTER_ROLLBACK.to_owned()))),
             Some(ended @ Ended::Stopped(stopped)) => {
-                let why = Some((stopped.message.clone(), stopped.remedy.clone()));
+                let why = Some((stopped.message.clone(), remedy(stopped)));
                 let has_written = replacements.open.as_ref().is_some_and(has_written);
                 // What goes on with a plan waits until the device is again what it is for.
                 let is_refused = is_a_refusal(ended) && (draft.is_some() || stopped.reason != CHANGED_AGAIN);
@@ -109,6 +109,14 @@ impl Report {
 const ABANDONED: &str = "abandoned";
 const GO_ON: &str = "`cgwd replace --resume` goes on from there";
 const AFTER_ROLLBACK: &str = "correct the device's side, then run `cgwd replace` again";
+
+/// What passes goes on by itself where the service runs; here the command has ended.
+fn remedy(stopped: &Stopped) -> String {
+    match stopped.passes && !stopped.remedy.contains("--resume") {
+        true => format!("{}; {GO_ON}, and so does the service once it runs", stopped.remedy),
+        false => stopped.remedy.clone(),
+    }
+}
 
 fn made_gateway(progress: &ReplacementProgress) -> Option<String> {
     let makes = |op: &Op| matches!(op, Op::CreateGateway { slot: crate::model::Slot::New } | Op::AdoptGateway { .. });
