@@ -1,9 +1,9 @@
 //! `cgwd check`: what this device is, and whether the cloud would have it.
 
 use super::Context;
-use super::document::findings_text;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
+use super::plan_text::{findings_text, heading};
 use super::survey::Survey;
 use super::ways_out::WaysOut;
 use crate::model::{Finding, Observation, Reading};
@@ -30,7 +30,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
         let unseen = ways.unseen.as_ref().map_or_else(String::new, |why| {
             format!("\nIPsec policies cannot be seen ({why}), so whether one takes the sources along is not known; root sees them\n")
         });
-        text(output, &survey, &findings, ok) + &unseen
+        text(output, &survey, &document, ok) + &unseen
     });
     Ok(if ok { Exit::Done } else { Exit::of_blocked(&findings) })
 }
@@ -48,8 +48,8 @@ fn list<T: Display>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn text(output: &Output, survey: &Survey, findings: &[Finding], ok: bool) -> String {
-    let mut text = survey.heading(output);
+fn text(output: &Output, survey: &Survey, document: &Value, ok: bool) -> String {
+    let mut text = heading(output, document);
     text += "\nsources\n";
     for reading in &survey.observed.addresses {
         text += &line(output, reading);
@@ -57,7 +57,7 @@ fn text(output: &Output, survey: &Survey, findings: &[Finding], ok: bool) -> Str
     for reading in &survey.observed.asn {
         text += &line(output, reading);
     }
-    text += &findings_text(output, findings);
+    text += &findings_text(output, &document["findings"]);
     text += &match ok {
         true => output.paint(Tone::Good, "\nusable: the cloud would accept this device\n"),
         false => output.paint(Tone::Bad, "\nnot usable as it is: see the errors above\n"),

@@ -1,9 +1,10 @@
 //! `cgwd deregister`: our mark off, and with `--delete` the customer gateway itself when nothing refers to it.
 
 use super::Context;
-use super::document::{step_json, steps_text};
+use super::document::step_json;
 use super::exit::{Exit, Failure};
 use super::output::Tone;
+use super::plan_text::steps_text;
 use crate::alert::catalogue::event;
 use crate::alert::raise::Fields;
 use crate::daemon::owner;
@@ -146,6 +147,6 @@ fn show(context: &Context, settings: &Settings, region: &str, removal: &Removal,
     });
     context.output.result(&document, |output| match done {
         0 => format!("no customer gateway in {region} bears the mark of {}; nothing to do\n", settings.device),
-        _ => steps_text(output, &removal.steps) + &output.paint(Tone::Good, "\ndone\n"),
+        _ => steps_text(output, &document["steps"]) + &output.paint(Tone::Good, "\ndone\n"),
     });
 }

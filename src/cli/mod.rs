@@ -12,6 +12,7 @@ mod history;
 mod man;
 mod output;
 mod plan;
+mod plan_text;
 mod register;
 mod replace;
 mod run;

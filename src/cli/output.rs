@@ -2,7 +2,6 @@
 #![expect(clippy::print_stderr, reason = "the one place that prints")]
 
 use super::exit::Failure;
-use crate::model::{Finding, Severity};
 use crate::system::environment::Environment;
 use crate::system::logging::stderr_is_the_journal;
 use serde_json::{Value, json};
@@ -104,18 +103,15 @@ impl Output {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// One finding: severity, code, message, and what to do.
-    pub fn finding(&self, finding: &Finding) -> String {
-        let severity = match finding.severity {
-            Severity::Error => self.paint(Tone::Bad, "error  "),
-            Severity::Warning => self.paint(Tone::Caution, "warning"),
-            Severity::Info => self.paint(Tone::Quiet, "info   "),
+    /// One finding as a document has it: severity, code, message, and what to do.
+    pub fn finding(&self, finding: &Value) -> String {
+        let said = |key: &str| finding[key].as_str().unwrap_or_default();
+        let severity = match said("severity") {
+            "error" => self.paint(Tone::Bad, "error  "),
+            "warning" => self.paint(Tone::Caution, "warning"),
+            _ => self.paint(Tone::Quiet, "info   "),
         };
-        let remedy = if finding.remedy.is_empty() { String::new() } else { format!("\n          what to do: {}", finding.remedy) };
-        format!("  {severity} {}: {}{remedy}\n", finding.code, finding.message)
-    }
-
-    pub fn findings(&self, findings: &[Finding]) -> String {
-        findings.iter().map(|finding| self.finding(finding)).collect()
+        let remedy = if said("remedy").is_empty() { String::new() } else { format!("\n          what to do: {}", said("remedy")) };
+        format!("  {severity} {}: {}{remedy}\n", said("code"), said("message"))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Context;
 use super::exit::{Exit, Failure};
-use super::replace::{add_consequences, attested, consequences_text};
+use super::plan_text::plan_text;
+use super::replace::{add_consequences, attested};
 use super::survey::Survey;
 use crate::daemon::owner;
 use crate::daemon::replacement::document::consequences_json;
@@ -24,7 +25,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let Decided { decision, region, consequences } = decide(context, &survey).await?;
     let mut document = survey.plan_document(&decision, region.as_deref());
     add_consequences(&mut document, &consequences);
-    context.output.result(&document, |output| survey.plan_text(output, &decision, region.as_deref()) + &consequences_text(&consequences));
+    context.output.result(&document, |output| plan_text(output, &document));
     Ok(exit_of(&decision))
 }
 

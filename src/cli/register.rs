@@ -5,7 +5,8 @@ use super::document::step_json;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
 use super::plan::{Decided, decide, exit_of, in_full};
-use super::replace::{add_consequences, consequences_text};
+use super::plan_text::plan_text;
+use super::replace::add_consequences;
 use super::survey::Survey;
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::document::consequences_json;
@@ -111,10 +112,7 @@ fn show(context: &Context, survey: &Survey, decided: &Decided, done: usize) -> E
     let mut document = survey.plan_document(decision, region.as_deref());
     add_consequences(&mut document, consequences);
     document["changed"] = json!(done > 0);
-    context.output.result(&document, |output| {
-        let text = survey.plan_text(output, decision, region.as_deref()) + &consequences_text(consequences);
-        text + &summary(output, done, decision)
-    });
+    context.output.result(&document, |output| plan_text(output, &document) + &summary(output, done, decision));
     exit_of(decision)
 }
 

@@ -4,6 +4,7 @@ use super::alone::is_a_refusal;
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
+use crate::cli::plan_text::plan_text;
 use crate::cli::survey::Survey;
 use crate::daemon::replacement::document::{CONSEQUENCES, consequences_json, has_written};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
@@ -152,28 +153,23 @@ fn show_not_begun(
     document["connections"] = json!([]);
     document["millis"] = json!(0);
     context.output.result(&document, |output| {
-        let text = survey.plan_text(output, decision, region) + &consequences_text(consequences);
-        text + &match decision.kind {
-            DecisionKind::InSync => output.paint(Tone::Good, "\nnothing to replace\n"),
-            DecisionKind::Create | DecisionKind::Adopt => output.paint(Tone::Caution, "\nnothing to replace: `cgwd register` does this\n"),
-            DecisionKind::Replace => output.paint(Tone::Caution, "\nnot replaced\n"),
-            DecisionKind::Blocked => output.paint(Tone::Bad, "\nnot replaced: see above\n"),
-        }
+        plan_text(output, &document)
+            + &match decision.kind {
+                DecisionKind::InSync => output.paint(Tone::Good, "\nnothing to replace\n"),
+                DecisionKind::Create | DecisionKind::Adopt => {
+                    output.paint(Tone::Caution, "\nnothing to replace: `cgwd register` does this\n")
+                }
+                DecisionKind::Replace => output.paint(Tone::Caution, "\nnot replaced\n"),
+                DecisionKind::Blocked => output.paint(Tone::Bad, "\nnot replaced: see above\n"),
+            }
     });
 }
 
 /// The plan as a person reads it before saying yes.
 pub fn draft_text(output: &Output, survey: &Survey, draft: &Draft, region: &str) -> String {
-    let mut text = survey.plan_text(output, &draft.decision, Some(region));
-    if draft.plan.is_none() {
-        return text;
-    }
-    text += "\ngates\n";
-    for gate in &draft.decision.gates {
-        let tone = if gate.passed { Tone::Good } else { Tone::Bad };
-        text += &format!("  {} {}\n", output.paint(tone, gate.name), gate.detail);
-    }
-    text + &consequences_text(&consequences_json(draft))
+    let mut document = survey.plan_document(&draft.decision, Some(region));
+    add_consequences(&mut document, &consequences_json(draft));
+    plan_text(output, &document)
 }
 
 /// What a replacement does beside its steps, as a person reads it: here, from the daemon, and of `cgwd plan`.
@@ -291,7 +287,7 @@ fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
         text += &format!("  {line}\n");
     }
     if !report.leftover.is_empty() {
-        text += &output.finding(&leftover(&report.leftover));
+        text += &output.finding(&json!(leftover(&report.leftover)));
     }
     text += &section("timeline", report.timeline.clone());
     text + snippets

@@ -5,6 +5,7 @@ use super::{ReplaceArgs, confirm, device};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
+use crate::cli::plan_text::plan_text;
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::journal::Journal;
@@ -106,7 +107,8 @@ impl Asker<'_> {
         let Some(plan) = draft["plan"].as_str().filter(|_| !refused && draft["decision"] == "replace") else {
             return Ok(Err(self.not_begun(draft.clone())));
         };
-        confirm::show(self.context, &draft_text(&self.context.output, draft), arguments.yes);
+        let shown = document(&self.status, draft, &Value::Null);
+        confirm::show(self.context, &plan_text(&self.context.output, &shown), arguments.yes);
         if !arguments.yes {
             confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.")?;
         }
@@ -151,7 +153,7 @@ impl Asker<'_> {
     fn show(&self, draft: &Value, outcome: &str) {
         let document = document(&self.status, draft, &json!({"outcome": outcome, "millis": 0}));
         self.context.output.result(&document, |output| {
-            draft_text(output, draft) + &output.paint(if outcome == "done" { Tone::Good } else { Tone::Bad }, "\nnot replaced\n")
+            plan_text(output, &document) + &output.paint(if outcome == "done" { Tone::Good } else { Tone::Bad }, "\nnot replaced\n")
         });
     }
 
@@ -357,36 +359,6 @@ fn refuse_gate(gates: &mut Value, stopped: &Value) {
         Some(gate) => *gate = refused,
         None => gates.push(refused),
     }
-}
-
-fn draft_text(output: &Output, draft: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut all = format!("decision  {}\n", output.paint(Tone::Strong, &text(&draft["decision"])));
-    let rows = |name: &str| draft[name].as_array().into_iter().flatten();
-    if rows("steps").next().is_some() {
-        all += "\nsteps\n";
-    }
-    for step in rows("steps") {
-        let strategy = step["strategy"].as_str().map(|strategy| format!(" [{strategy}]")).unwrap_or_default();
-        let mark = if step["destructive"] == true { output.paint(Tone::Caution, " (interrupts or removes)") } else { String::new() };
-        all += &format!(
-            "  {:>2}. {} {}{strategy}{mark}\n      {}\n",
-            text(&step["id"]),
-            text(&step["action"]),
-            text(&step["target"]),
-            text(&step["reason"])
-        );
-    }
-    all += "\ngates\n";
-    for gate in rows("gates") {
-        let tone = if gate["passed"] == true { Tone::Good } else { Tone::Bad };
-        all += &format!("  {} {}\n", output.paint(tone, &text(&gate["name"])), text(&gate["detail"]));
-    }
-    all += &super::report::consequences_text(draft);
-    for finding in rows("findings") {
-        all += &format!("  {} {}: {}\n", text(&finding["severity"]), text(&finding["code"]), text(&finding["message"]));
-    }
-    all
 }
 
 fn notice_text(notice: &Value) -> String {

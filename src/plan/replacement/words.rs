@@ -1,9 +1,10 @@
 //! A plan in words: its steps, what is rewritten, how long it interrupts, what nobody can bring back.
 
 use super::body::{self, Addresses, Rewrite};
+use super::next::is_in_use;
 use super::{Subjects, is_shown, strategy};
 use crate::model::{
-    Attachment, ConnectionSnapshot, Op, PlannedStep, ReplacementPlan, RouterAttachment, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords,
+    Attachment, ConnectionSnapshot, Op, Order, PlannedStep, ReplacementPlan, RouterAttachment, SNAPSHOT_FORMAT, Slot, Snapshot, StepWords,
     Timestamp, TunnelRole,
 };
 use crate::plan::{Step, StepAction, Strategy};
@@ -158,6 +159,7 @@ fn made_words(plan: &ReplacementPlan, slot: &Slot) -> String {
 fn why_new(plan: &ReplacementPlan) -> String {
     match plan.old.iter().find(|old| old.ip == plan.new.ip) {
         Some(_) => format!("the same address with {}", plan.new.asn.map_or_else(|| "no ASN".to_owned(), |asn| format!("ASN {asn}"))),
+        None if plan.order == Order::Documented => "address and ASN cannot be edited".to_owned(),
         None => "address and ASN cannot be edited; the new one proves rights and quota before anything is touched".to_owned(),
     }
 }
@@ -234,10 +236,13 @@ fn rewrites_of(connection: &ConnectionSnapshot, addresses: &Addresses, moved: im
 pub fn interruption(plan: &ReplacementPlan, connection: &ConnectionSnapshot) -> &'static str {
     let deletes = plan.steps().any(|step| matches!(&step.op, Op::DeleteConnection { connection: deleted } if *deleted == connection.id));
     let waits = plan.steps().any(|step| matches!(&step.op, Op::RebindTunnel { connection: moved, to: Slot::Temporary, .. } | Op::RebindConnection { connection: moved, to: Slot::Temporary } if *moved == connection.id));
+    let own = connection.shape.tunnels.iter().filter(|tunnel| plan.is_old(&tunnel.customer_gateway_id));
+    let is_up = own.map(|tunnel| tunnel.index).any(|index| is_in_use(&connection.shape, index));
     match (deletes, waits, connection.shape.is_dual()) {
         (true, ..) => "from its deletion until it is made again and negotiated: minutes",
         (_, true, _) => "from the temporary customer gateway until the new one: minutes",
         (_, _, true) if plan.planned => "none where both tunnels work: one is moved after the other",
+        (_, _, true) if is_up => "each tunnel while it is pointed elsewhere and negotiates: seconds",
         (_, _, true) => "it is down already; each tunnel comes back once it is pointed and negotiated: seconds",
         _ => "while it is pointed elsewhere and negotiates: seconds",
     }
