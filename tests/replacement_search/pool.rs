@@ -51,6 +51,8 @@ pub fn run(block: &Block, limits: &Limits) -> Outcome {
                                 calls.fetch_add(u64::from(report.calls), Relaxed);
                             }
                             Err(why) => {
+                                // At once: what fails in the first minute is not to be waited for until the last.
+                                say(&format!("FAIL {schedule}: {why}"));
                                 failures.lock().expect("no panic inside").push(Failure { line: schedule.to_string(), why });
                                 if limits.stop_at_first {
                                     stop.store(true, Relaxed);

@@ -9,11 +9,12 @@ impl Executor {
     pub(super) fn place_sendings_of_steps(&self) {
         let mut journal = self.journal.borrow_mut();
         let Some(open) = &mut journal.progress_mut().replacements.open else { return };
-        for step in open.steps.values_mut() {
+        let of_steps = open.steps.values_mut().flat_map(|step| {
             let written = step.open.as_mut().map(|open| [&mut open.intended, &mut open.last_sent]).into_iter().flatten();
-            for sending in written.chain(&mut step.verifying).chain(&mut step.doubtful) {
-                sending.place(self.clock.boot(), self.clock.uptime(), self.client.cloud_time());
-            }
+            written.chain(&mut step.verifying).chain(&mut step.doubtful)
+        });
+        for sending in of_steps.chain(open.earlier.iter_mut().map(|(_, sending)| sending)) {
+            sending.place(self.clock.boot(), self.clock.uptime(), self.client.cloud_time());
         }
     }
 

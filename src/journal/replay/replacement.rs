@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Begun plans that are remembered, for the daily limit.
 const REMEMBERED: usize = 64;
 
+/// Longer than any request can live, whatever becomes of the clock in between.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24 * 30);
+
 /// A replacement that has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplacementProgress {
@@ -20,6 +23,8 @@ pub struct ReplacementProgress {
     pub began: Timestamp,
     /// By step; one that nothing was done for is not in it.
     pub steps: BTreeMap<String, StepProgress>,
+    /// What earlier replacements sent that may still have taken effect when this one began, the last sending of each.
+    pub earlier: Vec<(Op, Sending)>,
     /// It goes back, and why.
     pub turned: Option<String>,
     /// It does not go on until somebody or something says so.
@@ -94,6 +99,17 @@ impl ReplacementProgress {
         self.steps.get(id).cloned().unwrap_or_default()
     }
 
+    /// What can still take effect for whoever begins next.
+    fn still_doubtful(&self, now: Timestamp) -> Vec<(Op, Sending)> {
+        let of_steps = self.plan.steps().filter_map(|step| {
+            let known = self.steps.get(&step.id)?;
+            let sending = known.open.as_ref().map(|open| &open.last_sent).or(known.doubtful.as_ref())?;
+            Some((step.op.clone(), sending.clone()))
+        });
+        let all = self.earlier.iter().cloned().chain(of_steps);
+        all.filter(|(_, sending)| now.duration_since(sending.at) < FORGOTTEN).collect()
+    }
+
     pub fn is_proven(&self, step: &str) -> bool {
         self.steps.get(step).is_some_and(|step| step.proven.is_some())
     }
@@ -160,6 +176,7 @@ impl Replacements {
                     sealed: sealed.clone(),
                     began: at,
                     steps: BTreeMap::new(),
+                    earlier: self.last.as_ref().map(|last| last.progress.still_doubtful(at)).unwrap_or_default(),
                     turned: None,
                     stopped: None,
                     resumed_from: None,

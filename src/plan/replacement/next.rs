@@ -241,7 +241,8 @@ fn deleted_by_others(view: &View<'_>, step: &PlannedStep) -> Act {
     }
 }
 
-/// An effect counts only once no earlier request can undo it: another pointing of the same tunnel, or the making of what was deleted.
+/// An effect counts only once no earlier request can undo it, of this replacement or of one before it: another pointing of the same
+/// tunnel, or the making of what was deleted.
 /// When the last one of which that was ever possible is dead.
 fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<SignedDuration> {
     let undoes = |other: &Op| match (&step.op, other) {
@@ -257,7 +258,8 @@ fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<Sign
         let other = view.progress.steps.get(&other.id)?;
         other.open.as_ref().map(|open| &open.last_sent).or(other.doubtful.as_ref())
     });
-    sent.map(|sending| dead_at(sending, now)).max()
+    let before = view.progress.earlier.iter().filter(|(other, _)| undoes(other)).map(|(_, sending)| sending);
+    sent.chain(before).map(|sending| dead_at(sending, now)).max()
 }
 
 fn verify(view: &View<'_>, step: &PlannedStep, known: &StepProgress, shown: &Effect, standing: &Standing, now: Now) -> Act {

@@ -20,8 +20,17 @@ pub(super) fn scene(setting: Setting) -> Scene {
     let made = StepProgress { id: Some("new".into()), answered: true, proven: Some(now()), ..StepProgress::default() };
     let creates = plan.steps().find(|step| matches!(step.op, Op::CreateGateway { slot: Slot::New })).unwrap().id.clone();
     let steps = BTreeMap::from([(creates, made)]);
-    let progress =
-        ReplacementProgress { seq: 1, plan, sealed: String::new(), began: now(), steps, turned: None, stopped: None, resumed_from: None };
+    let progress = ReplacementProgress {
+        seq: 1,
+        plan,
+        sealed: String::new(),
+        began: now(),
+        steps,
+        earlier: Vec::new(),
+        turned: None,
+        stopped: None,
+        resumed_from: None,
+    };
     let read_before = Some(uptime() - SignedDuration::from_secs(61));
     Scene {
         setting,

@@ -37,7 +37,17 @@ fn progress(steps: &[(&str, StepProgress)]) -> ReplacementProgress {
         words: std::collections::BTreeMap::new(),
     };
     let steps: BTreeMap<String, StepProgress> = steps.iter().map(|(id, step)| ((*id).to_owned(), step.clone())).collect();
-    ReplacementProgress { seq: 1, plan, sealed: String::new(), began: at(0), steps, turned: None, stopped: None, resumed_from: None }
+    ReplacementProgress {
+        seq: 1,
+        plan,
+        sealed: String::new(),
+        began: at(0),
+        steps,
+        earlier: Vec::new(),
+        turned: None,
+        stopped: None,
+        resumed_from: None,
+    }
 }
 
 fn proven(second: i64) -> StepProgress {
