@@ -7,7 +7,7 @@ use crate::replacing::{NEW, OLD, Scene, gateway_was_replaced, is_done, only_chan
 use jiff::Timestamp;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Looks at a dual-tunnel connection while something else goes on: the least number of tunnels that were up, and the looks.
 fn least_tunnels_up(sim: &Sim, connection: &str, ended: &AtomicBool) -> (usize, usize) {
@@ -33,12 +33,18 @@ fn moved_under_watch(scene: &Scene) -> (Output, (usize, usize)) {
     })
 }
 
-/// Somebody changes a tunnel beforehand: it negotiates anew.
+/// Somebody changes a tunnel beforehand, and the change is over: it negotiates anew. While it runs nothing would be planned.
 fn change_tunnel(scene: &Scene, tunnel: &str, (field, value): (&str, &str)) {
     let option = format!("TunnelOptionsSpecification.{field}");
     let parameters = [("RegionId", REGION), ("VpnConnectionId", "vco-dual"), ("TunnelId", tunnel), (option.as_str(), value)];
     let answer = scene.sim.call("ModifyTunnelAttribute", &parameters);
     assert!(answer.get("Code").is_none(), "{answer}");
+    let began = Instant::now();
+    let state = || scene.sim.call("DescribeVpnConnection", &parameters[..2])["State"].clone();
+    while state() != "active" {
+        assert!(began.elapsed() < Duration::from_secs(5), "it is {}", state());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::look::Reading;
 use super::outcome::Sent;
-use super::rhythm::Rhythm;
+use super::rhythm::{Rhythm, What};
 use super::{Course, ExecuteError, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
@@ -71,9 +71,6 @@ impl Seen {
     }
 }
 
-/// The time that a tunnel takes to come up, among those of the places that changes are made at.
-const NEGOTIATION: &str = "negotiation";
-
 impl Course<'_> {
     /// With the lane's turn in hand where the step [takes one](takes_a_turn). `last` is what the step before was proven by, where
     /// the turn was not given away since.
@@ -89,7 +86,9 @@ impl Course<'_> {
                 Err(error) => match self.bear(&error, &mut trouble, step) {
                     Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
                     None => {
-                        self.sleep(rhythm.next(self.uptime())).await;
+                        let since = trouble.and_then(|since| Duration::try_from(self.uptime() - since).ok()).unwrap_or_default();
+                        let pause = if is_about_rights(&error) { rhythm.until_mended(since) } else { rhythm.trouble() };
+                        self.sleep(pause).await;
                         continue;
                     }
                 },
@@ -139,20 +138,20 @@ impl Course<'_> {
                 Act::Send | Act::Resend => match self.send(step, reads).await? {
                     Sent::Done => self.sleep(rhythm.begin(self.uptime())).await,
                     Sent::NotYet => {}
-                    Sent::Unconfirmed => self.sleep(rhythm.next(self.uptime())).await,
+                    Sent::Unconfirmed => self.sleep(rhythm.trouble()).await,
                     Sent::Busy => match self.busy(step, &mut seen) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
-                        None => self.sleep(rhythm.next(self.uptime())).await,
+                        None => self.sleep(rhythm.trouble()).await,
                     },
                     Sent::Look if self.uptime() > seen.began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
                     // The longer it takes, the rarer it is looked for.
                     Sent::Look => {
                         let age = Duration::try_from(self.uptime() - seen.began).unwrap_or_default();
-                        self.sleep(rhythm.next(self.uptime()).max(age / 8)).await;
+                        self.sleep(rhythm.trouble().max(age / 8)).await;
                     }
                     Sent::Refused(error) => match self.refused(step, &error, &seen, &mut refusals) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
-                        None => self.sleep(rhythm.next(self.uptime())).await,
+                        None => self.sleep(rhythm.trouble()).await,
                     },
                 },
             }
@@ -312,7 +311,7 @@ impl Course<'_> {
         let began = *since.get_or_insert(now);
         self.notice_waiting(step, &format!("the cloud cannot be read: {error}"));
         (now >= began + READ_PATIENCE).then(|| Stopped {
-            reason: if error.is_forbidden() || error.is_about_credentials() { "rights" } else { "unreachable" }.to_owned(),
+            reason: if is_about_rights(error) { "rights" } else { "unreachable" }.to_owned(),
             message: format!("step {} cannot go on: {error}", step.id),
             remedy: error.remedy.clone(),
             step: Some(step.id.clone()),
@@ -446,6 +445,11 @@ fn is_half_way(progress: &ReplacementProgress, step: &PlannedStep, now: Now) -> 
     }
 }
 
+/// Only a person can mend it.
+fn is_about_rights(error: &CloudError) -> bool {
+    error.is_forbidden() || error.is_about_credentials()
+}
+
 /// What the two readings of a destructive call are about.
 fn subject(op: &Op) -> String {
     match op {
@@ -465,9 +469,9 @@ fn is_verification(step: &PlannedStep) -> bool {
 }
 
 /// What takes about the same time as it did before.
-fn waits_for(lane: &Lane, step: &PlannedStep) -> Option<String> {
+fn waits_for(lane: &Lane, step: &PlannedStep) -> Option<What> {
     match &step.op {
-        Op::Verify { .. } => Some(NEGOTIATION.to_owned()),
-        op => lane.lock.clone().filter(|_| takes_a_turn(op)),
+        Op::Verify { .. } => Some(What::Negotiation),
+        op => lane.lock.clone().filter(|_| takes_a_turn(op)).map(What::Change),
     }
 }
