@@ -162,6 +162,38 @@ fn a_refused_gate_is_told_and_looked_at_again() {
     daemon.stop();
 }
 
+/// Whoever asks for a registration means that alone: what they see of a change that has not held begins nothing, and opens no gate.
+#[test]
+fn a_registration_that_a_person_asks_for_settles_no_change() {
+    let sim = Sim::start(&cloud(Value::Null), "");
+    let device = device(&sim, AUTO);
+    let asn = device.dir.write("asn", "65001");
+    let device = device.with(|device| device.bgp = format!("source = \"file:{}\"", asn.display()));
+    adopted(&device).stop();
+    let device = device.with(|device| device.address = device.address.replace("settle = \"0s\"", "settle = \"1h\""));
+    let mut daemon = adopted(&device);
+    let shown = |new: &str| {
+        let shown = device.cgwd(&["register"]).expect(4).json();
+        assert_eq!((&shown["decision"], &shown["changed"]), (&json!("replace"), &json!(false)), "{new}: {shown:#}");
+    };
+    device.dir.write("asn", "65002");
+    daemon.wait_alert("occurred asn.changed", 1);
+    shown("65002");
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("occurred address.changed", 1);
+    shown(ELSEWHERE);
+    let refused = device.cgwd(&["replace", "--yes"]).expect(5).json();
+    let settled = refused["gates"].as_array().unwrap().iter().find(|gate| gate["name"] == "settled").unwrap();
+    assert_eq!(settled["passed"], false, "{refused:#}");
+    assert_eq!(daemon.wait_decision("in_sync")["address"]["settled"], false);
+    daemon.stop();
+    let down = device.status();
+    assert_eq!((&down["address"]["value"], &down["asn"]["value"]), (&json!(ADDRESS), &json!(65001)), "{down:#}");
+    let told = alerts(&device.history());
+    assert!(!told.iter().any(|alert| alert.contains("settled") || alert.contains("replacement.")), "{told:?}");
+    assert_eq!(sim.only_gateway()["CustomerGatewayId"], OLD);
+}
+
 /// Two hours on a day that is neither yesterday, today nor tomorrow.
 fn closed_window() -> &'static str {
     let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

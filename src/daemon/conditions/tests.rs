@@ -26,7 +26,17 @@ fn nothing_replaced() -> Replaced {
 fn report(result: Result<Option<Registration>, ExecuteError>, offset: SignedDuration) -> CloudReport {
     let wanted = Wanted { ip: Ipv4Addr::new(203, 0, 113, 7), asn: None, findings: Vec::new(), gates: Vec::new() };
     let located = Located { region: Some("cn-hangzhou".into()), ..Located::default() };
-    CloudReport { number: 1, generation: 0, wanted: Some(wanted), located, result, worked: None, last_contact: None, clock_offset: offset }
+    CloudReport {
+        number: 1,
+        generation: 0,
+        wanted: Some(wanted),
+        by_word: false,
+        located,
+        result,
+        worked: None,
+        last_contact: None,
+        clock_offset: offset,
+    }
 }
 
 fn judged(report: Option<&CloudReport>, pending: Option<PendingWrite>, unusable: bool) -> (Vec<Alert>, BTreeSet<&'static str>) {
