@@ -358,6 +358,24 @@ fn what_cannot_be_deleted_at_the_end_is_tried_again() {
     daemon.stop();
 }
 
+/// What may or may not have happened is told while it is not known, as for a registration.
+#[test]
+fn a_step_whose_outcome_is_not_known_is_told_until_it_is() {
+    let sim = Sim::start(&cloud(Value::Null), "[[fault]]\naction = \"ModifyTunnelAttribute\"\ncount = 4\nkind = \"drop_before\"\n");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("raised write.unconfirmed", 1);
+    daemon.wait_alert("occurred replacement.done", 1);
+    daemon.wait_alert("cleared write.unconfirmed", 1);
+    daemon.stop();
+    let history = device.history();
+    let raised: Vec<&Value> = history.iter().filter(|entry| entry["code"] == "write.unconfirmed" && entry["phase"] == "raised").collect();
+    assert_eq!(raised.len(), 1, "sending it again is the same matter: {raised:#?}");
+    assert!(raised[0]["message"].as_str().unwrap().contains("could not confirm ModifyTunnelAttribute for tun-"), "{raised:#?}");
+    assert!(raised[0]["fields"]["plan_id"].is_string(), "{raised:#?}");
+}
+
 /// From this one on, calls of one action that the cloud does not allow.
 fn forbidden(action: &str, from: u32) -> String {
     format!("[[fault]]\naction = \"{action}\"\nfrom = {from}\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n")

@@ -32,7 +32,8 @@ pub struct Known<'a> {
     pub deaf: Option<&'a str>,
     pub watch_only: Option<&'a str>,
     pub config_problem: Option<&'a str>,
-    pub pending: Option<PendingWrite>,
+    /// See [`open_writes`].
+    pub pending: Vec<PendingWrite>,
     /// The settled address or ASN itself cannot be registered.
     pub unusable: bool,
     pub replacement: &'a Replaced,
@@ -56,9 +57,8 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     if let Some(problem) = known.config_problem {
         alerts.push(alert("config.invalid", "config", problem.to_owned(), None, &known.fields));
     }
-    if let Some(pending) = known.pending.as_ref().filter(|pending| pending.unconfirmed) {
-        alerts.push(of_pending(pending, &known.fields));
-    }
+    let of_replacement = Fields { plan_id: known.replacement.plan.clone(), ..known.fields.clone() };
+    alerts.extend(known.pending.iter().filter(|pending| pending.unconfirmed).map(|pending| of_pending(pending, &of_replacement)));
     alerts.extend(replacement::of(known.replacement, known.now, &known.fields));
     match known.report {
         None => not_evaluated.extend(OF_THE_CLOUD.iter().chain(&["cloud.unreachable", "cloud.refused", "clock.skew"]).copied()),
@@ -87,6 +87,12 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     // A failed write can say what a reading would have said.
     not_evaluated.retain(|code| !alerts.iter().any(|alert| alert.event.code == *code));
     (alerts, not_evaluated)
+}
+
+/// Writes that have no outcome yet: of the registration, and of the steps of a replacement.
+pub fn open_writes(progress: &Progress) -> Vec<PendingWrite> {
+    let steps = progress.replacements.open.iter().flat_map(|open| open.steps.values());
+    progress.pending.iter().chain(steps.filter_map(|step| step.open.as_ref())).cloned().collect()
 }
 
 fn alert(code: &str, key: &str, message: String, remedy: Option<&str>, fields: &Fields) -> Alert {

@@ -48,7 +48,7 @@ fn judged(report: Option<&CloudReport>, pending: Option<PendingWrite>, unusable:
         deaf: None,
         watch_only: None,
         config_problem: None,
-        pending,
+        pending: pending.into_iter().collect(),
         unusable,
         replacement: &replacement,
         now: Timestamp::UNIX_EPOCH,
