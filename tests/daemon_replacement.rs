@@ -347,7 +347,10 @@ fn what_cannot_be_deleted_at_the_end_is_tried_again() {
     daemon.wait_decision("in_sync");
     assert_eq!(sim.gateways().len(), 2);
     daemon.stop();
-    assert_eq!(device.status()["alerts"][0]["code"], "gateway.leftover");
+    let left = device.status()["alerts"][0].clone();
+    assert_eq!(left["code"], "gateway.leftover");
+    assert!(left["message"].as_str().unwrap().contains("Forbidden.RAM"), "{left:#}");
+    assert!(left["remedy"].as_str().unwrap().contains("missing right") && !left["remedy"].to_string().contains("refers"), "{left:#}");
     // The first thing that the next process does.
     let mut daemon = Daemon::start(&device);
     daemon.wait_alert("cleared gateway.leftover", 1);

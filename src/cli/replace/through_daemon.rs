@@ -7,6 +7,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
+use crate::execute::replacement::Kept;
 use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
 use crate::plan::replacement::AT_THE_BEGINNING;
@@ -328,7 +329,9 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
     if let Some(leftover) = ended["leftover"].as_array().filter(|leftover| !leftover.is_empty()) {
         let ids: Vec<String> = leftover.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         if let Some(findings) = document["findings"].as_array_mut() {
-            findings.push(json!(super::report::leftover(&ids)));
+            let text = |key: &str| ended["kept"][key].as_str().map(str::to_owned);
+            let kept = text("why").map(|why| Kept { why, remedy: text("remedy") });
+            findings.push(json!(super::report::leftover(&ids, kept.as_ref())));
         }
     }
     if draft["steps"].is_null() && ended["steps"].is_array() {

@@ -111,6 +111,9 @@ pub fn ended_json(ended: &Ended, replacements: &Replacements, millis: u64) -> Va
     let mut document = end_json(outcome, replacements, millis);
     document["ended"]["why"] = json!(why);
     document["ended"]["stopped"] = json!(stopped);
+    if let Ended::Done { kept: Some(kept), .. } = ended {
+        document["ended"]["kept"] = json!({"why": kept.why, "remedy": kept.remedy});
+    }
     document
 }
 

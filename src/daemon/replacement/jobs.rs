@@ -10,7 +10,7 @@ use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
 use crate::execute::locate::Located;
-use crate::execute::replacement::{Abandoned, Ended, Leftover, Word};
+use crate::execute::replacement::{Abandoned, Ended, Kept, Leftover, Word};
 use crate::model::{Agreement, Finding, ReplacementPlan, ReplacementPolicy, Stopped};
 use crate::plan::Now;
 use crate::plan::replacement::{Evidence, SNAPSHOT_READABLE, what_is_unsafe};
@@ -204,13 +204,14 @@ impl Daemon {
         self.look_afresh();
         self.replacing.not_safe = None;
         match ended {
-            Ended::Done { leftover } => {
+            Ended::Done { leftover, kept } => {
                 self.replacing.retry.helped();
                 self.replacing.refusals.forget();
                 self.replacing.leftover.helped();
                 if !leftover.is_empty() {
                     self.replacing.leftover.failed(since_boot());
                 }
+                self.replacing.why_left = leftover.iter().filter_map(|id| Some((id.clone(), kept.clone()?))).collect();
                 self.tell_done();
             }
             Ended::RolledBack { why } => {
@@ -263,8 +264,8 @@ impl Daemon {
             match became {
                 Leftover::Gone => tracing::info!(customer_gateway = id, "the replaced customer gateway is gone"),
                 Leftover::LetGo(why) => tracing::info!(why, "the replaced customer gateway is let go"),
-                Leftover::Kept(why) => {
-                    self.replacing.why_left.entry(id).and_modify(|told| keep_or(told, &why)).or_insert(why);
+                Leftover::Kept(kept) => {
+                    self.replacing.why_left.entry(id).and_modify(|told| keep_or(told, &kept)).or_insert(kept);
                 }
             }
         }
@@ -366,8 +367,8 @@ fn gate_of(error: &ExecuteError, why: String) -> Option<Refused> {
     Some(Refused { gate: gate.to_owned(), detail: why })
 }
 
-fn keep_or(told: &mut String, why: &str) {
-    if !super::policy::says_the_same(told, why) {
-        why.clone_into(told);
+fn keep_or(told: &mut Kept, kept: &Kept) {
+    if !super::policy::says_the_same(&told.why, &kept.why) {
+        told.clone_from(kept);
     }
 }

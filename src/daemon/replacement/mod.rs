@@ -23,7 +23,7 @@ use super::conditions::replacement::{Replaced, down, leftover};
 use super::control::Replace;
 use super::want::Wanted;
 use super::{CloudReport, Daemon, Examined, SOON};
-use crate::execute::replacement::Agreed;
+use crate::execute::replacement::{Agreed, Kept};
 use crate::journal::record::Record;
 use crate::journal::store::NEVER_PRUNED;
 use crate::journal::{Journal, JournalError, Progress};
@@ -77,7 +77,7 @@ pub struct Replacing {
     /// As it was told: what differs each time in the words is no news.
     stopped: Option<Stopped>,
     leftover: Retry,
-    why_left: BTreeMap<String, String>,
+    why_left: BTreeMap<String, Kept>,
     gone: Vec<String>,
     /// What broke off, where no record says so.
     failed: Option<Stopped>,
