@@ -379,6 +379,36 @@ fn a_step_whose_outcome_is_not_known_is_told_until_it_is() {
     assert!(raised[0]["fields"]["plan_id"].is_string(), "{raised:#?}");
 }
 
+/// With a daemon or without, a region that closes the gate is told in the same words and keys.
+#[test]
+fn a_wrong_region_closes_the_gate_of_a_replacement_through_the_daemon_too() {
+    let sim = Sim::start(&cloud(Value::Null), "");
+    let wrong =
+        [("region = \"cn-nowhere\"", "region.unknown"), ("region = \"cn-shanghai\"\nvpn_gateway = \"vpn-dual\"", "region.mismatch")];
+    for (text, code) in wrong {
+        let device = device(&sim, "").with(|device| device.cloud = text.to_owned());
+        let told = |document: &Value| {
+            let keys: Vec<String> = document.as_object().unwrap().keys().filter(|key| *key != "millis").cloned().collect();
+            let findings: Vec<Value> =
+                document["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == code).cloned().collect();
+            let gates = document["gates"].as_array().unwrap().iter().filter(|gate| gate["passed"] == false).cloned().collect::<Vec<_>>();
+            assert_eq!((findings.len(), gates.len(), &gates[0]["name"]), (1, 1, &json!("region")), "{document:#}");
+            (keys, findings, gates, document["decision"].clone(), document["region"].clone(), document["outcome"].clone())
+        };
+        let alone = device.cgwd(&["replace", "--yes"]).expect(5).json();
+        let mut daemon = Daemon::start(&device);
+        daemon.wait_decision("blocked");
+        for way in ["--yes", "--resume"] {
+            let through = device.cgwd(&["replace", way]).expect(5).json();
+            let (alone, through) = (told(&alone), told(&through));
+            assert!(alone.0.iter().all(|key| through.0.contains(key)), "{alone:?} {through:?}");
+            assert_eq!((alone.1, alone.2, alone.3, alone.4, alone.5), (through.1, through.2, through.3, through.4, through.5), "{way}");
+        }
+        daemon.stop();
+        assert!(writes(&device.history()).is_empty());
+    }
+}
+
 /// From this one on, calls of one action that the cloud does not allow.
 fn forbidden(action: &str, from: u32) -> String {
     format!("[[fault]]\naction = \"{action}\"\nfrom = {from}\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"\n")

@@ -35,6 +35,19 @@ impl Drafted {
             id,
         }
     }
+
+    /// What was not even planned.
+    pub fn blocked(decision: &Decision, region: Option<&str>, wish: Wish) -> Drafted {
+        let refused = decision.gates.iter().find(|gate| !gate.passed);
+        Drafted {
+            id: String::new(),
+            wish,
+            kind: decision.kind,
+            steps: Vec::new(),
+            refused: refused.map(|gate| Refused { gate: gate.name.to_owned(), detail: gate.detail.clone() }),
+            document: plan_json(decision, region),
+        }
+    }
 }
 
 /// Everything that a person decides by.

@@ -9,7 +9,6 @@ use crate::daemon::replacing::{Wish, evidence, findings_with};
 use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
-use crate::execute::locate::Located;
 use crate::execute::replacement::{Abandoned, Ended, Kept, Leftover, Word};
 use crate::model::{Agreement, Finding, ReplacementPlan, ReplacementPolicy, Stopped};
 use crate::plan::Now;
@@ -191,7 +190,6 @@ impl Daemon {
             Ending::Ended(ended) => self.take_end(&ended, millis),
             Ending::Abandoned(abandoned) => self.take_abandoned(abandoned, millis),
             Ending::Retired(retired) => self.take_retired(retired),
-            Ending::Nowhere(located) => self.answer_nowhere(&located),
             Ending::Failed(error) => self.take_failure(job, &error),
             // Whoever watches sees what becomes of it.
             Ending::LetGo => {}
@@ -299,13 +297,6 @@ impl Daemon {
             }
             Some(JobKind::Draft) | None => {}
         }
-    }
-
-    fn answer_nowhere(&mut self, located: &Located) {
-        let why = located.findings.iter().find(|finding| finding.is_error());
-        let (message, remedy) = why.map_or(("the region is not known", "set `[cloud] region`"), |why| (&why.message, &why.remedy));
-        let line = error_json(message, remedy, "region");
-        self.answer(&line);
     }
 
     /// The last line of whoever waits for this.
