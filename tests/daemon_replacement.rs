@@ -8,7 +8,7 @@ mod common;
 mod wire;
 
 use common::daemon::{Daemon, count};
-use common::device::{ADDRESS, Device, alerts, shape, writes};
+use common::device::{ADDRESS, Device, Output, alerts, shape, writes};
 use common::replaced::{AUTO, ELSEWHERE, OLD, PSK, THIRD, all_at, cloud, connections, device, section};
 use common::simulated::{Sim, tag};
 use rustix::process::Signal;
@@ -314,6 +314,63 @@ fn a_second_change_ends_the_first_replacement_and_is_planned_anew() {
     assert_eq!(outcomes, ["abandoned", "done"]);
     let single = connections(&sim).into_iter().find(|connection| connection["VpnGatewayId"] == "vpn-single").unwrap();
     assert_eq!(single["Tag"]["Tag"], json!([{"Key": "team", "Value": "network"}]), "exactly the tags that it had");
+    daemon.stop();
+}
+
+/// As without a daemon: what is open for an earlier change is given up, and the same command goes on with a plan of what is there now.
+#[test]
+fn a_second_change_is_planned_anew_by_whoever_goes_on() {
+    for (way, exit) in [(&["--yes"][..], 0), (&["--planned", "--yes"], 0), (&["--resume", "--yes"], 0), (&["--resume"], 2)] {
+        let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": THIRD}])), "");
+        let device = device(&sim, "strategy = \"recreate\"\nverify_timeout = \"1s\"");
+        let mut daemon = adopted(&device);
+        device.move_to(ELSEWHERE);
+        daemon.wait_decision("replace");
+        device.cgwd(&["replace", "--yes"]).expect(6);
+        device.move_to(THIRD);
+        let ended = device.cgwd(&[&["replace"], way].concat()).expect(exit).json();
+        match exit {
+            0 => {
+                assert_eq!(ended["outcome"], "done", "{way:?}: {ended:#}");
+                assert!(all_at(&sim, THIRD), "{way:?}: {:#?} {:#?}", sim.gateways(), connections(&sim));
+                daemon.wait_decision("in_sync");
+            }
+            // Nobody is there to agree to the new plan, and it is still needed.
+            _ => assert_eq!(device.cgwd(&["plan"]).expect(4).json()["decision"], "replace"),
+        }
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_session_goes_on_with_the_plan_for_a_second_change() {
+    let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": THIRD}])), "");
+    let device = device(&sim, "");
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("replace");
+    let session = device.command(&["replace", "--yes", "--json"]).spawn().unwrap();
+    daemon.wait_status("tunnels that don't come up", |status| status["replacement"]["phase"] == "verifying");
+    device.move_to(THIRD);
+    let ended = Output::of(session).expect(0).json();
+    assert_eq!((&ended["outcome"], &ended["address"]["value"]), (&json!("done"), &json!(THIRD)), "{ended:#}");
+    assert!(all_at(&sim, THIRD), "{:#?} {:#?}", sim.gateways(), connections(&sim));
+    daemon.stop();
+}
+
+/// Somebody else's word ends what was watched; what it was to do is still to be done.
+#[test]
+fn whoever_watches_what_is_given_up_is_not_told_that_it_is_done() {
+    let sim = Sim::start(&slow(), "");
+    let device = device(&sim, "");
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("replace");
+    let session = device.command(&["replace", "--yes", "--json"]).spawn().unwrap();
+    daemon.wait_status("that it runs", |status| status["replacement"]["plan"].is_string());
+    device.cgwd(&["replace", "--abort"]).expect(0);
+    let ended = Output::of(session).expect(4).json();
+    assert_eq!(ended["outcome"], "abandoned", "{ended:#}");
     daemon.stop();
 }
 

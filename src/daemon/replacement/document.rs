@@ -178,6 +178,7 @@ pub fn abandoned_json(abandoned: &Abandoned, replacements: &Replacements, millis
     let mut document = end_json(outcome, replacements, millis);
     document["ended"]["why"] = json!(why);
     document["ended"]["stays"] = json!(stays);
+    document["ended"]["by_itself"] = json!(replacements.last.as_ref().is_some_and(|last| last.by_itself));
     document
 }
 

@@ -172,6 +172,7 @@ impl Daemon {
         let millis = self.replacing.began.take().map_or(0, |began| since_boot().saturating_sub(began).as_millis());
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         let job = self.replacing.job.take();
+        let asked_to_end = std::mem::take(&mut self.replacing.asked_to_end);
         (self.replacing.now, self.replacing.failed) = (None, None);
         match ending {
             Ending::Drafted(drafted) => {
@@ -188,6 +189,7 @@ impl Daemon {
                 self.replacing.refused = drafted.refused;
             }
             Ending::Ended(ended) => self.take_end(&ended, millis),
+            Ending::Abandoned(Abandoned::NotSafe(why)) if !asked_to_end => self.take_not_safe_yet(why),
             Ending::Abandoned(abandoned) => self.take_abandoned(abandoned, millis),
             Ending::Retired(retired) => self.take_retired(retired),
             Ending::Failed(error) => self.take_failure(job, &error),
@@ -251,6 +253,15 @@ impl Daemon {
                 tracing::info!(why, "the replacement cannot be given up here");
                 self.replacing.not_safe = Some(why);
             }
+        }
+    }
+
+    /// Whoever waits for its end wants it to go on, as far as where it can be given up.
+    fn take_not_safe_yet(&mut self, why: String) {
+        tracing::info!(why, "the replacement cannot be given up here");
+        self.replacing.not_safe = Some(why);
+        if !self.replacing.watchers.is_empty() {
+            self.start(Job::CarryOn { resume: true });
         }
     }
 

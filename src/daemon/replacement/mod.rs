@@ -82,6 +82,8 @@ pub struct Replacing {
     /// What broke off, where no record says so.
     failed: Option<Stopped>,
     job: Option<JobKind>,
+    /// The job gives up for somebody who waits for just that.
+    asked_to_end: bool,
     /// When the job that runs was begun, in time since boot.
     began: Option<Duration>,
     agreed: Rc<Agreed>,
@@ -118,6 +120,7 @@ impl Replacing {
             gone: Vec::new(),
             failed: None,
             job: None,
+            asked_to_end: false,
             began: None,
             agreed: Rc::default(),
             now: None,
