@@ -673,14 +673,27 @@ fn a_person_moves_it_before_the_device_moves_and_auto_does_not_undo_that() {
     let told = asked(&device, &json!({"go": "begin", "plan": drafted[0]["draft"]["plan"]}));
     assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
     assert!(all_at(&sim, ELSEWHERE), "{:#?}", connections(&sim));
-    daemon.wait_alert("raised replacement.blocked", 1);
-    let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
-    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("a person moved"), "{status:#}");
+    daemon.wait_alert("raised replacement.needed", 1);
+    let is_waiting = |status: &Value| status["replacement"]["phase"] == "waiting" && status["alerts"] != json!([]);
+    let status = daemon.wait_status("that it waits", is_waiting);
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("this device to have 203.0.113.88"), "{status:#}");
+    let [ahead] = status["alerts"].as_array().unwrap().as_slice() else { panic!("one alert says it all: {status:#}") };
+    assert_eq!((&ahead["code"], &ahead["severity"]), (&json!("replacement.needed"), &json!("warning")));
+    assert!(ahead["message"].as_str().unwrap().ends_with("was moved to 203.0.113.88 on purpose, and this device still has 203.0.113.7"));
+    let remedy = ahead["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("give this device 203.0.113.88") && remedy.contains("replace --planned"), "{remedy}");
+    // The next process knows it too, and so does the status of one that is down.
+    daemon.stop();
+    assert_eq!(device.status()["replacement"]["waiting_for"], status["replacement"]["waiting_for"]);
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("replace");
     device.move_to(ELSEWHERE);
     daemon.wait_decision("in_sync");
-    daemon.wait_alert("cleared replacement.blocked", 1);
+    daemon.wait_alert("cleared replacement.needed", 1);
     assert!(all_at(&sim, ELSEWHERE));
     daemon.stop();
+    let told = alerts(&device.history());
+    assert_eq!((count(&told, "occurred replacement.began"), count(&told, "raised replacement.blocked")), (1, 0), "{told:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 pub mod replacement;
 
-use self::replacement::Replaced;
+use self::replacement::{Ahead, Replaced};
 use super::background::CloudReport;
 use super::want::Wanted;
 use super::{Examined, with_causes};
@@ -14,7 +14,7 @@ use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings as codes;
 use crate::journal::record::AlertText;
 use crate::journal::replay::{PendingWrite, Progress};
-use crate::model::{Finding, ReplacementPolicy, Timestamp};
+use crate::model::{Finding, ReplacementPolicy, Severity, Timestamp};
 use crate::plan::{CLOCK_TOLERANCE, Decision, DecisionKind};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -141,7 +141,7 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     let decision = &registration.decision;
     let id = decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone());
     let fields = Fields { customer_gateway_id: id, ..known.fields.clone() };
-    let mut alerts = of_decision(decision, report, known.replacement.policy, &fields);
+    let mut alerts = of_decision(decision, report, known.replacement, &fields);
     // What was mended in the same visit stands until the next one.
     alerts.extend(decision.findings.iter().chain(&registration.mended).filter_map(|finding| match finding.code {
         // What a replacement left behind has an alert of its own.
@@ -159,9 +159,9 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     alerts
 }
 
-fn of_decision(decision: &Decision, report: &CloudReport, policy: ReplacementPolicy, fields: &Fields) -> Vec<Alert> {
+fn of_decision(decision: &Decision, report: &CloudReport, replaced: &Replaced, fields: &Fields) -> Vec<Alert> {
     match decision.kind {
-        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, policy, fields)).collect(),
+        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, replaced, fields)).collect(),
         DecisionKind::Blocked => {
             let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
             decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
@@ -175,7 +175,7 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
     alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
 }
 
-fn replacement_needed(decision: &Decision, wanted: &Wanted, policy: ReplacementPolicy, fields: &Fields) -> Alert {
+fn replacement_needed(decision: &Decision, wanted: &Wanted, replaced: &Replaced, fields: &Fields) -> Alert {
     let (ip, asn) = (wanted.ip, wanted.asn);
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
@@ -197,7 +197,18 @@ fn replacement_needed(decision: &Decision, wanted: &Wanted, policy: ReplacementP
         ..fields.clone()
     };
     let key = format!("{ip}/{}", asn.map_or("-".into(), |asn| asn.to_string()));
-    alert("replacement.needed", &key, message, Some(remedy_of(policy)), &fields)
+    match &replaced.ahead {
+        Some(ahead) => moved_ahead(ahead, old.map_or("", |old| &old.id), &key, &fields),
+        None => alert("replacement.needed", &key, message, Some(remedy_of(replaced.policy)), &fields),
+    }
+}
+
+/// It is as a person wanted it, so it points nobody back to what the device was.
+fn moved_ahead(ahead: &Ahead, id: &str, key: &str, fields: &Fields) -> Alert {
+    let Ahead { to, has } = ahead;
+    let message = format!("customer gateway {id} was moved to {to} on purpose, and this device still has {has}");
+    let remedy = format!("give this device {to}; or `sudo cgwd replace --planned` moves the customer gateway back to {has}");
+    alert("replacement.needed", key, message, Some(&remedy), fields).with_severity(Severity::Warning)
 }
 
 /// What a person has to do depends on what the daemon does by itself.

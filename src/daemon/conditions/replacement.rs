@@ -19,6 +19,7 @@ pub struct Replaced {
     /// One is open, or has been until after the last visit to the cloud: what that found says nothing.
     pub changes_the_cloud: bool,
     pub policy: ReplacementPolicy,
+    pub ahead: Option<Ahead>,
     pub stopped: Option<Stopped>,
     /// What keeps one that is needed from beginning by itself.
     pub refused: Option<Refused>,
@@ -33,6 +34,21 @@ impl Replaced {
     /// Whether a text is about what a replacement has left behind.
     pub fn is_about_leftover(&self, text: &str) -> bool {
         self.leftover.iter().map(|(id, _)| id).chain(&self.gone).any(|id| text.contains(id.as_str()))
+    }
+}
+
+/// A customer gateway that a person has moved on purpose, before the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    pub to: String,
+    /// What the device still has.
+    pub has: String,
+}
+
+impl Ahead {
+    /// A sentence that goes on from "waits for".
+    pub fn waits_for(&self) -> String {
+        format!("this device to have {}, where a person moved the customer gateway (`sudo cgwd replace --planned` moves it back)", self.to)
     }
 }
 

@@ -3,7 +3,7 @@ use crate::cloud::credentials::{CredentialsError, ProviderError};
 use crate::cloud::error::{CallContext, Certainty, Retry};
 use crate::execute::locate::Located;
 use crate::journal::replay::Sending;
-use crate::model::{Severity, Timestamp};
+use crate::model::Timestamp;
 use std::net::Ipv4Addr;
 
 fn examined() -> Examined {
@@ -15,6 +15,7 @@ fn nothing_replaced() -> Replaced {
         plan: None,
         changes_the_cloud: false,
         policy: ReplacementPolicy::Guided,
+        ahead: None,
         stopped: None,
         refused: None,
         down: Vec::new(),

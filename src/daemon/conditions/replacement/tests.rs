@@ -76,6 +76,7 @@ fn each_thing_that_lasts_has_its_alert() {
         plan: Some("0123456789abcdef".into()),
         changes_the_cloud: true,
         policy: ReplacementPolicy::Auto,
+        ahead: None,
         stopped: Some(stopped),
         refused: Some(Refused { gate: "window".into(), detail: "it is closed".into() }),
         down: vec![Down { connection: "vco-1".into(), since: at(0) }, Down { connection: "vco-2".into(), since: at(1000) }],
