@@ -8,6 +8,7 @@ use common::closed_port::ClosedPort;
 use common::device::{ADDRESS, Device, alerts, findings, has_finding, plan_shape, shape, writes};
 use common::simulated::{CGWD, REGION, Sim, tag};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// The opaque id that this machine marks its customer gateways with, learned from one that it makes.
@@ -312,6 +313,7 @@ fn a_region_that_the_resource_is_not_in_blocks() {
             assert_eq!(document["decision"], "blocked", "{cloud}");
             has_finding(&document, "error region.unknown");
         }
+        has_finding(&device.cgwd(&["deregister"]).expect(5).json(), "error region.unknown");
     }
     assert!(sim.gateways().is_empty());
 }
@@ -697,15 +699,25 @@ fn the_simulator_is_a_tool_of_its_own() {
 fn a_region_that_does_not_exist_closes_the_gate() {
     let sim = Sim::empty();
     let device = Device::new(&sim).with(|device| device.cloud = "region = \"cn-nowhere\"".into());
-    for command in ["plan", "register"] {
-        let document = device.cgwd(&[command]).expect(5).json();
+    let mut remedies = BTreeSet::new();
+    let mut said = |document: &Value| {
+        has_finding(document, "error region.unknown");
+        let unknown = document["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "region.unknown").unwrap();
+        remedies.insert(unknown["remedy"].as_str().unwrap().to_owned());
+    };
+    let removal = device.cgwd(&["deregister"]).expect(5).json();
+    said(&removal);
+    assert!(removal["error"]["message"].as_str().unwrap().contains("cn-nowhere"), "{removal:#}");
+    for command in [&["plan"][..], &["register"], &["replace", "--yes"]] {
+        let document = device.cgwd(command).expect(5).json();
         plan_shape(&document);
         assert_eq!(document["decision"], "blocked");
-        has_finding(&document, "error region.unknown");
+        said(&document);
         let gates = document["gates"].as_array().unwrap();
         let regions: Vec<&Value> = gates.iter().filter(|gate| gate["name"] == "region").collect();
         assert_eq!((regions.len(), &regions[0]["passed"]), (1, &json!(false)), "{document:#}");
     }
+    assert_eq!(remedies.len(), 1, "{remedies:?}");
     assert!(writes(&device.history()).is_empty());
 }
 

@@ -90,7 +90,7 @@ fn register_while_the_daemon_runs_goes_through_it() {
 }
 
 #[test]
-fn a_persons_word_settles_the_address() {
+fn a_persons_word_registers_what_has_not_settled_and_settles_nothing() {
     let sim = Sim::empty();
     let device = Device::new(&sim).with(|device| device.address = device.address.replace("0s", "1h"));
     let daemon = Daemon::start(&device);
@@ -98,7 +98,11 @@ fn a_persons_word_settles_the_address() {
     assert_eq!(device.status()["address"]["settled"], false);
     let done = device.cgwd(&["register"]).expect(0).json();
     assert_eq!((done["changed"].clone(), done["decision"].clone()), (json!(true), json!("in_sync")));
-    assert_eq!(daemon.wait_decision("in_sync")["address"]["settled"], true);
+    let status = daemon.wait_decision("in_sync");
+    assert_eq!(status["address"]["settled"], false, "{status:#}");
+    assert_eq!(status["customer_gateway"]["id"], sim.only_gateway()["CustomerGatewayId"]);
+    // Again it is what is there already.
+    assert_eq!(device.cgwd(&["register"]).expect(0).json()["changed"], false);
     sim.only_gateway();
 }
 

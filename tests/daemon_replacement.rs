@@ -8,7 +8,7 @@ mod common;
 mod wire;
 
 use common::daemon::{Daemon, count};
-use common::device::{ADDRESS, Device, alerts, shape, writes};
+use common::device::{ADDRESS, Device, Output, alerts, shape, writes};
 use common::replaced::{AUTO, ELSEWHERE, OLD, PSK, THIRD, all_at, cloud, connections, device, section};
 use common::simulated::{Sim, tag};
 use rustix::process::Signal;
@@ -162,6 +162,38 @@ fn a_refused_gate_is_told_and_looked_at_again() {
     daemon.stop();
 }
 
+/// Whoever asks for a registration means that alone: what they see of a change that has not held begins nothing, and opens no gate.
+#[test]
+fn a_registration_that_a_person_asks_for_settles_no_change() {
+    let sim = Sim::start(&cloud(Value::Null), "");
+    let device = device(&sim, AUTO);
+    let asn = device.dir.write("asn", "65001");
+    let device = device.with(|device| device.bgp = format!("source = \"file:{}\"", asn.display()));
+    adopted(&device).stop();
+    let device = device.with(|device| device.address = device.address.replace("settle = \"0s\"", "settle = \"1h\""));
+    let mut daemon = adopted(&device);
+    let shown = |new: &str| {
+        let shown = device.cgwd(&["register"]).expect(4).json();
+        assert_eq!((&shown["decision"], &shown["changed"]), (&json!("replace"), &json!(false)), "{new}: {shown:#}");
+    };
+    device.dir.write("asn", "65002");
+    daemon.wait_alert("occurred asn.changed", 1);
+    shown("65002");
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("occurred address.changed", 1);
+    shown(ELSEWHERE);
+    let refused = device.cgwd(&["replace", "--yes"]).expect(5).json();
+    let settled = refused["gates"].as_array().unwrap().iter().find(|gate| gate["name"] == "settled").unwrap();
+    assert_eq!(settled["passed"], false, "{refused:#}");
+    assert_eq!(daemon.wait_decision("in_sync")["address"]["settled"], false);
+    daemon.stop();
+    let down = device.status();
+    assert_eq!((&down["address"]["value"], &down["asn"]["value"]), (&json!(ADDRESS), &json!(65001)), "{down:#}");
+    let told = alerts(&device.history());
+    assert!(!told.iter().any(|alert| alert.contains("settled") || alert.contains("replacement.")), "{told:?}");
+    assert_eq!(sim.only_gateway()["CustomerGatewayId"], OLD);
+}
+
 /// Two hours on a day that is neither yesterday, today nor tomorrow.
 fn closed_window() -> &'static str {
     let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -285,6 +317,63 @@ fn a_second_change_ends_the_first_replacement_and_is_planned_anew() {
     daemon.stop();
 }
 
+/// As without a daemon: what is open for an earlier change is given up, and the same command goes on with a plan of what is there now.
+#[test]
+fn a_second_change_is_planned_anew_by_whoever_goes_on() {
+    for (way, exit) in [(&["--yes"][..], 0), (&["--planned", "--yes"], 0), (&["--resume", "--yes"], 0), (&["--resume"], 2)] {
+        let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": THIRD}])), "");
+        let device = device(&sim, "strategy = \"recreate\"\nverify_timeout = \"1s\"");
+        let mut daemon = adopted(&device);
+        device.move_to(ELSEWHERE);
+        daemon.wait_decision("replace");
+        device.cgwd(&["replace", "--yes"]).expect(6);
+        device.move_to(THIRD);
+        let ended = device.cgwd(&[&["replace"], way].concat()).expect(exit).json();
+        match exit {
+            0 => {
+                assert_eq!(ended["outcome"], "done", "{way:?}: {ended:#}");
+                assert!(all_at(&sim, THIRD), "{way:?}: {:#?} {:#?}", sim.gateways(), connections(&sim));
+                daemon.wait_decision("in_sync");
+            }
+            // Nobody is there to agree to the new plan, and it is still needed.
+            _ => assert_eq!(device.cgwd(&["plan"]).expect(4).json()["decision"], "replace"),
+        }
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_session_goes_on_with_the_plan_for_a_second_change() {
+    let sim = Sim::start(&cloud(json!([{"Name": "branch-1", "Address": THIRD}])), "");
+    let device = device(&sim, "");
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("replace");
+    let session = device.command(&["replace", "--yes", "--json"]).spawn().unwrap();
+    daemon.wait_status("tunnels that don't come up", |status| status["replacement"]["phase"] == "verifying");
+    device.move_to(THIRD);
+    let ended = Output::of(session).expect(0).json();
+    assert_eq!((&ended["outcome"], &ended["address"]["value"]), (&json!("done"), &json!(THIRD)), "{ended:#}");
+    assert!(all_at(&sim, THIRD), "{:#?} {:#?}", sim.gateways(), connections(&sim));
+    daemon.stop();
+}
+
+/// Somebody else's word ends what was watched; what it was to do is still to be done.
+#[test]
+fn whoever_watches_what_is_given_up_is_not_told_that_it_is_done() {
+    let sim = Sim::start(&slow(), "");
+    let device = device(&sim, "");
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_decision("replace");
+    let session = device.command(&["replace", "--yes", "--json"]).spawn().unwrap();
+    daemon.wait_status("that it runs", |status| status["replacement"]["plan"].is_string());
+    device.cgwd(&["replace", "--abort"]).expect(0);
+    let ended = Output::of(session).expect(4).json();
+    assert_eq!(ended["outcome"], "abandoned", "{ended:#}");
+    daemon.stop();
+}
+
 #[test]
 fn what_does_not_come_up_goes_back() {
     let sim = Sim::start(&cloud(json!([])), "");
@@ -315,7 +404,10 @@ fn what_cannot_be_deleted_at_the_end_is_tried_again() {
     daemon.wait_decision("in_sync");
     assert_eq!(sim.gateways().len(), 2);
     daemon.stop();
-    assert_eq!(device.status()["alerts"][0]["code"], "gateway.leftover");
+    let left = device.status()["alerts"][0].clone();
+    assert_eq!(left["code"], "gateway.leftover");
+    assert!(left["message"].as_str().unwrap().contains("Forbidden.RAM"), "{left:#}");
+    assert!(left["remedy"].as_str().unwrap().contains("missing right") && !left["remedy"].to_string().contains("refers"), "{left:#}");
     // The first thing that the next process does.
     let mut daemon = Daemon::start(&device);
     daemon.wait_alert("cleared gateway.leftover", 1);
@@ -324,6 +416,54 @@ fn what_cannot_be_deleted_at_the_end_is_tried_again() {
     let told = alerts(&device.history());
     assert_eq!(count(&told, "raised gateway.duplicate"), 0, "it has an alert of its own: {told:?}");
     daemon.stop();
+}
+
+/// What may or may not have happened is told while it is not known, as for a registration.
+#[test]
+fn a_step_whose_outcome_is_not_known_is_told_until_it_is() {
+    let sim = Sim::start(&cloud(Value::Null), "[[fault]]\naction = \"ModifyTunnelAttribute\"\ncount = 4\nkind = \"drop_before\"\n");
+    let device = device(&sim, AUTO);
+    let mut daemon = adopted(&device);
+    device.move_to(ELSEWHERE);
+    daemon.wait_alert("raised write.unconfirmed", 1);
+    daemon.wait_alert("occurred replacement.done", 1);
+    daemon.wait_alert("cleared write.unconfirmed", 1);
+    daemon.stop();
+    let history = device.history();
+    let raised: Vec<&Value> = history.iter().filter(|entry| entry["code"] == "write.unconfirmed" && entry["phase"] == "raised").collect();
+    assert_eq!(raised.len(), 1, "sending it again is the same matter: {raised:#?}");
+    assert!(raised[0]["message"].as_str().unwrap().contains("could not confirm ModifyTunnelAttribute for tun-"), "{raised:#?}");
+    assert!(raised[0]["fields"]["plan_id"].is_string(), "{raised:#?}");
+}
+
+/// With a daemon or without, a region that closes the gate is told in the same words and keys.
+#[test]
+fn a_wrong_region_closes_the_gate_of_a_replacement_through_the_daemon_too() {
+    let sim = Sim::start(&cloud(Value::Null), "");
+    let wrong =
+        [("region = \"cn-nowhere\"", "region.unknown"), ("region = \"cn-shanghai\"\nvpn_gateway = \"vpn-dual\"", "region.mismatch")];
+    for (text, code) in wrong {
+        let device = device(&sim, "").with(|device| device.cloud = text.to_owned());
+        let told = |document: &Value| {
+            let keys: Vec<String> = document.as_object().unwrap().keys().filter(|key| *key != "millis").cloned().collect();
+            let findings: Vec<Value> =
+                document["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == code).cloned().collect();
+            let gates = document["gates"].as_array().unwrap().iter().filter(|gate| gate["passed"] == false).cloned().collect::<Vec<_>>();
+            assert_eq!((findings.len(), gates.len(), &gates[0]["name"]), (1, 1, &json!("region")), "{document:#}");
+            (keys, findings, gates, document["decision"].clone(), document["region"].clone(), document["outcome"].clone())
+        };
+        let alone = device.cgwd(&["replace", "--yes"]).expect(5).json();
+        let mut daemon = Daemon::start(&device);
+        daemon.wait_decision("blocked");
+        for way in ["--yes", "--resume"] {
+            let through = device.cgwd(&["replace", way]).expect(5).json();
+            let (alone, through) = (told(&alone), told(&through));
+            assert!(alone.0.iter().all(|key| through.0.contains(key)), "{alone:?} {through:?}");
+            assert_eq!((alone.1, alone.2, alone.3, alone.4, alone.5), (through.1, through.2, through.3, through.4, through.5), "{way}");
+        }
+        daemon.stop();
+        assert!(writes(&device.history()).is_empty());
+    }
 }
 
 /// From this one on, calls of one action that the cloud does not allow.
@@ -533,14 +673,27 @@ fn a_person_moves_it_before_the_device_moves_and_auto_does_not_undo_that() {
     let told = asked(&device, &json!({"go": "begin", "plan": drafted[0]["draft"]["plan"]}));
     assert_eq!(told.last().unwrap()["ended"]["outcome"], "done", "{told:#?}");
     assert!(all_at(&sim, ELSEWHERE), "{:#?}", connections(&sim));
-    daemon.wait_alert("raised replacement.blocked", 1);
-    let status = daemon.wait_status("that it waits", |status| status["replacement"]["phase"] == "waiting");
-    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("a person moved"), "{status:#}");
+    daemon.wait_alert("raised replacement.needed", 1);
+    let is_waiting = |status: &Value| status["replacement"]["phase"] == "waiting" && status["alerts"] != json!([]);
+    let status = daemon.wait_status("that it waits", is_waiting);
+    assert!(status["replacement"]["waiting_for"].as_str().unwrap().contains("this device to have 203.0.113.88"), "{status:#}");
+    let [ahead] = status["alerts"].as_array().unwrap().as_slice() else { panic!("one alert says it all: {status:#}") };
+    assert_eq!((&ahead["code"], &ahead["severity"]), (&json!("replacement.needed"), &json!("warning")));
+    assert!(ahead["message"].as_str().unwrap().ends_with("was moved to 203.0.113.88 on purpose, and this device still has 203.0.113.7"));
+    let remedy = ahead["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("give this device 203.0.113.88") && remedy.contains("replace --planned"), "{remedy}");
+    // The next process knows it too, and so does the status of one that is down.
+    daemon.stop();
+    assert_eq!(device.status()["replacement"]["waiting_for"], status["replacement"]["waiting_for"]);
+    let mut daemon = Daemon::start(&device);
+    daemon.wait_decision("replace");
     device.move_to(ELSEWHERE);
     daemon.wait_decision("in_sync");
-    daemon.wait_alert("cleared replacement.blocked", 1);
+    daemon.wait_alert("cleared replacement.needed", 1);
     assert!(all_at(&sim, ELSEWHERE));
     daemon.stop();
+    let told = alerts(&device.history());
+    assert_eq!((count(&told, "occurred replacement.began"), count(&told, "raised replacement.blocked")), (1, 0), "{told:?}");
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Watch {
             policy: ReplacementPolicy::Auto,
             held: if now >= held_until { Ok(()) } else { Err(Some(held_until)) },
             only_asn: false,
+            ahead: None,
             decided: None,
             write_is_open: false,
             closed: None,

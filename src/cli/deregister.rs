@@ -8,7 +8,7 @@ use super::plan_text::steps_text;
 use crate::alert::catalogue::event;
 use crate::alert::raise::Fields;
 use crate::daemon::owner;
-use crate::execute::Executor;
+use crate::execute::{ExecuteError, Executor, no_such_region};
 use crate::journal::record::AlertText;
 use crate::journal::replay::StandingAlert;
 use crate::journal::{Journal, JournalError, Record};
@@ -65,8 +65,7 @@ async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Res
     let client = context.client(settings)?;
     let located = context.locate(&client, settings, Some(journal.progress())).await?;
     let Some(region) = located.region else {
-        let why: Vec<String> = located.findings.iter().map(|finding| finding.message.clone()).collect();
-        return Err(Failure::new(Exit::Refused, why.join("; "), "correct the `[cloud]` table of the configuration"));
+        return Err(Failure::gate(located.findings));
     };
     let owner = owner(settings, &journal);
     let journal = Rc::new(RefCell::new(journal));
@@ -78,7 +77,10 @@ async fn deregister(context: &Context, settings: &Settings, delete: bool) -> Res
             "run the same command again in a quarter of an hour; `cgwd history` shows the write",
         ));
     }
-    let inventory = executor.look(&region, delete).await?;
+    let inventory = match executor.look(&region, delete).await {
+        Err(ExecuteError::Cloud(error)) if error.is_no_such_region() => return Err(Failure::gate(vec![no_such_region(&region)])),
+        other => other?,
+    };
     let removal = plan_removal(&owner, delete, &inventory);
     if !removal.in_use.is_empty() {
         let users: Vec<String> = removal.in_use.iter().map(|(id, users)| format!("{id} is used by {}", users.join(", "))).collect();

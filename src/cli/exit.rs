@@ -60,6 +60,13 @@ impl Failure {
         Failure::new(Exit::Failed, message, "")
     }
 
+    /// Findings that close a gate.
+    pub fn gate(findings: Vec<Finding>) -> Failure {
+        let told = |of: &dyn Fn(&Finding) -> &str| findings.iter().map(of).collect::<Vec<_>>().join("; ");
+        let (message, remedy) = (told(&|finding| &finding.message), told(&|finding| &finding.remedy));
+        Failure { findings, ..Failure::new(Exit::Refused, message, remedy) }
+    }
+
     /// Something that the operating system refused.
     pub fn system(error: impl std::error::Error) -> Failure {
         Failure::failed(with_causes(&error))

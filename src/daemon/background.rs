@@ -68,6 +68,8 @@ pub struct CloudReport {
     pub generation: u32,
     /// `None`: only where we are was asked.
     pub wanted: Option<Wanted>,
+    /// As in [`CloudTask`].
+    pub by_word: bool,
     pub located: Located,
     pub result: Result<Option<Registration>, ExecuteError>,
     /// Which tunnels work, where that was looked at.
@@ -84,6 +86,8 @@ pub struct CloudTask {
     pub generation: u32,
     /// `None`: ask only where we are.
     pub wanted: Option<Wanted>,
+    /// What is wanted has not settled: it holds for this registration alone, because a person asked for it.
+    pub by_word: bool,
     /// `None`: ask again where we are.
     pub located: Option<Located>,
     /// Look, and write nothing.
@@ -311,6 +315,7 @@ async fn visit(number: u64, client: Rc<Client>, journal: Rc<RefCell<Journal>>, c
         number,
         generation: task.generation,
         wanted: task.wanted,
+        by_word: task.by_word,
         located,
         result,
         worked,

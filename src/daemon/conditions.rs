@@ -2,7 +2,7 @@
 
 pub mod replacement;
 
-use self::replacement::Replaced;
+use self::replacement::{Ahead, Replaced};
 use super::background::CloudReport;
 use super::want::Wanted;
 use super::{Examined, with_causes};
@@ -14,7 +14,7 @@ use crate::execute::{ExecuteError, Registration};
 use crate::facts::findings as codes;
 use crate::journal::record::AlertText;
 use crate::journal::replay::{PendingWrite, Progress};
-use crate::model::{Finding, ReplacementPolicy, Timestamp};
+use crate::model::{Finding, ReplacementPolicy, Severity, Timestamp};
 use crate::plan::{CLOCK_TOLERANCE, Decision, DecisionKind};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -32,7 +32,8 @@ pub struct Known<'a> {
     pub deaf: Option<&'a str>,
     pub watch_only: Option<&'a str>,
     pub config_problem: Option<&'a str>,
-    pub pending: Option<PendingWrite>,
+    /// See [`open_writes`].
+    pub pending: Vec<PendingWrite>,
     /// The settled address or ASN itself cannot be registered.
     pub unusable: bool,
     pub replacement: &'a Replaced,
@@ -56,9 +57,8 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     if let Some(problem) = known.config_problem {
         alerts.push(alert("config.invalid", "config", problem.to_owned(), None, &known.fields));
     }
-    if let Some(pending) = known.pending.as_ref().filter(|pending| pending.unconfirmed) {
-        alerts.push(of_pending(pending, &known.fields));
-    }
+    let of_replacement = Fields { plan_id: known.replacement.plan.clone(), ..known.fields.clone() };
+    alerts.extend(known.pending.iter().filter(|pending| pending.unconfirmed).map(|pending| of_pending(pending, &of_replacement)));
     alerts.extend(replacement::of(known.replacement, known.now, &known.fields));
     match known.report {
         None => not_evaluated.extend(OF_THE_CLOUD.iter().chain(&["cloud.unreachable", "cloud.refused", "clock.skew"]).copied()),
@@ -87,6 +87,12 @@ pub fn of(known: &Known<'_>) -> (Vec<Alert>, BTreeSet<&'static str>) {
     // A failed write can say what a reading would have said.
     not_evaluated.retain(|code| !alerts.iter().any(|alert| alert.event.code == *code));
     (alerts, not_evaluated)
+}
+
+/// Writes that have no outcome yet: of the registration, and of the steps of a replacement.
+pub fn open_writes(progress: &Progress) -> Vec<PendingWrite> {
+    let steps = progress.replacements.open.iter().flat_map(|open| open.steps.values());
+    progress.pending.iter().chain(steps.filter_map(|step| step.open.as_ref())).cloned().collect()
 }
 
 fn alert(code: &str, key: &str, message: String, remedy: Option<&str>, fields: &Fields) -> Alert {
@@ -135,7 +141,7 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     let decision = &registration.decision;
     let id = decision.customer_gateway.as_ref().map(|gateway| gateway.id.clone());
     let fields = Fields { customer_gateway_id: id, ..known.fields.clone() };
-    let mut alerts = of_decision(decision, report, known.replacement.policy, &fields);
+    let mut alerts = of_decision(decision, report, known.replacement, &fields);
     // What was mended in the same visit stands until the next one.
     alerts.extend(decision.findings.iter().chain(&registration.mended).filter_map(|finding| match finding.code {
         // What a replacement left behind has an alert of its own.
@@ -153,9 +159,9 @@ fn of_visit(registration: Option<&Registration>, report: &CloudReport, known: &K
     alerts
 }
 
-fn of_decision(decision: &Decision, report: &CloudReport, policy: ReplacementPolicy, fields: &Fields) -> Vec<Alert> {
+fn of_decision(decision: &Decision, report: &CloudReport, replaced: &Replaced, fields: &Fields) -> Vec<Alert> {
     match decision.kind {
-        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, policy, fields)).collect(),
+        DecisionKind::Replace => report.wanted.iter().map(|wanted| replacement_needed(decision, wanted, replaced, fields)).collect(),
         DecisionKind::Blocked => {
             let own = [codes::GATEWAY_DRIFT, codes::GATEWAY_DUPLICATE];
             decision.errors().filter(|finding| !own.contains(&finding.code)).map(|finding| blocked(finding, fields)).collect()
@@ -169,7 +175,7 @@ fn blocked(finding: &Finding, fields: &Fields) -> Alert {
     alert("registration.blocked", finding.code, message, Some(&finding.remedy), fields)
 }
 
-fn replacement_needed(decision: &Decision, wanted: &Wanted, policy: ReplacementPolicy, fields: &Fields) -> Alert {
+fn replacement_needed(decision: &Decision, wanted: &Wanted, replaced: &Replaced, fields: &Fields) -> Alert {
     let (ip, asn) = (wanted.ip, wanted.asn);
     let old = decision.customer_gateway.as_ref();
     let moved: BTreeSet<&str> = decision.steps.iter().filter(|step| step.strategy.is_some()).map(|step| step.target.as_str()).collect();
@@ -191,7 +197,18 @@ fn replacement_needed(decision: &Decision, wanted: &Wanted, policy: ReplacementP
         ..fields.clone()
     };
     let key = format!("{ip}/{}", asn.map_or("-".into(), |asn| asn.to_string()));
-    alert("replacement.needed", &key, message, Some(remedy_of(policy)), &fields)
+    match &replaced.ahead {
+        Some(ahead) => moved_ahead(ahead, old.map_or("", |old| &old.id), &key, &fields),
+        None => alert("replacement.needed", &key, message, Some(remedy_of(replaced.policy)), &fields),
+    }
+}
+
+/// It is as a person wanted it, so it points nobody back to what the device was.
+fn moved_ahead(ahead: &Ahead, id: &str, key: &str, fields: &Fields) -> Alert {
+    let Ahead { to, has } = ahead;
+    let message = format!("customer gateway {id} was moved to {to} on purpose, and this device still has {has}");
+    let remedy = format!("give this device {to}; or `sudo cgwd replace --planned` moves the customer gateway back to {has}");
+    alert("replacement.needed", key, message, Some(&remedy), fields).with_severity(Severity::Warning)
 }
 
 /// What a person has to do depends on what the daemon does by itself.

@@ -19,8 +19,9 @@
 //!
 //! A *plan* is what `cgwd plan` shows, with `plan` (its id; null where nothing is to be replaced), `new`, `order`, `planned`,
 //! `rewrites`, `losses`, `interruptions` and `not_asked_to_come_up`. An *ended* has `outcome`: `done`, `rolled_back`,
-//! `interrupted` (`stopped` says why, and whether the daemon goes on by itself), `abandoned` (`stays`: what it leaves) or
-//! `not_safe` (`why`), and `plan`, `old_customer_gateway_id`, `new_customer_gateway_id`, `connections`, `leftover`, `timeline`,
+//! `interrupted` (`stopped` says why, and whether the daemon goes on by itself), `abandoned` (`stays`: what it leaves; `by_itself`: nobody asked for that) or
+//! `not_safe` (`why`), and `plan`, `old_customer_gateway_id`, `new_customer_gateway_id`, `connections`, `leftover`
+//! (with `kept`: `why` and `remedy`), `timeline`,
 //! `steps` (of the plan, as it was made),
 //! `written` (whether it did anything to the cloud, or may have), `millis`.
 //! A *notice* has `kind`: `began`, `waits`, `proven`, `turned` or `stopped`. What cannot be done at all is

@@ -142,8 +142,6 @@ pub struct Daemon {
     config_problem: Option<String>,
     refreshes: Vec<Refresh>,
     replacing: Replacing,
-    /// A person asked for the registration: their word settles what is read now.
-    settle_now: bool,
     status: Rc<RefCell<Status>>,
     status_words: String,
     started: Timestamp,
@@ -231,7 +229,6 @@ impl Daemon {
             config_problem: None,
             refreshes: Vec::new(),
             replacing,
-            settle_now: false,
             status: Rc::new(RefCell::new(status)),
             status_words: String::new(),
             started,

@@ -1,7 +1,7 @@
 //! A person asked for a look at everything: the sources afresh, then the cloud, then the answer.
 
-use super::Daemon;
 use super::background::cloud_error;
+use super::{CloudReport, Daemon};
 use crate::execute::ExecuteError;
 use crate::system::wake::since_boot;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ impl Daemon {
         self.asking.at_once(since_boot());
     }
 
-    /// The sources were asked for it: the person's word settles what is read now, and the cloud comes next.
+    /// The sources were asked for it; the cloud comes next.
     pub(super) fn refresh_cloud(&mut self) {
         let next = self.background.next_visit();
         let mut looked = false;
@@ -30,9 +30,14 @@ impl Daemon {
             looked = true;
         }
         if looked {
-            self.settle_now = true;
             self.look_again();
         }
+    }
+
+    /// Whether a person waits for the visit that begins next.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let next = self.background.next_visit();
+        self.refreshes.iter().any(|refresh| refresh.visit == Some(next))
     }
 
     /// To be called when the status says what the round found.
@@ -45,14 +50,24 @@ impl Daemon {
         let (over, waiting): (Vec<Refresh>, Vec<Refresh>) = std::mem::take(&mut self.refreshes).into_iter().partition(over);
         self.refreshes = waiting;
         for refresh in over {
-            let visited = refresh.visit.is_some_and(|visit| self.cloud.seen >= visit);
-            let _gone = refresh.reply.send(self.refresh_answer(visited));
+            // The last report is of a visit that the person waited for, or says nothing to them.
+            let report = self.cloud.report.as_ref().filter(|_| refresh.visit.is_some_and(|visit| self.cloud.seen >= visit));
+            let _gone = refresh.reply.send(self.refresh_answer(report));
         }
     }
 
-    /// `visited`: the last report is of a visit that the person waited for.
-    fn refresh_answer(&self, visited: bool) -> Value {
-        let result = self.cloud.report.as_ref().filter(|_| visited).map(|report| &report.result);
+    /// Whoever waited for this visit hears what it found.
+    pub(super) fn answer_for(&mut self, report: &CloudReport) {
+        let waited = |refresh: &Refresh| refresh.visit.is_some_and(|visit| visit <= report.number);
+        let (over, waiting): (Vec<Refresh>, Vec<Refresh>) = std::mem::take(&mut self.refreshes).into_iter().partition(waited);
+        self.refreshes = waiting;
+        for refresh in over {
+            let _gone = refresh.reply.send(self.refresh_answer(Some(report)));
+        }
+    }
+
+    fn refresh_answer(&self, report: Option<&CloudReport>) -> Value {
+        let result = report.map(|report| &report.result);
         let registration = result.and_then(|result| result.as_ref().ok()).and_then(Option::as_ref);
         let done = registration.map_or(0, |registration| registration.done.len());
         let held = registration.and_then(|registration| registration.held.as_ref()).map(|hold| hold.until.to_string());

@@ -83,7 +83,7 @@ impl Daemon {
     /// Tells a change at once, and keeps it once it has held.
     fn settle(&mut self, examined: &Examined) {
         let now = since_boot();
-        let hold = if std::mem::take(&mut self.settle_now) { Duration::ZERO } else { self.settings.address.settle };
+        let hold = self.settings.address.settle;
         let source = examined.address.as_ref().map(|address| address.source.clone()).unwrap_or_default();
         let told = (self.address.candidate().copied(), self.asn.candidate().copied());
         let taken = examined.address.as_ref().map_or(now, |address| address.taken);
@@ -120,6 +120,15 @@ impl Daemon {
         wanted(Some(settled), &format!("{source}, settled"), asn, &examined.findings)
     }
 
+    /// What a person who waits for the next visit sees and means, where it has not settled. It makes nothing settled: a replacement
+    /// waits for what has held, whoever asks for a registration meanwhile.
+    fn word(&self, examined: &Examined, wanted: Option<&Wanted>) -> Option<Wanted> {
+        let read = examined.address.as_ref().filter(|_| self.is_waited_for())?;
+        let asn = self.asn_reading(examined).or(self.asn.settled().copied())?;
+        let word = super::want::wanted(Some(read.value), &format!("{}, seen now", read.source), asn, &examined.findings)?;
+        Some(word).filter(|word| !is_for(wanted, word))
+    }
+
     /// Looks at the cloud when it is time, and when what is wanted has changed.
     fn visit_cloud(&mut self, examined: &Examined, wanted: Option<&Wanted>) {
         let unusable = examined.findings.iter().any(Finding::is_error);
@@ -127,7 +136,10 @@ impl Daemon {
             self.cloud.looked_for = None;
         }
         let due = self.cloud.next.is_none_or(|next| next <= since_boot());
+        let word = self.word(examined, wanted);
+        let by_word = word.is_some();
         let changed = match wanted {
+            _ if by_word => true,
             Some(wanted) => !is_for(self.cloud.looked_for.as_ref(), wanted),
             None if self.must_locate() || self.must_probe() => false,
             None => return,
@@ -136,17 +148,18 @@ impl Daemon {
             return;
         }
         let located = self.cloud.report.as_ref().map(|report| report.located.clone()).filter(|located| located.region.is_some());
-        if let Some(wanted) = wanted {
+        if let Some(wanted) = wanted.filter(|_| !by_word) {
             self.cloud.looked_for = Some(wanted.clone());
         }
         self.background.visit_cloud(CloudTask {
             settings: self.settings.clone(),
             generation: self.cloud.generation,
-            wanted: wanted.cloned(),
+            wanted: word.or_else(|| wanted.cloned()),
+            by_word,
             located,
             // Also while what is read now is unusable or unknown, and what was settled before still counts.
             watch_only: self.watch_only().is_some() || unusable || self.replacement_is_open() || self.background.job_kind().is_some(),
-            probe: wanted.is_none() && !self.must_locate(),
+            probe: wanted.is_none() && !by_word && !self.must_locate(),
             tunnels: self.cloud.tunnels.are_due(since_boot()),
         });
     }
@@ -180,6 +193,12 @@ impl Daemon {
         for (selector, region) in &report.located.found {
             self.journal_region(selector, region);
         }
+        if report.by_word {
+            if !is_in_sync(&report) {
+                return self.take_word(&report);
+            }
+            self.cloud.looked_for.clone_from(&report.wanted);
+        }
         let pause = match &report.result {
             Ok(Some(Registration { held: Some(hold), .. })) => {
                 Duration::try_from(hold.until.duration_since(self.clock.now())).unwrap_or_default().max(RETRY_FIRST)
@@ -209,6 +228,16 @@ impl Daemon {
         self.cloud.report = Some(CloudReport { located, ..report });
         // `route:vpn-gateway` may have learnt where the cloud is.
         self.read_local();
+    }
+
+    /// What was not registered at a person's word is for them alone; what has settled is looked at in its own right.
+    fn take_word(&mut self, report: &CloudReport) {
+        if let Ok(Some(registration)) = &report.result {
+            self.note_done(registration);
+        }
+        self.answer_for(report);
+        self.cloud.again = false;
+        self.cloud.next = None;
     }
 
     fn note_tunnels(&mut self, shown: Worked) {
@@ -337,6 +366,11 @@ fn waits_until<T>(change: &Change<T>) -> Option<Duration> {
         Change::Noticed { until, .. } | Change::Waiting { until } => Some(*until),
         Change::Unchanged | Change::Settled { .. } | Change::Reverted { .. } => None,
     }
+}
+
+fn is_in_sync(report: &CloudReport) -> bool {
+    let registration = report.result.as_ref().ok().and_then(Option::as_ref);
+    registration.is_some_and(|registration| registration.decision.kind == DecisionKind::InSync)
 }
 
 fn is_for(looked_for: Option<&Wanted>, wanted: &Wanted) -> bool {

@@ -24,7 +24,7 @@ impl Daemon {
             deaf: deaf.as_deref(),
             watch_only: self.watch_only().as_deref(),
             config_problem: self.config_problem.as_deref(),
-            pending: self.state.progress(|progress| progress.pending.clone()),
+            pending: self.state.progress(conditions::open_writes),
             unusable: self.settled_is_unusable(examined),
             replacement: &self.replaced(),
             now,

@@ -105,14 +105,17 @@ impl Want {
 
     /// The region of the configuration is none.
     fn without_region(&self) -> Decision {
-        let region = &self.desired.region;
-        let message = format!("the region {region} does not exist");
-        let remedy = "correct `[cloud] region`; the console names each region by its id, such as cn-shanghai";
+        let finding = no_such_region(&self.desired.region);
         let mut gates: Vec<Gate> = self.gates.iter().filter(|gate| gate.name != "region").cloned().collect();
-        gates.push(Gate::refused("region", message.clone()));
-        let finding = Finding::error(findings::REGION_UNKNOWN, message, remedy);
+        gates.push(Gate::refused("region", finding.message.clone()));
         Decision::blocked([self.findings.as_slice(), &[finding]].concat(), gates)
     }
+}
+
+/// What is configured is no region of the cloud's.
+pub fn no_such_region(region: &str) -> Finding {
+    let remedy = "correct `[cloud] region`; the console names each region by its id, such as cn-shanghai";
+    Finding::error(findings::REGION_UNKNOWN, format!("the region {region} does not exist"), remedy)
 }
 
 impl Registration {

@@ -62,6 +62,18 @@ fn is_left_over(document: &Value) {
     assert!(finding["message"].as_str().unwrap().contains("cgw-old"), "{finding}");
 }
 
+/// Nothing refers to it, so that is not what a person is sent to look for.
+#[test]
+fn a_right_that_is_missing_at_the_end_is_named() {
+    let refusal = fault("DeleteCustomerGateway", "kind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    let document = scene.replace(&[]).expect(0).json();
+    is_left_over(&document);
+    let finding = document["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "gateway.leftover").unwrap();
+    let (message, remedy) = (finding["message"].as_str().unwrap(), finding["remedy"].as_str().unwrap());
+    assert!(message.contains("Forbidden.RAM") && remedy.contains("missing right") && !remedy.contains("refers"), "{finding:#}");
+}
+
 #[test]
 fn a_cloud_that_refuses_to_delete_the_old_customer_gateway() {
     let refusal = fault("DeleteCustomerGateway", "kind = \"error_before\"\nstatus = 400\ncode = \"DependencyViolation.VpnConnection\"");

@@ -333,9 +333,9 @@ impl Course {
         match replacer.retire_leftover(REGION, id, Duration::from_secs(60), &|ip| ip == wanted).await {
             Ok(Leftover::Gone | Leftover::LetGo(_)) => Ok(Attempt::Again(Duration::ZERO)),
             // A change back has made it the one that is wanted: a daemon registers it, and it is no leftover any more.
-            Ok(Leftover::Kept(why)) if decision == DecisionKind::InSync && why.ends_with("may be wanted") => self.in_sync(),
-            Ok(Leftover::Kept(why)) => {
-                self.last.replace(why);
+            Ok(Leftover::Kept(kept)) if decision == DecisionKind::InSync && kept.why.ends_with("may be wanted") => self.in_sync(),
+            Ok(Leftover::Kept(kept)) => {
+                self.last.replace(kept.why);
                 Ok(Attempt::Again(BEFORE_GOING_ON))
             }
             Err(error) => self.trouble(&error),
@@ -387,7 +387,7 @@ impl Course {
         };
         audit::tells_no_secret(&format!("{ended:?}"))?;
         match ended {
-            Ended::Done { leftover } => {
+            Ended::Done { leftover, .. } => {
                 if self.topology().end != End::Done && !state.excused.get() {
                     return Err("I9: done, and it cannot be".to_owned());
                 }

@@ -10,7 +10,7 @@ use crate::daemon::replacement::document::{CONSEQUENCES, consequences_json, has_
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::daemon::replacement::timeline::timeline;
 use crate::daemon::replacing::{Moved, moved};
-use crate::execute::replacement::{Draft, Ended};
+use crate::execute::replacement::{Draft, Ended, Kept};
 use crate::journal::Journal;
 use crate::journal::replay::ReplacementProgress;
 use crate::model::{Op, ReplacementOutcome, ReplacementPlan, Stopped};
@@ -29,6 +29,7 @@ pub struct Report {
     pub old_gateway: Option<String>,
     pub new_gateway: Option<String>,
     pub leftover: Vec<String>,
+    pub kept: Option<Kept>,
     /// Why it is not done, and what to do.
     pub why: Option<(String, String)>,
     /// The executor's word for why it stopped.
@@ -94,6 +95,10 @@ impl Report {
             old_gateway: progress.and_then(|progress| progress.plan.old.first()).map(|old| old.id.clone()),
             new_gateway,
             leftover: leftover.unwrap_or_default(),
+            kept: match &ended {
+                Some(Ended::Done { kept, .. }) => kept.clone(),
+                _ => None,
+            },
             why,
             stopped: match &ended {
                 Some(Ended::Stopped(stopped)) => Some(stopped.reason.clone()),
@@ -229,7 +234,7 @@ fn report_document(survey: &Survey, report: &Report, region: &str) -> Value {
         .collect();
     document["millis"] = json!(i64::try_from(report.millis).unwrap_or(i64::MAX));
     if !report.leftover.is_empty() {
-        let finding = leftover(&report.leftover);
+        let finding = leftover(&report.leftover, report.kept.as_ref());
         if let Some(findings) = document["findings"].as_array_mut() {
             findings.push(json!(finding));
         }
@@ -243,12 +248,14 @@ fn report_document(survey: &Survey, report: &Report, region: &str) -> Value {
     document
 }
 
-pub(super) fn leftover(ids: &[String]) -> crate::model::Finding {
-    crate::model::Finding::warning(
-        crate::facts::findings::GATEWAY_LEFTOVER,
-        format!("the old customer gateway {} could not be deleted", ids.join(", ")),
-        "the daemon tries again; or delete it in the console once nothing refers to it",
-    )
+pub(super) fn leftover(ids: &[String], kept: Option<&Kept>) -> crate::model::Finding {
+    let why = kept.map(|kept| format!(": {}", kept.why)).unwrap_or_default();
+    let remedy = match kept.and_then(|kept| kept.remedy.as_ref()) {
+        Some(remedy) => format!("{remedy}; the daemon tries again"),
+        None => "the daemon tries again; or delete it in the console once nothing refers to it".to_owned(),
+    };
+    let message = format!("the old customer gateway {} could not be deleted{why}", ids.join(", "));
+    crate::model::Finding::warning(crate::facts::findings::GATEWAY_LEFTOVER, message, remedy)
 }
 
 /// What goes on with a plan was decided before: its steps are those of the plan.
@@ -287,7 +294,7 @@ fn report_text(output: &Output, report: &Report, snippets: &str) -> String {
         text += &format!("  {line}\n");
     }
     if !report.leftover.is_empty() {
-        text += &output.finding(&json!(leftover(&report.leftover)));
+        text += &output.finding(&json!(leftover(&report.leftover, report.kept.as_ref())));
     }
     text += &section("timeline", report.timeline.clone());
     text + snippets

@@ -8,16 +8,17 @@ use crate::cli::output::{Output, Tone};
 use crate::cli::plan_text::plan_text;
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
+use crate::execute::replacement::Kept;
 use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
 use crate::plan::replacement::AT_THE_BEGINNING;
 use crate::system::signals::{Signal, Signals};
 use serde_json::{Value, json};
 
-pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs, pid: Option<String>) -> Result<Exit, Failure> {
+pub async fn run(context: &Context, settings: &Settings, mut arguments: ReplaceArgs, pid: Option<String>) -> Result<Exit, Failure> {
     context.output.progress(&format!("the daemon (process {}) does it", pid.as_deref().unwrap_or("unknown")));
     let places = Places::new(&context.environment, &settings.state_directory);
-    let mut asker = Asker { context, places, pid, status: Value::Null };
+    let mut asker = Asker { context, places, pid, status: Value::Null, gives_up: arguments.abort };
     asker.status = control::ask(&asker.places, "status", PATIENCE).await.map_err(|error| asker.not_asked(&error))?;
     if arguments.abort {
         let last = asker.ask(&json!({"go": "abort"})).await?;
@@ -27,14 +28,31 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
     if status["replacement"]["plan"].is_string() {
         refuse_another(&arguments, &status["replacement"])?;
         let go = if status["replacement"]["phase"] == "stopped" { "resume" } else { "watch" };
-        let last = asker.ask(&json!({"go": go})).await?;
-        return Ok(asker.conclude(settings, &last, None).await);
+        let last = match asker.go_on(go).await? {
+            Some(last) => asker.away_from(last, &arguments).await?,
+            None => None,
+        };
+        match last {
+            Some(last) if !plans_anew(&last, &arguments) => return Ok(asker.conclude(settings, &last, None).await),
+            Some(_) => {
+                asker.look_anew().await;
+                arguments.resume = false;
+            }
+            None => {}
+        }
     }
     let draft = asker.draft(&arguments, false).await?;
     if arguments.resume {
         return Ok(asker.nothing_pending(&draft));
     }
     asker.begin(settings, &arguments, draft).await
+}
+
+/// The daemon has given it up because the device has changed again, and what is wanted now is what is read. Where a person named the
+/// address, that would only be given up once more.
+fn plans_anew(last: &Value, arguments: &ReplaceArgs) -> bool {
+    let ended = &last["ended"];
+    ended["outcome"] == "abandoned" && ended["by_itself"] == true && !arguments.overrides()
 }
 
 /// Whoever asks for another address or ASN than the open replacement's does not mean to go on with it.
@@ -70,6 +88,8 @@ struct Asker<'a> {
     pid: Option<String>,
     /// What the daemon knew at the beginning.
     status: Value,
+    /// That nothing is open any more is what was asked for.
+    gives_up: bool,
 }
 
 impl Asker<'_> {
@@ -82,10 +102,41 @@ impl Asker<'_> {
         Ok(last["draft"].clone())
     }
 
-    async fn begin(&self, settings: &Settings, arguments: &ReplaceArgs, mut draft: Value) -> Result<Exit, Failure> {
-        let ended = match self.confirmed(settings, arguments, &draft).await? {
-            Ok(ended) => ended,
-            Err(exit) => return Ok(exit),
+    /// From what the daemon knows now.
+    async fn look_anew(&mut self) {
+        self.context.output.progress("the device has changed again: the open replacement was given up at a safe point and is planned anew");
+        if let Ok(status) = control::ask(&self.places, "status", PATIENCE).await {
+            self.status = status;
+        }
+    }
+
+    /// How the open replacement ended; `None` where it was over before that was asked.
+    async fn go_on(&self, go: &str) -> Result<Option<Value>, Failure> {
+        match self.ask(&json!({"go": go})).await {
+            Err(failure) if failure.code.as_deref() == Some("nothing_open") => Ok(None),
+            asked => asked.map(Some),
+        }
+    }
+
+    /// Where the device has changed again it goes only as far as where it can be given up, and then is.
+    async fn away_from(&self, last: Value, arguments: &ReplaceArgs) -> Result<Option<Value>, Failure> {
+        let has_changed = last["ended"]["stopped"]["reason"] == CHANGED_AGAIN;
+        if has_changed && !arguments.overrides() { self.go_on("resume").await } else { Ok(Some(last)) }
+    }
+
+    /// To the end of whatever is planned: where the device changes meanwhile that is another plan.
+    async fn begin(&mut self, settings: &Settings, arguments: &ReplaceArgs, mut draft: Value) -> Result<Exit, Failure> {
+        let ended = loop {
+            let ended = match self.confirmed(settings, arguments, &draft).await? {
+                Ok(ended) => ended,
+                Err(exit) => return Ok(exit),
+            };
+            match self.away_from(ended, arguments).await? {
+                Some(ended) if !plans_anew(&ended, arguments) => break ended,
+                Some(_) | None => {}
+            }
+            self.look_anew().await;
+            draft = self.draft(arguments, false).await?;
         };
         // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
         let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
@@ -159,7 +210,7 @@ impl Asker<'_> {
 
     async fn conclude(&self, settings: &Settings, last: &Value, draft: Option<&Value>) -> Exit {
         let mut ended = last["ended"].clone();
-        let exit = exit_of_end(&ended, draft.is_some());
+        let exit = exit_of_end(&ended, draft.is_some(), self.gives_up);
         if exit == Exit::Refused {
             ended["outcome"] = json!("blocked");
             self.leave_nothing_open(&ended).await;
@@ -274,9 +325,11 @@ fn plan_in_journal(settings: &Settings, id: &str) -> Option<ReplacementPlan> {
 }
 
 /// The same as without a daemon.
-fn exit_of_end(ended: &Value, begun_here: bool) -> Exit {
+fn exit_of_end(ended: &Value, begun_here: bool, gives_up: bool) -> Exit {
     let changed_again = ended["stopped"]["reason"] == CHANGED_AGAIN && !begun_here;
     match ended["outcome"].as_str() {
+        // What it was to do is still to be done.
+        Some("abandoned") if !gives_up => Exit::ChangeNeeded,
         Some("done" | "abandoned") => Exit::Done,
         Some("rolled_back") => Exit::Failed,
         Some("not_safe") => Exit::Refused,
@@ -330,7 +383,9 @@ fn document(status: &Value, draft: &Value, ended: &Value) -> Value {
     if let Some(leftover) = ended["leftover"].as_array().filter(|leftover| !leftover.is_empty()) {
         let ids: Vec<String> = leftover.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         if let Some(findings) = document["findings"].as_array_mut() {
-            findings.push(json!(super::report::leftover(&ids)));
+            let text = |key: &str| ended["kept"][key].as_str().map(str::to_owned);
+            let kept = text("why").map(|why| Kept { why, remedy: text("remedy") });
+            findings.push(json!(super::report::leftover(&ids, kept.as_ref())));
         }
     }
     if draft["steps"].is_null() && ended["steps"].is_array() {

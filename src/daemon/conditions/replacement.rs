@@ -3,6 +3,7 @@
 use super::alert;
 use crate::alert::raise::{Alert, Fields};
 use crate::daemon::replacement::policy::Refused;
+use crate::execute::replacement::Kept;
 use crate::journal::replay::{PastReplacement, ReplacementProgress, Replacements, StepProgress};
 use crate::model::{Op, PlannedStep, ReplacementPolicy, Severity, Stopped, Timestamp};
 use jiff::SignedDuration;
@@ -18,12 +19,13 @@ pub struct Replaced {
     /// One is open, or has been until after the last visit to the cloud: what that found says nothing.
     pub changes_the_cloud: bool,
     pub policy: ReplacementPolicy,
+    pub ahead: Option<Ahead>,
     pub stopped: Option<Stopped>,
     /// What keeps one that is needed from beginning by itself.
     pub refused: Option<Refused>,
     pub down: Vec<Down>,
     /// Old customer gateways that the cloud would not delete, and why they stay.
-    pub leftover: Vec<(String, Option<String>)>,
+    pub leftover: Vec<(String, Option<Kept>)>,
     /// Those that are gone by now, which an earlier reading of the cloud still has.
     pub gone: Vec<String>,
 }
@@ -32,6 +34,21 @@ impl Replaced {
     /// Whether a text is about what a replacement has left behind.
     pub fn is_about_leftover(&self, text: &str) -> bool {
         self.leftover.iter().map(|(id, _)| id).chain(&self.gone).any(|id| text.contains(id.as_str()))
+    }
+}
+
+/// A customer gateway that a person has moved on purpose, before the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    pub to: String,
+    /// What the device still has.
+    pub has: String,
+}
+
+impl Ahead {
+    /// A sentence that goes on from "waits for".
+    pub fn waits_for(&self) -> String {
+        format!("this device to have {}, where a person moved the customer gateway (`sudo cgwd replace --planned` moves it back)", self.to)
     }
 }
 
@@ -90,7 +107,7 @@ pub fn of(known: &Replaced, now: Timestamp, fields: &Fields) -> Vec<Alert> {
         alerts.push(self::stopped(plan, stopped, &fields));
     }
     alerts.extend(known.down.iter().filter(|down| down.is_long(now)).map(|down| down_long(down, &fields)));
-    alerts.extend(known.leftover.iter().map(|(id, why)| left(id, why.as_deref(), &fields)));
+    alerts.extend(known.leftover.iter().map(|(id, kept)| left(id, kept.as_ref(), &fields)));
     alerts
 }
 
@@ -117,10 +134,13 @@ fn down_long(down: &Down, fields: &Fields) -> Alert {
     alert("connection.down_long", &down.connection, message, None, &fields)
 }
 
-fn left(id: &str, why: Option<&str>, fields: &Fields) -> Alert {
+fn left(id: &str, kept: Option<&Kept>, fields: &Fields) -> Alert {
     let fields = Fields { customer_gateway_id: Some(id.to_owned()), ..fields.clone() };
-    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    alert("gateway.leftover", id, format!("the replaced customer gateway {id} is still there{why}"), None, &fields)
+    let why = kept.map(|kept| format!(": {}", kept.why)).unwrap_or_default();
+    let message = format!("the replaced customer gateway {id} is still there{why}");
+    // What refers to it is not in the way here.
+    let remedy = kept.and_then(|kept| kept.remedy.as_ref()).map(|remedy| format!("{remedy}; it is then deleted by itself"));
+    alert("gateway.leftover", id, message, remedy.as_deref(), &fields)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use crate::cloud::credentials::{CredentialsError, ProviderError};
 use crate::cloud::error::{CallContext, Certainty, Retry};
 use crate::execute::locate::Located;
 use crate::journal::replay::Sending;
-use crate::model::{Severity, Timestamp};
+use crate::model::Timestamp;
 use std::net::Ipv4Addr;
 
 fn examined() -> Examined {
@@ -15,6 +15,7 @@ fn nothing_replaced() -> Replaced {
         plan: None,
         changes_the_cloud: false,
         policy: ReplacementPolicy::Guided,
+        ahead: None,
         stopped: None,
         refused: None,
         down: Vec::new(),
@@ -26,7 +27,17 @@ fn nothing_replaced() -> Replaced {
 fn report(result: Result<Option<Registration>, ExecuteError>, offset: SignedDuration) -> CloudReport {
     let wanted = Wanted { ip: Ipv4Addr::new(203, 0, 113, 7), asn: None, findings: Vec::new(), gates: Vec::new() };
     let located = Located { region: Some("cn-hangzhou".into()), ..Located::default() };
-    CloudReport { number: 1, generation: 0, wanted: Some(wanted), located, result, worked: None, last_contact: None, clock_offset: offset }
+    CloudReport {
+        number: 1,
+        generation: 0,
+        wanted: Some(wanted),
+        by_word: false,
+        located,
+        result,
+        worked: None,
+        last_contact: None,
+        clock_offset: offset,
+    }
 }
 
 fn judged(report: Option<&CloudReport>, pending: Option<PendingWrite>, unusable: bool) -> (Vec<Alert>, BTreeSet<&'static str>) {
@@ -38,7 +49,7 @@ fn judged(report: Option<&CloudReport>, pending: Option<PendingWrite>, unusable:
         deaf: None,
         watch_only: None,
         config_problem: None,
-        pending,
+        pending: pending.into_iter().collect(),
         unusable,
         replacement: &replacement,
         now: Timestamp::UNIX_EPOCH,

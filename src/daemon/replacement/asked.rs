@@ -2,11 +2,13 @@
 
 use super::document::plan_json;
 use super::jobs::error_json;
+use super::policy::Course;
 use super::task::{Job, Planned};
 use crate::daemon::control::Replace;
 use crate::daemon::replacing::Wish;
 use crate::daemon::want::refused_gates;
 use crate::daemon::{Daemon, Examined};
+use crate::execute::replacement::Word;
 use crate::plan::{Decision, Step};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -54,7 +56,11 @@ impl Daemon {
                 self.replacing.watchers.push(asker);
                 if !runs {
                     self.replacing.retry.helped();
-                    self.start(Job::CarryOn { resume: true });
+                    self.start(match self.replacing.course {
+                        // The device is another by now: nothing of it is wanted any more.
+                        Course::GiveUp => Job::GiveUp(Word::Nobodys),
+                        _ => Job::CarryOn { resume: true },
+                    });
                 }
             }
             (Replace::Abort(_), true) if runs => {
@@ -64,6 +70,7 @@ impl Daemon {
             (Replace::Abort(word), true) => {
                 let word = *word;
                 self.replacing.watchers.push(asker);
+                self.replacing.asked_to_end = true;
                 self.start(Job::GiveUp(word));
             }
             // A visit may be writing at this moment.

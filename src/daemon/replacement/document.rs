@@ -35,6 +35,19 @@ impl Drafted {
             id,
         }
     }
+
+    /// What was not even planned.
+    pub fn blocked(decision: &Decision, region: Option<&str>, wish: Wish) -> Drafted {
+        let refused = decision.gates.iter().find(|gate| !gate.passed);
+        Drafted {
+            id: String::new(),
+            wish,
+            kind: decision.kind,
+            steps: Vec::new(),
+            refused: refused.map(|gate| Refused { gate: gate.name.to_owned(), detail: gate.detail.clone() }),
+            document: plan_json(decision, region),
+        }
+    }
 }
 
 /// Everything that a person decides by.
@@ -111,6 +124,9 @@ pub fn ended_json(ended: &Ended, replacements: &Replacements, millis: u64) -> Va
     let mut document = end_json(outcome, replacements, millis);
     document["ended"]["why"] = json!(why);
     document["ended"]["stopped"] = json!(stopped);
+    if let Ended::Done { kept: Some(kept), .. } = ended {
+        document["ended"]["kept"] = json!({"why": kept.why, "remedy": kept.remedy});
+    }
     document
 }
 
@@ -162,6 +178,7 @@ pub fn abandoned_json(abandoned: &Abandoned, replacements: &Replacements, millis
     let mut document = end_json(outcome, replacements, millis);
     document["ended"]["why"] = json!(why);
     document["ended"]["stays"] = json!(stays);
+    document["ended"]["by_itself"] = json!(replacements.last.as_ref().is_some_and(|last| last.by_itself));
     document
 }
 

@@ -9,8 +9,7 @@ use crate::daemon::replacing::{Wish, evidence, findings_with};
 use crate::daemon::want::{Wanted, wanted};
 use crate::daemon::{Daemon, Examined, with_causes};
 use crate::execute::ExecuteError;
-use crate::execute::locate::Located;
-use crate::execute::replacement::{Abandoned, Ended, Leftover, Word};
+use crate::execute::replacement::{Abandoned, Ended, Kept, Leftover, Word};
 use crate::model::{Agreement, Finding, ReplacementPlan, ReplacementPolicy, Stopped};
 use crate::plan::Now;
 use crate::plan::replacement::{Evidence, SNAPSHOT_READABLE, what_is_unsafe};
@@ -173,6 +172,7 @@ impl Daemon {
         let millis = self.replacing.began.take().map_or(0, |began| since_boot().saturating_sub(began).as_millis());
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         let job = self.replacing.job.take();
+        let asked_to_end = std::mem::take(&mut self.replacing.asked_to_end);
         (self.replacing.now, self.replacing.failed) = (None, None);
         match ending {
             Ending::Drafted(drafted) => {
@@ -189,9 +189,9 @@ impl Daemon {
                 self.replacing.refused = drafted.refused;
             }
             Ending::Ended(ended) => self.take_end(&ended, millis),
+            Ending::Abandoned(Abandoned::NotSafe(why)) if !asked_to_end => self.take_not_safe_yet(why),
             Ending::Abandoned(abandoned) => self.take_abandoned(abandoned, millis),
             Ending::Retired(retired) => self.take_retired(retired),
-            Ending::Nowhere(located) => self.answer_nowhere(&located),
             Ending::Failed(error) => self.take_failure(job, &error),
             // Whoever watches sees what becomes of it.
             Ending::LetGo => {}
@@ -204,13 +204,14 @@ impl Daemon {
         self.look_afresh();
         self.replacing.not_safe = None;
         match ended {
-            Ended::Done { leftover } => {
+            Ended::Done { leftover, kept } => {
                 self.replacing.retry.helped();
                 self.replacing.refusals.forget();
                 self.replacing.leftover.helped();
                 if !leftover.is_empty() {
                     self.replacing.leftover.failed(since_boot());
                 }
+                self.replacing.why_left = leftover.iter().filter_map(|id| Some((id.clone(), kept.clone()?))).collect();
                 self.tell_done();
             }
             Ended::RolledBack { why } => {
@@ -255,6 +256,15 @@ impl Daemon {
         }
     }
 
+    /// Whoever waits for its end wants it to go on, as far as where it can be given up.
+    fn take_not_safe_yet(&mut self, why: String) {
+        tracing::info!(why, "the replacement cannot be given up here");
+        self.replacing.not_safe = Some(why);
+        if !self.replacing.watchers.is_empty() {
+            self.start(Job::CarryOn { resume: true });
+        }
+    }
+
     fn take_retired(&mut self, retired: Vec<(String, Leftover)>) {
         let gone = retired.iter().filter(|(_, became)| !matches!(became, Leftover::Kept(_))).map(|(id, _)| id.clone());
         let before = self.replacing.gone.len();
@@ -263,8 +273,8 @@ impl Daemon {
             match became {
                 Leftover::Gone => tracing::info!(customer_gateway = id, "the replaced customer gateway is gone"),
                 Leftover::LetGo(why) => tracing::info!(why, "the replaced customer gateway is let go"),
-                Leftover::Kept(why) => {
-                    self.replacing.why_left.entry(id).and_modify(|told| keep_or(told, &why)).or_insert(why);
+                Leftover::Kept(kept) => {
+                    self.replacing.why_left.entry(id).and_modify(|told| keep_or(told, &kept)).or_insert(kept);
                 }
             }
         }
@@ -298,13 +308,6 @@ impl Daemon {
             }
             Some(JobKind::Draft) | None => {}
         }
-    }
-
-    fn answer_nowhere(&mut self, located: &Located) {
-        let why = located.findings.iter().find(|finding| finding.is_error());
-        let (message, remedy) = why.map_or(("the region is not known", "set `[cloud] region`"), |why| (&why.message, &why.remedy));
-        let line = error_json(message, remedy, "region");
-        self.answer(&line);
     }
 
     /// The last line of whoever waits for this.
@@ -366,8 +369,8 @@ fn gate_of(error: &ExecuteError, why: String) -> Option<Refused> {
     Some(Refused { gate: gate.to_owned(), detail: why })
 }
 
-fn keep_or(told: &mut String, why: &str) {
-    if !super::policy::says_the_same(told, why) {
-        why.clone_into(told);
+fn keep_or(told: &mut Kept, kept: &Kept) {
+    if !super::policy::says_the_same(&told.why, &kept.why) {
+        told.clone_from(kept);
     }
 }

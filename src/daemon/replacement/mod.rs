@@ -19,12 +19,12 @@ pub mod timeline;
 use self::document::Drafted;
 use self::policy::{Course, Needed, Open, Refusals, Refused, Retry, Seen, fit, of_needed, of_open};
 use self::task::JobKind;
-use super::conditions::replacement::{Replaced, down, leftover};
+use super::conditions::replacement::{Ahead, Replaced, down, leftover};
 use super::control::Replace;
-use super::want::Wanted;
 use super::{CloudReport, Daemon, Examined, SOON};
-use crate::execute::replacement::Agreed;
+use crate::execute::replacement::{Agreed, Kept};
 use crate::journal::record::Record;
+use crate::journal::replay::PastReplacement;
 use crate::journal::store::NEVER_PRUNED;
 use crate::journal::{Journal, JournalError, Progress};
 use crate::model::{Asn, ReplacementOutcome, Settings, Stopped, Timestamp};
@@ -35,7 +35,7 @@ use crate::system::zone::Zone;
 use serde_json::Value;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -77,11 +77,13 @@ pub struct Replacing {
     /// As it was told: what differs each time in the words is no news.
     stopped: Option<Stopped>,
     leftover: Retry,
-    why_left: BTreeMap<String, String>,
+    why_left: BTreeMap<String, Kept>,
     gone: Vec<String>,
     /// What broke off, where no record says so.
     failed: Option<Stopped>,
     job: Option<JobKind>,
+    /// The job gives up for somebody who waits for just that.
+    asked_to_end: bool,
     /// When the job that runs was begun, in time since boot.
     began: Option<Duration>,
     agreed: Rc<Agreed>,
@@ -118,6 +120,7 @@ impl Replacing {
             gone: Vec::new(),
             failed: None,
             job: None,
+            asked_to_end: false,
             began: None,
             agreed: Rc::default(),
             now: None,
@@ -275,7 +278,8 @@ impl Daemon {
             policy: self.settings.replacement.policy,
             held: if is_read && has_held { Ok(()) } else { Err(self.replacing.held_until) },
             only_asn: old.is_some_and(|old| old.ip == wanted.ip),
-            decided: self.state.progress(|progress| decided_by_a_person(progress, wanted)),
+            ahead: self.state.progress(|progress| moved_by_a_person(progress, wanted.ip, wanted.asn)),
+            decided: self.state.progress(|progress| decided_by_a_person(progress, wanted.ip, wanted.asn)),
             write_is_open: self.state.progress(|progress| progress.pending.is_some()),
             closed: self.closed_window(),
             tried: self.replacing.tried == report.number,
@@ -362,11 +366,14 @@ impl Daemon {
             let open = progress.replacements.open.as_ref();
             (open.map(|open| open.plan.id.clone()), open.map(down).unwrap_or_default(), leftover(&progress.replacements))
         });
+        let wanted = self.cloud.report.as_ref().and_then(|report| report.wanted.as_ref());
+        let ahead = wanted.and_then(|wanted| self.state.progress(|progress| moved_by_a_person(progress, wanted.ip, wanted.asn)));
         let is_late = self.cloud.report.as_ref().is_some_and(|report| !self.replacing.counts(report));
         Replaced {
             changes_the_cloud: plan.is_some() || is_late,
             plan,
             policy: self.settings.replacement.policy,
+            ahead,
             stopped: self.replacing.stopped.clone(),
             refused: self.replacing.refused.clone(),
             down,
@@ -431,25 +438,36 @@ fn is_progress(record: &Record) -> bool {
 
 /// What a person decided about what the device is now, where it has been that since before. The daemon itself gives a plan up
 /// only for another address or ASN.
-fn decided_by_a_person(progress: &Progress, wanted: &Wanted) -> Option<&'static str> {
-    let last = progress.replacements.last.as_ref()?;
-    let address_since = progress.address.as_ref().map(|settled| settled.at);
-    let asn_since = progress.asn.as_ref().map(|settled| settled.at);
-    if address_since.max(asn_since).is_none_or(|since| since > last.ended) {
-        return None;
-    }
+fn decided_by_a_person(progress: &Progress, ip: Ipv4Addr, asn: Option<Asn>) -> Option<&'static str> {
+    let last = last_while_unchanged(progress)?;
     let plan = &last.progress.plan;
-    let is_same = plan.new.ip == wanted.ip && wanted.asn.is_none_or(|asn| plan.new.asn == Some(asn));
-    match last.outcome {
-        ReplacementOutcome::Done if plan.planned && plan.old.iter().any(|old| old.ip == wanted.ip) => {
-            Some("a person moved the customer gateway elsewhere")
-        }
-        ReplacementOutcome::Abandoned if is_same && !last.by_itself => Some("this replacement was given up before"),
-        ReplacementOutcome::Done | ReplacementOutcome::RolledBack | ReplacementOutcome::Abandoned => None,
-    }
+    let is_same = plan.new.ip == ip && asn.is_none_or(|asn| plan.new.asn == Some(asn));
+    let is_given_up = last.outcome == ReplacementOutcome::Abandoned && !last.by_itself;
+    (is_same && is_given_up).then_some("this replacement was given up before")
 }
 
-fn ipv4(address: IpAddr) -> Option<std::net::Ipv4Addr> {
+/// Where a person has moved the customer gateway, before the device that is still what it was.
+pub(super) fn moved_by_a_person(progress: &Progress, ip: Ipv4Addr, asn: Option<Asn>) -> Option<Ahead> {
+    let last = last_while_unchanged(progress).filter(|last| last.outcome == ReplacementOutcome::Done)?;
+    let plan = &last.progress.plan;
+    if !plan.planned || !plan.old.iter().any(|old| old.ip == ip) {
+        return None;
+    }
+    let words = |asn: Option<Asn>| asn.map_or_else(|| "no ASN".to_owned(), |asn| format!("ASN {asn}"));
+    Some(match plan.new.ip == ip {
+        true => Ahead { to: words(plan.new.asn), has: words(asn) },
+        false => Ahead { to: plan.new.ip.to_string(), has: ip.to_string() },
+    })
+}
+
+/// The last replacement, where the device has been the same since.
+fn last_while_unchanged(progress: &Progress) -> Option<&PastReplacement> {
+    let address_since = progress.address.as_ref().map(|settled| settled.at);
+    let asn_since = progress.asn.as_ref().map(|settled| settled.at);
+    progress.replacements.last.as_ref().filter(|last| address_since.max(asn_since).is_some_and(|since| since <= last.ended))
+}
+
+fn ipv4(address: IpAddr) -> Option<Ipv4Addr> {
     match address {
         IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(_) => None,

@@ -1,5 +1,6 @@
 //! What the daemon does about replacing, from what is known. Pure.
 
+use crate::daemon::conditions::replacement::Ahead;
 use crate::model::{Asn, ReplacementPlan, ReplacementPolicy, Stopped};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct Needed {
     /// When the new address or ASN will have held long enough, in time since boot; `Ok`: it has.
     pub held: Result<(), Option<Duration>>,
     pub only_asn: bool,
+    /// A person has moved the customer gateway on purpose, and the device has not followed yet.
+    pub ahead: Option<Ahead>,
     /// What a person decided about this very change; the device has not changed since.
     pub decided: Option<&'static str>,
     /// A write of the registration has no outcome yet.
@@ -126,6 +129,7 @@ pub fn of_open(open: &Open<'_>, now: Duration) -> Course {
 pub fn of_needed(needed: &Needed, now: Duration) -> Course {
     match needed.policy {
         ReplacementPolicy::Alert => Course::Rest,
+        _ if let Some(ahead) = &needed.ahead => waits_for(&ahead.waits_for()),
         ReplacementPolicy::Guided => waits_for("a person: `sudo cgwd replace`"),
         ReplacementPolicy::Auto => by_itself(needed, now),
     }

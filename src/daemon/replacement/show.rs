@@ -3,13 +3,14 @@
 use super::document::{needed_json, notice_json, status_json};
 use super::policy::Course;
 use super::task::JobKind;
+use super::{ipv4, moved_by_a_person};
 use crate::alert::raise::Fields;
 use crate::daemon::Daemon;
 use crate::execute::replacement::Notice;
 use crate::journal::Progress;
 use crate::journal::record::Record;
 use crate::journal::replay::ReplacementProgress;
-use crate::model::{ReplacementPlan, ReplacementPolicy, Settings};
+use crate::model::{Asn, ReplacementPlan, ReplacementPolicy, Settings};
 use crate::plan::DecisionKind;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -141,9 +142,13 @@ pub fn of_journal(progress: &Progress, settings: &Settings) -> Value {
         return status_json(open, false, Some(waits));
     }
     let is_needed = progress.decision.as_deref() == Some(DecisionKind::Replace.name());
+    let settled = progress.address.as_ref().and_then(|settled| ipv4(settled.value));
+    let asn = progress.asn.as_ref().and_then(|settled| settled.value).and_then(Asn::new);
+    let ahead = settled.and_then(|ip| moved_by_a_person(progress, ip, asn));
     match settings.replacement.policy {
         _ if !is_needed => Value::Null,
         ReplacementPolicy::Alert => Value::Null,
+        _ if let Some(ahead) = &ahead => needed_json(0, &ahead.waits_for()),
         ReplacementPolicy::Guided => needed_json(0, "a person: `sudo cgwd replace`"),
         ReplacementPolicy::Auto => needed_json(0, "cgwd to be started"),
     }

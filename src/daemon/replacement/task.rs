@@ -4,7 +4,7 @@ use super::document::{Drafted, has_written};
 use super::policy::{Seen, contradicts};
 use crate::cloud::client::Client;
 use crate::daemon::replacing::{self, Wish};
-use crate::daemon::want::Wanted;
+use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::locate::{Located, locate};
 use crate::execute::replacement::{Abandoned, Agreed, Calls, Draft, Ended, Leftover, Notice, Present, Replacer, Word};
@@ -12,7 +12,7 @@ use crate::execute::{ExecuteError, Executor, Want};
 use crate::journal::{Journal, Record};
 use crate::model::Settings;
 use crate::plan::replacement::{AT_THE_BEGINNING, Evidence};
-use crate::plan::{Owner, Step};
+use crate::plan::{Decision, Owner, Step};
 use crate::system::clock::Clock;
 use crate::system::environment::Environment;
 use crate::system::seal::SealKey;
@@ -96,8 +96,6 @@ pub enum Ending {
     Ended(Ended),
     Abandoned(Abandoned),
     Retired(Vec<(String, Leftover)>),
-    /// No region: the findings say why.
-    Nowhere(Located),
     Failed(ExecuteError),
     /// Told to let go; the journal has all of it.
     LetGo,
@@ -122,7 +120,7 @@ pub async fn run(tools: Tools, job: Job, let_go: oneshot::Receiver<()>) -> Endin
 
 async fn work(tools: Tools, job: Job) -> Result<Ending, ExecuteError> {
     match job {
-        Job::Draft(planned) => tools.draft(&planned, false).await.map(|(ending, _)| ending),
+        Job::Draft(planned) => tools.draft(&planned, false).await.map(|(drafted, _)| Ending::Drafted(Box::new(drafted))),
         Job::Begin { planned, agreed } => tools.begin(&planned, agreed).await,
         Job::CarryOn { resume } => {
             let replacer = tools.of_open()?;
@@ -145,8 +143,8 @@ async fn work(tools: Tools, job: Job) -> Result<Ending, ExecuteError> {
 impl Tools {
     async fn begin(self, planned: &Planned, agreed: Option<Vec<Step>>) -> Result<Ending, ExecuteError> {
         let (drafted, draft, want) = match self.draft(planned, true).await? {
-            (Ending::Drafted(drafted), Some((draft, want))) => (drafted, draft, want),
-            (ending, _) => return Ok(ending),
+            (drafted, Some((draft, want))) => (Box::new(drafted), draft, want),
+            (drafted, None) => return Ok(Ending::Refused(Box::new(drafted))),
         };
         if agreed.is_some_and(|agreed| agreed != draft.decision.steps) {
             return Ok(Ending::Changed(drafted));
@@ -170,7 +168,7 @@ impl Tools {
     }
 
     /// With the plan itself where there is a region to make it for. `writes`: the cloud is asked to try what it can try.
-    async fn draft(&self, planned: &Planned, writes: bool) -> Result<(Ending, Option<(Draft, Want)>), ExecuteError> {
+    async fn draft(&self, planned: &Planned, writes: bool) -> Result<(Drafted, Option<(Draft, Want)>), ExecuteError> {
         let located = match &planned.located {
             Some(located) => located.clone(),
             None => {
@@ -178,14 +176,21 @@ impl Tools {
                 locate(&self.client, &self.settings.cloud, &known).await?
             }
         };
-        let Some(region) = &located.region else { return Ok((Ending::Nowhere(located), None)) };
+        let Some(region) = &located.region else { return Ok((self.nowhere(planned, &located), None)) };
         let executor = self.executor()?;
         let want = planned.wanted.in_region(&self.settings, &self.owner(), region, &located.evidence);
         let id = replacing::plan_id(&executor);
         let asked = replacing::asked(&self.settings, want.clone(), planned.wish, planned.evidence.clone(), id.clone(), writes)?;
         let draft = executor.draft(&asked).await?;
         let drafted = Drafted::of(&draft, id, region, planned.wish);
-        Ok((Ending::Drafted(Box::new(drafted)), Some((draft, want))))
+        Ok((drafted, Some((draft, want))))
+    }
+
+    /// Without a region there is nothing to plan on.
+    fn nowhere(&self, planned: &Planned, located: &Located) -> Drafted {
+        let findings = [planned.wanted.findings.as_slice(), &located.findings].concat();
+        let gates = [planned.wanted.gates.clone(), refused_gates(&located.findings)].concat();
+        Drafted::blocked(&Decision::blocked(findings, gates), self.settings.cloud.region.as_deref(), planned.wish)
     }
 
     async fn retire(&self, region: &str, ids: &[String]) -> Result<Ending, ExecuteError> {

@@ -64,6 +64,26 @@ impl Executor {
     /// # Errors
     /// Where anything that hangs on the customer gateway cannot be read: nothing is planned on a part of it.
     pub async fn draft(&self, asked: &Asked) -> Result<Draft, ExecuteError> {
+        match self.drafted(asked).await {
+            Err(ExecuteError::Cloud(error)) if error.is_no_such_region() => Ok(self.without_region(&asked.want)),
+            other => other,
+        }
+    }
+
+    fn without_region(&self, want: &Want) -> Draft {
+        let inventory = Inventory {
+            region: want.desired.region.clone(),
+            read_at: self.clock.now(),
+            customer_gateways: Vec::new(),
+            connections: Vec::new(),
+            connections_read: false,
+        };
+        let subjects = Subjects::find(&want.desired, &inventory);
+        let snapshot = replacement::listed(&subjects, &inventory);
+        Draft { decision: want.without_region(), plan: None, snapshot, subjects, read_at: self.clock.uptime() }
+    }
+
+    async fn drafted(&self, asked: &Asked) -> Result<Draft, ExecuteError> {
         let executor = self;
         let inventory = executor.look(&asked.want.desired.region, true).await?;
         let mut decision = executor.decide(&asked.want, &inventory);

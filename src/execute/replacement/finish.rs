@@ -1,6 +1,6 @@
 //! The ends of a replacement: done, or gone back.
 
-use super::{Course, Ended, ExecuteError, StageEnd};
+use super::{Course, Ended, ExecuteError, Kept, StageEnd};
 use crate::journal::Record;
 use crate::journal::replay::ReplacementProgress;
 use crate::model::{Lane, Op, PlannedStep, ReplacementOutcome, Slot, Stopped};
@@ -25,7 +25,8 @@ impl Course<'_> {
             })?;
         }
         self.ended(ReplacementOutcome::Done, new, leftover.clone())?;
-        Ok(Ended::Done { leftover })
+        let kept = refused.first().map(Kept::of);
+        Ok(Ended::Done { leftover, kept })
     }
 
     /// What the cloud would not delete at the very end keeps nothing from being done.

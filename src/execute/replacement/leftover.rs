@@ -1,8 +1,10 @@
 //! An old customer gateway that the cloud would not delete when everything else was done: tried again later.
 
 use super::Replacer;
+use crate::cloud::error::CloudError;
 use crate::execute::ExecuteError;
 use crate::journal::Record;
+use crate::model::Stopped;
 use crate::plan::{Ownership, Step, StepAction};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -12,10 +14,35 @@ use std::time::Duration;
 pub enum Leftover {
     /// It no longer exists.
     Gone,
-    /// It stays for now, and why.
-    Kept(String),
+    /// It stays for now.
+    Kept(Kept),
     /// Somebody took the mark off: it is no longer this device's to delete.
     LetGo(String),
+}
+
+/// Why one stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub why: String,
+    /// Where it is another than to see what still refers to it.
+    pub remedy: Option<String>,
+}
+
+impl Kept {
+    fn because(why: &str) -> Leftover {
+        Leftover::Kept(Kept { why: why.to_owned(), remedy: None })
+    }
+
+    /// Why the last deletion of a replacement stopped. Only what the cloud has refused by itself is mended as it says: the replacement is
+    /// over, so nothing goes on with it.
+    pub(super) fn of(stopped: &Stopped) -> Kept {
+        let is_the_clouds = ["rights", "unavailable", "refused"].contains(&stopped.reason.as_str());
+        Kept { why: stopped.message.clone(), remedy: is_the_clouds.then(|| stopped.remedy.clone()) }
+    }
+
+    fn refused(error: &CloudError) -> Kept {
+        Kept { why: error.to_string(), remedy: (!error.is_in_use()).then(|| error.remedy.clone()) }
+    }
 }
 
 /// What one look shows.
@@ -50,14 +77,14 @@ impl Replacer {
                 tokio::time::sleep(apart).await;
                 let second = self.look_at_leftover(region, id, is_wanted).await?;
                 if second != first {
-                    return Ok(Leftover::Kept("somebody is changing it at this moment".to_owned()));
+                    return Ok(Kept::because("somebody is changing it at this moment"));
                 }
                 second
             }
         };
         match last {
-            Look::Wanted => Ok(Leftover::Kept("this device is what it says again: it may be wanted".to_owned())),
-            Look::Used(by) => Ok(Leftover::Kept(format!("it is still used by {}", by.join(", ")))),
+            Look::Wanted => Ok(Kept::because("this device is what it says again: it may be wanted")),
+            Look::Used(by) => Ok(Kept::because(&format!("it is still used by {}", by.join(", ")))),
             Look::Absent => self.let_go(id, "gone").map(|()| Leftover::Gone),
             Look::NotOurs => {
                 self.let_go(id, "mark removed")?;
@@ -95,7 +122,7 @@ impl Replacer {
         match self.executor.deregister(&self.owner, region, &[step]).await {
             Ok(_) => Ok(Leftover::Gone),
             // The cloud's own word; what is not known, or cannot be written, is an error.
-            Err(ExecuteError::Cloud(refusal)) => Ok(Leftover::Kept(format!("{} ({})", refusal.message, refusal.code))),
+            Err(ExecuteError::Cloud(refusal)) => Ok(Leftover::Kept(Kept::refused(&refusal))),
             Err(error) => Err(error),
         }
     }

@@ -31,7 +31,7 @@ pub use abandon::{Abandoned, Word};
 pub use agreed::Agreed;
 pub use calls::Calls;
 pub use draft::{Asked, Draft, SuppliedKey};
-pub use leftover::Leftover;
+pub use leftover::{Kept, Leftover};
 pub use step::Notice;
 pub use unread::{LOST_FOR_GOOD, Unread};
 
@@ -80,6 +80,8 @@ pub enum Present {
 pub enum Ended {
     Done {
         leftover: Vec<String>,
+        /// Why, where some are.
+        kept: Option<Kept>,
     },
     RolledBack {
         why: String,

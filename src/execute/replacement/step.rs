@@ -138,7 +138,10 @@ impl Course<'_> {
                 Act::Send | Act::Resend => match self.send(step, reads).await? {
                     Sent::Done => self.sleep(rhythm.begin(self.uptime())).await,
                     Sent::NotYet => {}
-                    Sent::Unconfirmed => self.sleep(rhythm.trouble()).await,
+                    Sent::Unconfirmed => {
+                        self.notice_waiting(step, "it is not known what became of the call; looking again");
+                        self.sleep(rhythm.trouble()).await;
+                    }
                     Sent::Busy => match self.busy(step, &mut seen) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
                         None => self.sleep(rhythm.trouble()).await,

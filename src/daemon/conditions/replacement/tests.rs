@@ -86,10 +86,11 @@ fn each_thing_that_lasts_has_its_alert() {
         plan: Some("0123456789abcdef".into()),
         changes_the_cloud: true,
         policy: ReplacementPolicy::Auto,
+        ahead: None,
         stopped: Some(stopped),
         refused: Some(Refused { gate: "window".into(), detail: "it is closed".into() }),
         down: vec![Down { connection: "vco-1".into(), since: at(0) }, Down { connection: "vco-2".into(), since: at(1000) }],
-        leftover: vec![("cgw-1".into(), Some("vco-9 uses it".into()))],
+        leftover: vec![("cgw-1".into(), Some(Kept { why: "the cloud says no".into(), remedy: Some("grant it".into()) }))],
         gone: vec!["cgw-2".into()],
     };
     let told: Vec<(&str, String, Severity)> =
@@ -104,5 +105,7 @@ fn each_thing_that_lasts_has_its_alert() {
     let alerts = of(&known, at(1001), &Fields::default());
     assert_eq!(alerts[1].fields.step.as_deref(), Some("3"));
     assert!(alerts.iter().all(|alert| alert.fields.plan_id.as_deref() == Some("0123456789abcdef")));
+    let left = &alerts[3];
+    assert!(left.message.ends_with("is still there: the cloud says no") && left.remedy.starts_with("grant it"), "{left:?}");
     assert!(known.is_about_leftover("cgw-1 bears it too") && known.is_about_leftover("cgw-2") && !known.is_about_leftover("cgw-3"));
 }

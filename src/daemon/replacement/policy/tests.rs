@@ -108,6 +108,7 @@ fn needed(policy: ReplacementPolicy) -> Needed {
         policy,
         held: Ok(()),
         only_asn: false,
+        ahead: None,
         decided: None,
         write_is_open: false,
         closed: None,
@@ -133,6 +134,12 @@ fn only_auto_begins_by_itself_and_only_with_nothing_in_the_way() {
     assert_eq!(course(auto()), Course::Begin);
     assert_eq!(gate(&course(Needed { only_asn: true, ..auto() })), "planned");
     assert_eq!(gate(&course(Needed { decided: Some("a person gave it up"), ..auto() })), "planned");
+    let ahead = || Some(Ahead { to: "203.0.113.9".into(), has: "203.0.113.7".into() });
+    for policy in [ReplacementPolicy::Guided, ReplacementPolicy::Auto] {
+        let moved = course(Needed { ahead: ahead(), ..needed(policy) });
+        assert!(waits(&moved).starts_with("this device to have 203.0.113.9"), "{moved:?}");
+        assert!(matches!(moved, Course::Wait(Wait { gate: None, .. })), "no gate is to be told: {moved:?}");
+    }
     let holds = course(Needed { held: Err(Some(at(300))), ..auto() });
     assert!(matches!(&holds, Course::Wait(Wait { gate: None, at: Some(until), .. }) if *until == at(300)), "{holds:?}");
     assert!(waits(&course(Needed { write_is_open: true, ..auto() })).contains("earlier write"));
