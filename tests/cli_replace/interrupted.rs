@@ -187,6 +187,29 @@ fn a_second_change_while_it_is_stopped() {
     }
 }
 
+/// Whoever asks for something else than what is open has not said that it is given up, nor has one that nobody can ask.
+#[test]
+fn a_refused_command_gives_nothing_up() {
+    let mut scene = Scene::of(Estate::new().dual().device_at(&[THIRD]));
+    let before = scene.world();
+    killed_after(&mut scene, "CreateCustomerGateway", &[]);
+    let open = scene.device.status()["replacement"]["plan"].clone();
+    for asks in [&["--asn", "65002"][..], &["--to", THIRD], &["--to", NEW, "--asn", "65002", "--planned"]] {
+        let error = scene.replace(asks).expect(5).json()["error"].clone();
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains("is open") && said.contains(NEW) && said.contains("65001"), "{asks:?}: {said}");
+        assert!(error["remedy"].as_str().unwrap().contains("end it first"), "{error:#}");
+        assert_eq!(scene.device.status()["replacement"]["plan"], open, "{asks:?}");
+    }
+    scene.device.move_to(THIRD);
+    let error = scene.device.cgwd(&["replace", "--resume"]).expect(2).json()["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains(THIRD), "{error:#}");
+    assert!(error["remedy"].as_str().unwrap().contains("--yes"), "{error:#}");
+    assert_eq!(scene.device.status()["replacement"]["plan"], open);
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+    gateway_was_replaced(&before, &scene.world(), OLD, THIRD);
+}
+
 /// In a gap the connection is made again first, and then moved on.
 #[test]
 fn a_second_change_in_a_gap() {

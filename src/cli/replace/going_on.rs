@@ -3,7 +3,7 @@
 
 use super::alone::{Parts, broke_off, seen};
 use super::report::{Report, show_report};
-use super::{ReplaceArgs, confirm, settle};
+use super::{ReplaceArgs, confirm, end_it_first, settle, what_is_open};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::survey::Survey;
@@ -12,7 +12,7 @@ use crate::daemon::replacement::policy::contradicts;
 use crate::execute::replacement::{Abandoned, LOST_FOR_GOOD, Unread, Word};
 use crate::execute::{ExecuteError, Executor};
 use crate::journal::Journal;
-use crate::model::{ReplacementPlan, Settings};
+use crate::model::{Asn, ReplacementPlan, Settings};
 use crate::plan::Owner;
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
@@ -123,9 +123,14 @@ impl Parts<'_> {
         }
     }
 
-    /// The open plan to its end; or, where the device has changed again, away from it at a safe point.
+    /// The open plan to its end; or, where the device has changed again, away from it at a safe point. Whoever refuses does so
+    /// before anything is given up.
     async fn go_on(&self) -> Result<After, Failure> {
+        self.refuse_another()?;
         let is_another = self.is_another().await?;
+        if is_another && !self.arguments.yes {
+            self.agree_to_give_up()?;
+        }
         if is_another && self.is_given_up().await? {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
             return Ok(After::Anew);
@@ -145,13 +150,10 @@ impl Parts<'_> {
         Ok(matches!(self.replacer.abandon(Word::Nobodys).await.map_err(|error| self.broke_off(error))?, Abandoned::Yes { .. }))
     }
 
-    /// Whether something else is wanted than what the plan is for: by the person, or by what is read and keeps being read.
+    /// Whether the device reads otherwise than what the plan is for, and keeps doing so. A person's word stands for what is read.
     async fn is_another(&self) -> Result<bool, Failure> {
         let Some(plan) = self.open_plan() else { return Ok(false) };
-        if self.arguments.overrides() {
-            return Ok(self.is_asked_otherwise(&plan));
-        }
-        if !contradicts(&plan, self.seen.get()) {
+        if self.arguments.overrides() || !contradicts(&plan, self.seen.get()) {
             return Ok(false);
         }
         if self.survey.is_settled() {
@@ -161,6 +163,33 @@ impl Parts<'_> {
         let (keeps, last) = settle::keeps(self.context, settings, self.seen.get(), |now| contradicts(&plan, now)).await?;
         self.seen.set(last);
         Ok(keeps)
+    }
+
+    /// Whoever asks for another address or ASN than the open plan's does not mean to go on with it, nor has said to give it up.
+    fn refuse_another(&self) -> Result<(), Failure> {
+        match self.open_plan() {
+            Some(plan) if self.arguments.overrides() && self.is_asked_otherwise(&plan) => {
+                Err(end_it_first(&plan.id, &plan.new.ip.to_string(), plan.new.asn.map(Asn::number)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn agree_to_give_up(&self) -> Result<(), Failure> {
+        let Some(plan) = self.open_plan() else { return Ok(()) };
+        let now = self.seen.get();
+        let ip = now.ip.map_or_else(|| plan.new.ip.to_string(), |ip| ip.to_string());
+        let asn = now.asn.map(|asn| format!(" with ASN {asn}")).unwrap_or_default();
+        let what = format!(
+            "the device has changed again: {} and this device is {ip}{asn} now",
+            what_is_open(&plan.id, &plan.new.ip.to_string(), plan.new.asn.map(Asn::number))
+        );
+        if !confirm::somebody_is_there() {
+            let remedy = "nobody is there to confirm that it is given up and planned anew: run it on a terminal, or add `--yes`";
+            return Err(Failure::new(Exit::Usage, what, remedy));
+        }
+        let what = format!("\n{what}.\nThe open replacement is given up at a safe point; what is planned anew is shown before it begins.");
+        confirm::by_name(self.context, &self.survey.settings.device, &what)
     }
 
     fn is_asked_otherwise(&self, plan: &ReplacementPlan) -> bool {

@@ -78,3 +78,17 @@ pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Fail
 pub(super) fn is_observed(survey: &Survey, arguments: &ReplaceArgs) -> bool {
     arguments.to.is_none() && survey.examined.address.is_some()
 }
+
+/// What is asked for is not what the open replacement is for.
+fn end_it_first(plan: &str, ip: &str, asn: Option<u32>) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        what_is_open(plan, ip, asn),
+        "end it first: `cgwd replace --resume` goes on with it, `cgwd replace --abort` gives it up where nothing is lost by it",
+    )
+}
+
+fn what_is_open(plan: &str, ip: &str, asn: Option<u32>) -> String {
+    let asn = asn.map(|asn| format!(" with ASN {asn}")).unwrap_or_default();
+    format!("replacement {plan} is open, and it is to {ip}{asn}")
+}

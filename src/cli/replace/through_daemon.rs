@@ -1,7 +1,7 @@
 //! The replacement by the daemon that runs: it plans, acts and goes on whatever becomes of this command; here is only the
 //! person's word, and what is told.
 
-use super::{ReplaceArgs, confirm, device};
+use super::{ReplaceArgs, confirm, device, end_it_first};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
@@ -44,14 +44,8 @@ fn refuse_another(arguments: &ReplaceArgs, open: &Value) -> Result<(), Failure> 
     if !other_ip && !other_asn {
         return Ok(());
     }
-    let is_open =
-        format!("replacement {} is open, and it is to {}", open["plan"].as_str().unwrap_or_default(), ip.as_str().unwrap_or_default());
-    let asn = asn.as_u64().map(|asn| format!(" with ASN {asn}")).unwrap_or_default();
-    Err(Failure::new(
-        Exit::Refused,
-        is_open + &asn,
-        "end it first: `cgwd replace --resume` goes on with it, `cgwd replace --abort` gives it up where nothing is lost by it",
-    ))
+    let asn = asn.as_u64().and_then(|asn| u32::try_from(asn).ok());
+    Err(end_it_first(open["plan"].as_str().unwrap_or_default(), ip.as_str().unwrap_or_default(), asn))
 }
 
 /// As `could_make_none_first`: in the documented order what is pointed elsewhere in place waits at the temporary one.
