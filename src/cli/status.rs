@@ -6,7 +6,6 @@ use super::output::{Output, Tone};
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::status::{Status, replacing_words};
 use crate::journal::Journal;
-use crate::journal::store::FILE;
 use crate::model::Settings;
 use serde_json::Value;
 use std::time::Duration;
@@ -74,28 +73,12 @@ async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
         Ok(status) => Ok(status),
         Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => Ok(of_journal(settings)?.json()),
         Err(AskError::Silent { pid, .. }) => Ok(of_journal(settings)?.of_a_silent_daemon(pid).json()),
-        Err(error) => Err(Failure::new(
-            Exit::Failed,
-            crate::daemon::with_causes(&error),
-            "the control socket belongs to root and the service's own user: run this as root",
-        )),
+        Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), crate::system::access::AS_ROOT)),
     }
 }
 
-/// What cannot be read is not known, and must not look as if there were nothing.
 fn of_journal(settings: &Settings) -> Result<Status, Failure> {
-    let directory = &settings.state_directory;
-    // The journal's own look does not tell "not there" from "not to be seen".
-    if let Err(error) = std::fs::metadata(directory.join(FILE))
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("{} cannot be read ({error}), so neither the daemon's state nor its alerts are known", directory.display()),
-            "the state belongs to root and the service's own user: run this as root",
-        ));
-    }
-    let journal = Journal::open_to_read(directory)?;
+    let journal = Journal::open_to_read(&settings.state_directory)?;
     Ok(Status::of_journal(settings, journal.as_ref().map(Journal::progress)))
 }
 

@@ -1,5 +1,6 @@
 //! One cgwd for each state directory.
 
+use super::access::{AS_ROOT, is_anothers};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, ftruncate, open};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File};
@@ -52,6 +53,7 @@ impl LockError {
     pub fn remedy(&self) -> &'static str {
         match self {
             LockError::Held { .. } => "use `cgwd status` to see the running one, or stop it with `systemctl stop cgwd`",
+            LockError::NotWritable { directory, .. } if is_anothers(directory) => AS_ROOT,
             LockError::NotWritable { .. } => "make the state directory writable for the user that cgwd runs as",
             LockError::Full { .. } => "free space there, then restart cgwd",
             LockError::Io { .. } => "see that the state directory exists and its file system is sound",

@@ -398,3 +398,31 @@ fn what_breaks_off_a_giving_up_without_the_key_can_be_tried_again() {
     put_the_key_back(&scene, &key);
     scene.device.cgwd(&["replace", "--abort"]).expect(0);
 }
+
+/// Whoever may not look is told so, by every command: what could not be found out is not "nothing".
+#[test]
+fn who_may_not_read_the_state_is_not_told_that_there_is_none() {
+    let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let mut scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    scene.device.address = scene.device.address.replace("settle = \"0s\"", "settle = \"1s\"");
+    scene.configure();
+    for command in [&["history"][..], &["status"], &["register"], &["replace", "--abort"], &["replace", "--yes"], &["deregister"]] {
+        let Some(output) = scene.device.as_nobody(command) else { return };
+        let error = output.expect(1).json()["error"].clone();
+        assert!(error["remedy"].as_str().unwrap().contains("run this as root (`sudo`)"), "{command:?}: {error:#}");
+    }
+    let plan = scene.device.as_nobody(&["plan"]).unwrap().expect(4).json();
+    crate::common::device::has_finding(&plan, "warning state.unreadable");
+    for name in ["settled", "daily_limit", "replacement"] {
+        assert_eq!(gate(&plan, name)["passed"], false, "{name}: {plan:#}");
+        assert!(gate(&plan, name)["detail"].as_str().unwrap().contains("not known"), "{name}: {plan:#}");
+    }
+    assert!(gate(&scene.device.cgwd(&["plan"]).expect(4).json(), "replacement")["passed"] == true, "to root it is known");
+
+    let file = scene.device.dir.write("no-directory", "");
+    scene.device.env("STATE_DIRECTORY", file.to_str().unwrap());
+    let error = scene.device.cgwd(&["history"]).expect(1).json()["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains("cannot be read"), "{error:#}");
+    assert!(error["remedy"].as_str().unwrap().contains("`[state] directory`"), "{error:#}");
+}
