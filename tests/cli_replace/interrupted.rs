@@ -1,5 +1,6 @@
 //! A replacement that breaks off: resumed, given up, overtaken by another change.
 
+use crate::common::device::Output;
 use crate::common::simulated::REGION;
 use crate::replacing::estate::Estate;
 use crate::replacing::stroke::{killed_after, killed_in, replace, signalled};
@@ -9,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -397,6 +399,44 @@ fn what_breaks_off_a_giving_up_without_the_key_can_be_tried_again() {
     scene.device.configure();
     put_the_key_back(&scene, &key);
     scene.device.cgwd(&["replace", "--abort"]).expect(0);
+}
+
+/// What is waited for is said, and whoever has waited enough may go.
+#[test]
+fn giving_up_says_what_it_waits_for_and_can_be_interrupted() {
+    let scene = Scene::with_faults(Estate::new().dual(), &fault("ModifyTunnelAttribute", "from = 1\nkind = \"drop_before\""));
+    let mut child = scene.device.command(&["replace", "--yes"]).spawn().unwrap();
+    let began = Instant::now();
+    while !written(&scene.device).contains(&"ModifyTunnelAttribute".to_owned()) {
+        assert!(began.elapsed() < Duration::from_secs(30) && child.try_wait().unwrap().is_none(), "it is not sent");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    interrupt(&child);
+    Output::of(child).expect(6);
+
+    let mut child = scene.device.command(&["replace", "--abort"]).spawn().unwrap();
+    let told = said(&mut child);
+    for words in ["giving up the replacement that is open", "ModifyTunnelAttribute for tun-d2 has no confirmed outcome yet"] {
+        let line = told.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("no `{words}`"));
+        assert!(line.contains(words), "{line}");
+    }
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let rest: Vec<String> = told.iter().collect();
+    assert!(rest.iter().any(|line| line.contains("`cgwd replace --abort` goes on with giving up")), "{rest:?}");
+    assert!(scene.device.status()["replacement"]["plan"].is_string(), "it is still open");
+}
+
+fn interrupt(child: &Child) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), Signal::INT).unwrap();
+}
+
+/// The lines of its stderr, as they come.
+fn said(child: &mut Child) -> std::sync::mpsc::Receiver<String> {
+    let (sender, lines) = std::sync::mpsc::channel();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || std::io::BufRead::lines(stderr).map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    lines
 }
 
 /// Whoever may not look is told so, by every command: what could not be found out is not "nothing".

@@ -2,7 +2,7 @@
 
 use super::going_on::{self, After};
 use super::report::{Report, show_draft, show_drafted, show_report};
-use super::{ReplaceArgs, confirm, device, is_observed, progress, settle};
+use super::{ReplaceArgs, confirm, device, is_observed, progress, settle, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plan::exit_of;
@@ -20,7 +20,7 @@ use crate::plan::replacement::{SNAPSHOT_READABLE, could_make_none_first};
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
-use crate::system::signals::{Signal, Signals};
+use crate::system::signals::Signals;
 use crate::system::zone::Zone;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -241,7 +241,7 @@ impl Parts<'_> {
         if !offers_the_documented_order(&report, wish) || self.arguments.yes {
             return Ok(self.show(&report).await);
         }
-        confirm::documented_order(self.context)?;
+        confirm::documented_order(self.context).await?;
         wish.documented = true;
         let draft = self.draft(wish, true).await?;
         match self.confirmed(draft, wish).await? {
@@ -256,7 +256,7 @@ impl Parts<'_> {
         self.show_draft(&draft);
         if !self.arguments.yes {
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
-            confirm::by_name(self.context, &self.survey.settings.device, &what)?;
+            confirm::by_name(self.context, &self.survey.settings.device, &what).await?;
             draft = self.as_agreed(&draft, wish).await?;
         }
         self.work(Some(draft)).await.map(Ok)
@@ -317,6 +317,7 @@ impl Parts<'_> {
     /// The work itself, with an eye on the device and on signals.
     pub(super) async fn work(&self, draft: Option<Draft>) -> Result<Report, Failure> {
         let mut signals = Signals::listen().map_err(Failure::system)?;
+        self.context.heeds.set(true);
         let began = self.context.clock.uptime();
         let work = async {
             match &draft {
@@ -330,6 +331,8 @@ impl Parts<'_> {
             () = self.tell_new_ends() => None,
             () = told_to_end(&mut signals) => None,
         };
+        // Whoever told it to end hears how it stands.
+        self.context.heeds.set(ended.is_none());
         let millis = (self.context.clock.uptime() - began).as_millis();
         let report = Report::of(&self.executor().journal.borrow(), ended, draft.as_ref(), millis)?;
         // A plan that came to nothing does not linger: what it is refused for is another plan's matter.
@@ -344,6 +347,8 @@ impl Parts<'_> {
     }
 
     pub(super) async fn show(&self, report: &Report) -> Exit {
+        // It is over: what is told of it comes to its end.
+        self.context.heeds.set(true);
         // What was made again needs the device's other end changed before it can come up.
         let tells = |moved: &&Moved| report.is_done() || moved.new_id != moved.old_id;
         let ids: Vec<String> = report.connections.iter().filter(tells).map(|moved| moved.new_id.clone()).collect();
@@ -409,11 +414,6 @@ fn offers_the_documented_order(report: &Report, wish: Wish) -> bool {
 /// The plan, where nothing keeps it from beginning.
 fn begins(draft: &Draft) -> Option<&ReplacementPlan> {
     draft.plan.as_ref().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace)
-}
-
-/// A hang-up is a session that broke off: the work goes on.
-async fn told_to_end(signals: &mut Signals) {
-    while signals.next().await == Signal::Reload {}
 }
 
 /// Why something stops that no waiting helps: a gate, or somebody else's hand.

@@ -14,10 +14,17 @@ use crate::execute::{ExecuteError, Executor};
 use crate::journal::Journal;
 use crate::model::{Asn, ReplacementPlan, Settings};
 use crate::plan::Owner;
+use crate::plan::replacement::what_is_unsafe;
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two looks at what giving up waits for.
+const WAITS_LOOK: Duration = Duration::from_secs(2);
+/// After so long a person wants to hear again what is waited for.
+const WAITS_AGAIN: Duration = Duration::from_secs(30);
 
 /// What is left to do for the command.
 pub enum After {
@@ -27,6 +34,9 @@ pub enum After {
 }
 
 pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) -> Result<After, Failure> {
+    if arguments.abort {
+        context.output.progress("giving up the replacement that is open: what it has done is looked at first");
+    }
     let survey = context.survey(settings).await?;
     if !arguments.abort {
         return Parts::of_open(context, survey, arguments)?.go_on().await;
@@ -59,7 +69,8 @@ impl Shut<'_> {
         match self.let_go(&[]).await? {
             Unread::InAGap { known, waits: None } if !yes && confirm::somebody_is_there() => {
                 let (ids, known): (Vec<String>, Vec<String>) = known.into_iter().unzip();
-                confirm::lost_for_good(self.context, &ids, &format!("{}\n{}; {}", known.join("\n"), self.why, self.way_to_the_key()))?;
+                confirm::lost_for_good(self.context, &ids, &format!("{}\n{}; {}", known.join("\n"), self.why, self.way_to_the_key()))
+                    .await?;
                 let ended = self.let_go(&ids).await?;
                 self.told(ended)
             }
@@ -115,10 +126,41 @@ impl Parts<'_> {
             let (survey, executor, owner) = (&self.survey, self.executor(), &self.replacer.owner);
             return Shut { context: self.context, survey, executor, owner, why }.abandon(self.arguments.yes).await;
         }
-        match self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))? {
+        let abandoned = tokio::select! {
+            abandoned = self.replacer.abandon(Word::APersons) => abandoned.map_err(|error| self.broke_off(error))?,
+            () = self.tell_what_it_waits_for() => return Err(Failure::failed("the wait has no end")),
+        };
+        match abandoned {
             Abandoned::Yes { stays } => given_up(self.context, &self.survey, self.executor(), stays),
             Abandoned::NotSafe(why) => {
                 Err(not_given_up(&why, "`cgwd replace --abort` tries it again; `cgwd replace --resume` goes on instead"))
+            }
+        }
+    }
+
+    /// Never ends: what keeps it from being given up, said when it begins, and again where that takes long.
+    async fn tell_what_it_waits_for(&self) {
+        let mut told: Option<(String, Duration)> = None;
+        loop {
+            tokio::time::sleep(WAITS_LOOK).await;
+            let now = self.executor().now();
+            let why = {
+                let journal = self.executor().journal.borrow();
+                journal
+                    .progress()
+                    .replacements
+                    .open
+                    .as_ref()
+                    .and_then(|open| what_is_unsafe(open, &[], now))
+                    .map(|unsafe_yet| unsafe_yet.why)
+            };
+            let Some(why) = why else { continue };
+            // Seconds that count down are no news.
+            let words: String = why.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+            let uptime = self.context.clock.uptime().unsigned_abs();
+            if told.as_ref().is_none_or(|(before, at)| *before != words || uptime >= *at + WAITS_AGAIN) {
+                self.context.output.progress(&format!("  waits: {why}"));
+                told = Some((words, uptime));
             }
         }
     }
@@ -129,7 +171,7 @@ impl Parts<'_> {
         self.refuse_another()?;
         let is_another = self.is_another().await?;
         if is_another && !self.arguments.yes {
-            self.agree_to_give_up()?;
+            self.agree_to_give_up().await?;
         }
         if is_another && self.is_given_up().await? {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
@@ -175,7 +217,7 @@ impl Parts<'_> {
         }
     }
 
-    fn agree_to_give_up(&self) -> Result<(), Failure> {
+    async fn agree_to_give_up(&self) -> Result<(), Failure> {
         let Some(plan) = self.open_plan() else { return Ok(()) };
         let now = self.seen.get();
         let ip = now.ip.map_or_else(|| plan.new.ip.to_string(), |ip| ip.to_string());
@@ -189,7 +231,7 @@ impl Parts<'_> {
             return Err(Failure::new(Exit::Usage, what, remedy));
         }
         let what = format!("\n{what}.\nThe open replacement is given up at a safe point; what is planned anew is shown before it begins.");
-        confirm::by_name(self.context, &self.survey.settings.device, &what)
+        confirm::by_name(self.context, &self.survey.settings.device, &what).await
     }
 
     fn is_asked_otherwise(&self, plan: &ReplacementPlan) -> bool {

@@ -21,6 +21,7 @@ use super::survey::Survey;
 use crate::daemon::replacing::Wish;
 use crate::model::Asn;
 use crate::system::lock::{Lock, LockError};
+use crate::system::signals::{Signal, Signals};
 use std::net::Ipv4Addr;
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -65,13 +66,45 @@ pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Fail
     }
     match Lock::take(&settings.state_directory) {
         Ok(lock) => {
-            let exit = alone::run(context, settings, arguments).await;
+            let exit = unless_told_to_end(context, arguments, alone::run(context, settings, arguments)).await;
             drop(lock);
             exit
         }
         Err(LockError::Held { pid, .. }) => through_daemon::run(context, &settings, arguments, pid.map(|pid| pid.to_string())).await,
         Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
     }
+}
+
+/// A signal ends it wherever nothing in it answers to signals itself; what was sent is in the journal.
+async fn unless_told_to_end(
+    context: &Context,
+    arguments: ReplaceArgs,
+    work: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen().map_err(Failure::system)?;
+    let told = async {
+        loop {
+            told_to_end(&mut signals).await;
+            if !context.heeds.get() {
+                return;
+            }
+        }
+    };
+    let remedy = match arguments.abort {
+        true => "`cgwd replace --abort` goes on with giving up",
+        false => "`cgwd status` shows whether a replacement is open: `cgwd replace --resume` goes on with it; else run the command again",
+    };
+    tokio::select! {
+        // What answers itself has the first word.
+        biased;
+        exit = work => exit,
+        () = told => Err(Failure::new(Exit::Interrupted, "interrupted; everything is in the journal", remedy)),
+    }
+}
+
+/// A hang-up is a session that broke off: the work goes on.
+async fn told_to_end(signals: &mut Signals) {
+    while signals.next().await == Signal::Reload {}
 }
 
 /// What a person gave on the command line counts as seen.

@@ -1,7 +1,7 @@
 //! The replacement by the daemon that runs: it plans, acts and goes on whatever becomes of this command; here is only the
 //! person's word, and what is told.
 
-use super::{ReplaceArgs, confirm, device, end_it_first};
+use super::{ReplaceArgs, confirm, device, end_it_first, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
@@ -10,7 +10,7 @@ use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
 use crate::plan::replacement::AT_THE_BEGINNING;
-use crate::system::signals::{Signal, Signals};
+use crate::system::signals::Signals;
 use serde_json::{Value, json};
 
 pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs, pid: Option<String>) -> Result<Exit, Failure> {
@@ -86,7 +86,7 @@ impl Asker<'_> {
             return Ok(self.conclude(settings, &ended, Some(&draft)).await);
         }
         self.leave_nothing_open(&ended["ended"]).await;
-        confirm::documented_order(self.context)?;
+        confirm::documented_order(self.context).await?;
         draft = self.draft(arguments, true).await?;
         match self.confirmed(settings, arguments, &draft).await? {
             Ok(ended) => Ok(self.conclude(settings, &ended, Some(&draft)).await),
@@ -102,7 +102,7 @@ impl Asker<'_> {
         };
         confirm::show(self.context, &draft_text(&self.context.output, draft), arguments.yes);
         if !arguments.yes {
-            confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.")?;
+            confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.").await?;
         }
         let last = self.ask(&json!({"go": "begin", "plan": plan})).await?;
         if let Some(refused) = last.get("refused") {
@@ -207,7 +207,7 @@ impl Asker<'_> {
             asked = asked => if let Err(error) = asked {
                 return Err(self.broke_off(request, &error).await);
             },
-            () = told_to_go(&mut signals) => return Err(no_longer_watching()),
+            () = told_to_end(&mut signals) => return Err(no_longer_watching()),
         }
         match last.get("error") {
             Some(error) if error["code"] == "failed" && self.has_open_plan().await => {
@@ -281,10 +281,6 @@ fn of_blocked(draft: &Value) -> Exit {
     let errors = draft["findings"].as_array().into_iter().flatten().filter(|finding| finding["severity"] == "error");
     let mut codes = errors.filter_map(|finding| finding["code"].as_str());
     if codes.any(|code| code.starts_with("address.") || code.starts_with("asn.")) { Exit::Unusable } else { Exit::Refused }
-}
-
-async fn told_to_go(signals: &mut Signals) {
-    while signals.next().await == Signal::Reload {}
 }
 
 fn of_daemon(error: &Value) -> Failure {
