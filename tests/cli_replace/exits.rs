@@ -4,7 +4,7 @@ use crate::common::device::{Device, findings, plan_shape};
 use crate::common::simulated::Sim;
 use crate::replacing::estate::Estate;
 use crate::replacing::wire::Wire;
-use crate::replacing::{NEW, OLD, Scene, is_done, written};
+use crate::replacing::{NEW, OLD, Scene, fault, is_done, written};
 use serde_json::{Value, json};
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -162,6 +162,36 @@ fn there_is_nothing_to_give_up_where_nothing_is_open() {
     let output = scene.device.plain(&["replace", "--abort"]);
     output.expect(0);
     assert!((output.stdout.clone() + &output.stderr).contains("no replacement is open"), "{output:?}");
+}
+
+/// Where no daemon runs, `status` tells what the commands have seen and done.
+#[test]
+fn status_knows_what_a_replacement_without_a_daemon_has_seen() {
+    let known = |scene: &Scene, decision: &str| {
+        let status = scene.device.status();
+        assert_eq!((&status["address"]["value"], &status["address"]["settled"]), (&json!(NEW), &json!(true)), "{status:#}");
+        assert_eq!((&status["asn"]["value"], &status["decision"]), (&json!(65001), &json!(decision)), "{status:#}");
+        assert!(status["last_cloud_contact"].is_string(), "{status:#}");
+        status
+    };
+    // With nothing noted before, and with what `register` had noted.
+    let scene = Scene::of(Estate::new().dual());
+    is_done(&scene.replace(&[]).expect(0).json());
+    known(&scene, "in_sync");
+    let scene = Scene::of(Estate::new().dual());
+    scene.device.move_to(OLD);
+    scene.device.cgwd(&["register"]).expect(0);
+    scene.device.move_to(NEW);
+    is_done(&scene.replace(&[]).expect(0).json());
+    assert_eq!(known(&scene, "in_sync")["customer_gateway"]["ip"], NEW);
+    // While it is open, and after it went back.
+    let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    assert!(known(&scene, "replace")["replacement"]["plan"].is_string());
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD])).set("verify_timeout", "\"1s\"");
+    assert_eq!(scene.replace(&["--planned"]).expect(1).json()["outcome"], "rolled_back");
+    known(&scene, "replace");
 }
 
 /// People read it: what happens goes to stderr line by line, the result to stdout.

@@ -76,6 +76,9 @@ async fn fresh(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Res
         Ok(parts) => parts,
         Err(exit) => return Ok(exit),
     };
+    if is_observed(&parts.survey, &arguments) || parts.survey.is_settled() {
+        parts.note_observed()?;
+    }
     if arguments.resume { parts.nothing_pending().await } else { parts.anew(arguments.wish()).await }
 }
 
@@ -223,7 +226,33 @@ impl Parts<'_> {
         };
         let evidence = replacing::evidence(settings, settled, attested, local, true);
         let asked = replacing::asked(settings, self.want(), wish, evidence, id, writes)?;
-        Ok(self.executor().draft(&asked).await?)
+        let draft = self.executor().draft(&asked).await?;
+        self.executor().note_decided(&draft.decision, false)?;
+        Ok(draft)
+    }
+
+    /// What the device was seen to be, as the daemon would have noted it: `cgwd status` tells it where none runs.
+    pub(super) fn note_observed(&self) -> Result<(), Failure> {
+        let examined = &self.survey.examined;
+        if let Some(address) = &examined.address {
+            let asn = examined.asn.as_ref().map(|asn| (asn.asn, asn.source.as_str()));
+            self.executor().note_settled(address.value, &address.source, asn)?;
+        }
+        Ok(())
+    }
+
+    /// What the replacement leaves to do. One that was given to another address or ASN than is read leaves the way back.
+    fn note_left(&self, report: &Report) {
+        let seen = seen(&self.survey);
+        let is_so =
+            |plan: &ReplacementPlan| seen.ip.is_none_or(|ip| ip == plan.new.ip) && seen.asn.is_none_or(|asn| plan.new.asn == Some(asn));
+        let mut left = Decision::blocked(Vec::new(), Vec::new());
+        let in_sync = report.is_done() && report.plan.as_ref().is_some_and(is_so);
+        left.kind = if in_sync { DecisionKind::InSync } else { DecisionKind::Replace };
+        // How it ended is in the journal: a disk that is full just now is no reason not to tell it.
+        if let Err(error) = self.executor().note_decided(&left, true) {
+            tracing::warn!(error = crate::daemon::with_causes(&error), "what is left to do could not be noted");
+        }
     }
 
     fn pending_registration(&self) -> Option<String> {
@@ -335,6 +364,7 @@ impl Parts<'_> {
         self.context.heeds.set(ended.is_none());
         let millis = (self.context.clock.uptime() - began).as_millis();
         let report = Report::of(&self.executor().journal.borrow(), ended, draft.as_ref(), millis)?;
+        self.note_left(&report);
         // A plan that came to nothing does not linger: what it is refused for is another plan's matter.
         if report.is_blocked() && self.open_plan().is_some() {
             self.replacer.abandon(Word::Nobodys).await.map_err(|error| self.broke_off(error))?;

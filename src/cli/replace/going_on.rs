@@ -177,6 +177,9 @@ impl Parts<'_> {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
             return Ok(After::Anew);
         }
+        if self.survey.is_settled() {
+            self.note_observed()?;
+        }
         self.context.output.progress("going on with the replacement that is open");
         self.replacer.resume().map_err(|error| self.broke_off(error))?;
         let report = self.work(None).await?;
