@@ -1,5 +1,7 @@
 //! `cgwd status`: what the daemon knows, from its socket; from the journal when it is down.
 
+mod alone;
+
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
@@ -71,15 +73,24 @@ async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
     }
     match answer {
         Ok(status) => Ok(status),
-        Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => Ok(of_journal(settings)?.json()),
-        Err(AskError::Silent { pid, .. }) => Ok(of_journal(settings)?.of_a_silent_daemon(pid).json()),
+        Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => {
+            let journal = Journal::open_to_read(&settings.state_directory)?;
+            let mut status = of_journal(settings, journal.as_ref()).json();
+            if let Some(journal) = &journal {
+                alone::tell(&mut status, journal, &settings.state_directory)?;
+            }
+            Ok(status)
+        }
+        Err(AskError::Silent { pid, .. }) => {
+            let journal = Journal::open_to_read(&settings.state_directory)?;
+            Ok(of_journal(settings, journal.as_ref()).of_a_silent_daemon(pid).json())
+        }
         Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), crate::system::access::AS_ROOT)),
     }
 }
 
-fn of_journal(settings: &Settings) -> Result<Status, Failure> {
-    let journal = Journal::open_to_read(&settings.state_directory)?;
-    Ok(Status::of_journal(settings, journal.as_ref().map(Journal::progress)))
+fn of_journal(settings: &Settings, journal: Option<&Journal>) -> Status {
+    Status::of_journal(settings, journal.map(Journal::progress))
 }
 
 fn show(context: &Context, status: &Value) {
@@ -87,6 +98,12 @@ fn show(context: &Context, status: &Value) {
 }
 
 fn replacement_line(replacement: &Value) -> String {
+    // Why it stands is a sentence of its own.
+    if replacement["phase"] == "stopped" && replacement["remedy"].is_string() {
+        let mut without_why = replacement.clone();
+        let why = without_why["waiting_for"].take();
+        return format!("{}: {}", replacing_words(&without_why), why.as_str().unwrap_or_default());
+    }
     let waits = || replacement["waiting_for"].as_str().unwrap_or("cgwd");
     if replacement["plan"].is_string() { replacing_words(replacement) } else { format!("waits for {}", waits()) }
 }
@@ -112,6 +129,9 @@ fn text(output: &Output, status: &Value) -> String {
     text += &format!("gateway   {}\n", or_dash(&status["customer_gateway"]["id"]));
     if status["replacement"].is_object() {
         text += &format!("replaces  {}\n", replacement_line(&status["replacement"]));
+        if let Some(remedy) = status["replacement"]["remedy"].as_str() {
+            text += &format!("          what to do: {remedy}\n");
+        }
     }
     text += &format!("cloud     last contact {}\n", or_dash(&status["last_cloud_contact"]));
     let alerts = status["alerts"].as_array().cloned().unwrap_or_default();

@@ -401,6 +401,55 @@ fn what_breaks_off_a_giving_up_without_the_key_can_be_tried_again() {
     scene.device.cgwd(&["replace", "--abort"]).expect(0);
 }
 
+/// Without a daemon nobody goes on by themselves: why it stands is told, and what leads on.
+#[test]
+fn status_says_why_it_stands_and_what_leads_on() {
+    let estate = Estate::new().dual().device_at(&[]).device_later_at(12_000, &[NEW]).switch("NegotiationMs", json!(200));
+    let scene = Scene::of(estate).set("rollback", "false").set("verify_timeout", "\"2s\"");
+    let reason = scene.replace(&[]).expect(6).json()["reason"].clone();
+    let status = scene.device.status();
+    let replacement = &status["replacement"];
+    assert_eq!((&replacement["phase"], &replacement["waiting_for"]), (&json!("stopped"), &reason["message"]), "{status:#}");
+    assert_eq!(replacement["remedy"], reason["remedy"]);
+    let alert = status["alerts"].as_array().unwrap().iter().find(|alert| alert["code"] == "replacement.stopped").unwrap();
+    crate::common::device::shape(alert, &["code", "severity", "key", "message", "remedy", "since"]);
+    assert!(alert["message"].as_str().unwrap().ends_with(reason["message"].as_str().unwrap()), "{alert:#}");
+    let text = scene.device.plain(&["status"]).expect(0).stdout.clone();
+    for part in [&reason["message"], &reason["remedy"]] {
+        assert!(text.contains(part.as_str().unwrap()), "no {part} in {text}");
+    }
+    assert!(!text.contains("by itself"), "{text}");
+    // The device follows, and a person says so.
+    while scene.replace(&["--resume"]).json_of(&[0, 6])["outcome"] != "done" {}
+    assert_eq!(scene.device.status()["alerts"], json!([]));
+}
+
+/// A command that is at work is no daemon: it is named, and how it ends.
+#[test]
+fn another_command_at_work_is_not_taken_for_the_daemon() {
+    let scene = Scene::with_faults(Estate::new().dual(), &fault("ModifyTunnelAttribute", "kind = \"latency\"\nlatency_ms = 6000"));
+    let child = scene.device.command(&["replace", "--yes"]).spawn().unwrap();
+    let began = Instant::now();
+    while !written(&scene.device).contains(&"ModifyTunnelAttribute".to_owned()) {
+        assert!(began.elapsed() < Duration::from_secs(30), "it is not sent");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let its_name = format!("`cgwd replace` (process {})", child.id());
+    let replacement = scene.device.status()["replacement"].clone();
+    assert_eq!(replacement["phase"], "running");
+    assert!(replacement["waiting_for"].as_str().unwrap().contains(&its_name), "{replacement:#}");
+    for command in [&["replace", "--abort"][..], &["replace", "--resume"], &["register"], &["deregister"]] {
+        let error = scene.device.cgwd(command).expect(1).json()["error"].clone();
+        assert!(error["message"].as_str().unwrap().contains(&its_name), "{command:?}: {error:#}");
+        assert!(error["remedy"].as_str().unwrap().contains("Ctrl-C"), "{command:?}: {error:#}");
+        assert!(!error.to_string().contains("daemon") && !error.to_string().contains("systemctl"), "{command:?}: {error:#}");
+    }
+    interrupt(&child);
+    Output::of(child).expect(6);
+    let replacement = scene.device.status()["replacement"].clone();
+    assert!(replacement["remedy"].as_str().unwrap().contains("`cgwd replace --resume`"), "{replacement:#}");
+}
+
 /// What is waited for is said, and whoever has waited enough may go.
 #[test]
 fn giving_up_says_what_it_waits_for_and_can_be_interrupted() {

@@ -12,7 +12,7 @@ mod report;
 mod settle;
 mod through_daemon;
 
-pub(super) use report::{add_consequences, consequences_text};
+pub(super) use report::{add_consequences, consequences_text, remedy as remedy_alone};
 pub(super) use settle::attested;
 
 use super::Context;
@@ -64,13 +64,15 @@ pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Fail
     if asks && !confirm::somebody_is_there() {
         return Err(confirm::nobody());
     }
-    match Lock::take(&settings.state_directory) {
+    match Lock::take_for("replace", &settings.state_directory) {
         Ok(lock) => {
             let exit = unless_told_to_end(context, arguments, alone::run(context, settings, arguments)).await;
             drop(lock);
             exit
         }
-        Err(LockError::Held { pid, .. }) => through_daemon::run(context, &settings, arguments, pid.map(|pid| pid.to_string())).await,
+        Err(LockError::Held { pid, command: None, .. }) => {
+            through_daemon::run(context, &settings, arguments, pid.map(|pid| pid.to_string())).await
+        }
         Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
     }
 }
