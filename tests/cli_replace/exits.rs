@@ -194,6 +194,32 @@ fn status_knows_what_a_replacement_without_a_daemon_has_seen() {
     known(&scene, "replace");
 }
 
+/// The auditor asks what was deleted and why: each line says it.
+#[test]
+fn history_tells_a_replacement_line_by_line() {
+    let scene = Scene::of(Estate::new().dual().single());
+    let done = scene.replace(&[]).expect(0).json();
+    let text = scene.device.plain(&["history"]).expect(0).stdout.clone();
+    println!("{text}");
+    let lines: Vec<&str> = text.lines().filter_map(|line| line.split_once("  ")).map(|(_, what)| what).collect();
+    let plan = lines[0..].iter().find_map(|line| line.strip_prefix("replacement ")?.split(' ').next()).unwrap();
+    let said = |parts: &[&str]| assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "no {parts:?} in\n{text}");
+    said(&[plan, "begins: cgw-old (203.0.113.10 AS65001) by 203.0.113.11 AS65001 for vco-dual, vco-single", "in the order new-first"]);
+    let deletes = done["steps"].as_array().unwrap().iter().find(|step| step["action"] == "DeleteVpnConnection").unwrap();
+    said(&["DeleteVpnConnection vco-single: done [RequestId ", plan, deletes["reason"].as_str().unwrap()]);
+    said(&["step ", "DeleteVpnConnection vco-single", plan, "done, as a reading shows"]);
+    said(&[plan, "has ended: done", done["new_customer_gateway_id"].as_str().unwrap()]);
+    said(&["Verify tunnel 2 of vco-dual", plan]);
+    for line in lines.iter().filter(|line| !line.starts_with("decision ")) {
+        assert!(line.split(' ').count() > 3, "`{line}` says nothing");
+    }
+
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD])).set("verify_timeout", "\"1s\"");
+    let why = scene.replace(&["--planned"]).expect(1).json()["reason"]["message"].as_str().unwrap().to_owned();
+    let text = scene.device.plain(&["history"]).expect(0).stdout.clone();
+    assert!(text.contains(&format!("goes back: {why}")) && text.contains("has ended: rolled back"), "{text}");
+}
+
 /// People read it: what happens goes to stderr line by line, the result to stdout.
 #[test]
 fn progress_goes_to_stderr_and_the_result_to_stdout() {
