@@ -1,6 +1,7 @@
 //! Exit codes and documents, as scripts rely on them.
 
-use crate::common::device::{Device, findings, plan_shape};
+use crate::common::daemon::Daemon;
+use crate::common::device::{Device, findings, plan_shape, shape};
 use crate::common::simulated::Sim;
 use crate::replacing::estate::Estate;
 use crate::replacing::wire::Wire;
@@ -161,7 +162,23 @@ fn there_is_nothing_to_give_up_where_nothing_is_open() {
     let scene = Scene::of(Estate::new().dual());
     let output = scene.device.plain(&["replace", "--abort"]);
     output.expect(0);
-    assert!((output.stdout.clone() + &output.stderr).contains("no replacement is open"), "{output:?}");
+    assert!(output.stdout.contains("no replacement is open") && output.stderr.is_empty(), "{output:?}");
+    // The document is that of every other answer, with a daemon and without.
+    is_no_error(&scene, Value::Null);
+    let mut daemon = Daemon::start(&scene.device);
+    daemon.wait_decision("replace");
+    is_no_error(&scene, json!("replace"));
+    daemon.stop();
+}
+
+fn is_no_error(scene: &Scene, decision: Value) {
+    let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+    plan_shape(&document);
+    shape(&document, &ENDED);
+    let (outcome, reason) = (&document["outcome"], &document["reason"]);
+    assert_eq!((outcome, &document["decision"], document.get("error")), (&Value::Null, &decision, None), "{document:#}");
+    assert_eq!(reason["message"], "no replacement is open");
+    assert!(reason["remedy"].is_string(), "{document:#}");
 }
 
 /// Where no daemon runs, `status` tells what the commands have seen and done.

@@ -2,7 +2,7 @@
 
 use super::going_on::{self, After};
 use super::report::{Report, show_draft, show_drafted, show_report};
-use super::{ReplaceArgs, confirm, device, is_observed, progress, settle, told_to_end};
+use super::{ReplaceArgs, confirm, device, is_observed, progress, settle, through_daemon, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plan::exit_of;
@@ -10,6 +10,7 @@ use crate::cli::survey::Survey;
 use crate::cloud::client::Client;
 use crate::daemon::replacement::policy::{Seen, contradicts};
 use crate::daemon::replacing::{self, Moved, Wish};
+use crate::daemon::status::Status;
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer, Word};
@@ -48,10 +49,13 @@ pub(super) struct Parts<'a> {
 }
 
 pub async fn run(context: &Context, settings: Settings, mut arguments: ReplaceArgs) -> Result<Exit, Failure> {
-    let is_open = Journal::open_to_read(&settings.state_directory)?.is_some_and(|journal| journal.progress().replacements.open.is_some());
+    let journal = Journal::open_to_read(&settings.state_directory)?;
+    let progress = journal.as_ref().map(Journal::progress);
+    let is_open = progress.is_some_and(|progress| progress.replacements.open.is_some());
     if !is_open && arguments.abort {
-        return Err(Failure::new(Exit::Done, "no replacement is open", "`cgwd plan` says what is wanted"));
+        return Ok(through_daemon::nothing_to_give_up(context, &Status::of_journal(&settings, progress).json()));
     }
+    drop(journal);
     if is_open {
         match going_on::run(context, settings.clone(), arguments).await? {
             After::Over(exit) => return Ok(exit),

@@ -19,7 +19,10 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
     let mut asker = Asker { context, places, pid, status: Value::Null };
     asker.status = control::ask(&asker.places, "status", PATIENCE).await.map_err(|error| asker.not_asked(&error))?;
     if arguments.abort {
-        let last = asker.ask(&json!({"go": "abort"})).await?;
+        let last = match asker.ask(&json!({"go": "abort"})).await {
+            Err(failure) if failure.code.as_deref() == Some(NOTHING_OPEN) => return Ok(nothing_to_give_up(context, &asker.status)),
+            other => other?,
+        };
         return Ok(asker.conclude(settings, &last, None).await);
     }
     let status = &asker.status;
@@ -34,6 +37,19 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
         return Ok(asker.nothing_pending(&draft));
     }
     asker.begin(settings, &arguments, draft).await
+}
+
+/// The daemon's code for it.
+const NOTHING_OPEN: &str = "nothing_open";
+
+/// That there is nothing to end is no failure: the answer has the shape of every other. `status`: what is known of the device.
+pub(super) fn nothing_to_give_up(context: &Context, status: &Value) -> Exit {
+    let (message, remedy) = ("no replacement is open", "`cgwd plan` says what is wanted");
+    let mut document = document(status, &Value::Null, &json!({"outcome": null, "millis": 0}));
+    document["decision"] = status["decision"].clone();
+    document["reason"] = json!({"message": message, "remedy": remedy});
+    context.output.result(&document, |_| format!("{message}: nothing to give up\n  what to do: {remedy}\n"));
+    Exit::Done
 }
 
 /// Whoever asks for another address or ASN than the open replacement's does not mean to go on with it.
@@ -285,7 +301,7 @@ fn of_blocked(draft: &Value) -> Exit {
 
 fn of_daemon(error: &Value) -> Failure {
     let text = |key: &str| error[key].as_str().map(str::to_owned);
-    let exit = if text("code").as_deref() == Some("nothing_open") { Exit::Done } else { Exit::Failed };
+    let exit = if text("code").as_deref() == Some(NOTHING_OPEN) { Exit::Done } else { Exit::Failed };
     let remedy = text("remedy").unwrap_or_else(|| "`cgwd status` and the journal tell more".to_owned());
     Failure { code: text("code"), request_id: text("request_id"), ..Failure::new(exit, text("message").unwrap_or_default(), remedy) }
 }
