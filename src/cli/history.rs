@@ -16,8 +16,13 @@ pub struct HistoryArgs {
 }
 
 pub fn run(context: &Context, arguments: HistoryArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
-    let journal = Journal::open_to_read(&settings.state_directory)?;
+    let (directory, loaded) = context.load_to_look()?;
+    let journal = Journal::open_to_read(&directory)?;
+    match loaded {
+        Err(failure) if journal.is_none() => return Err(failure),
+        Err(failure) => context.output.problem(&failure),
+        Ok(_) => {}
+    }
     let entries = journal.as_ref().map(Journal::entries).transpose()?.unwrap_or_default();
     let mut history = history(&entries);
     if let Some(last) = arguments.last {

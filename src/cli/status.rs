@@ -8,8 +8,10 @@ use super::output::{Output, Tone};
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::status::{Status, replacing_words};
 use crate::journal::Journal;
+use crate::journal::store::FILE;
 use crate::model::Settings;
 use serde_json::Value;
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -28,10 +30,20 @@ const AFTER_AN_END: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub async fn run(context: &Context, arguments: StatusArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
+    let (directory, loaded) = context.load_to_look()?;
+    let (settings, mut wrong) = match loaded {
+        Ok(settings) => (Some(settings), None),
+        Err(failure) => (None, Some(failure)),
+    };
     let mut shown = None;
     loop {
-        let status = ask(context, &settings).await?;
+        let status = ask(context, &directory, settings.as_ref()).await?;
+        if let Some(failure) = wrong.take() {
+            if status["daemon"] == "stopped" && !directory.join(FILE).exists() {
+                return Err(failure);
+            }
+            context.output.problem(&failure);
+        }
         if shown.as_ref() != Some(&without_time(&status)) {
             match shown.as_ref().filter(|shown| only_goes_on(shown, &status)) {
                 Some(_) => context.output.result(&status, |_| format!("{}\n", replacement_line(&status["replacement"]))),
@@ -63,8 +75,8 @@ fn only_goes_on(shown: &Value, status: &Value) -> bool {
     status["replacement"].is_object() && shown["replacement"].is_object() && without_it(shown) == without_it(status)
 }
 
-async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
-    let places = Places::new(&context.environment, &settings.state_directory);
+async fn ask(context: &Context, directory: &Path, settings: Option<&Settings>) -> Result<Value, Failure> {
+    let places = Places::new(&context.environment, directory);
     let mut answer = control::ask(&places, "status", PATIENCE).await;
     if matches!(answer, Err(AskError::BrokenOff { .. })) {
         // It ends, or begins anew.
@@ -74,22 +86,22 @@ async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
     match answer {
         Ok(status) => Ok(status),
         Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => {
-            let journal = Journal::open_to_read(&settings.state_directory)?;
+            let journal = Journal::open_to_read(directory)?;
             let mut status = of_journal(settings, journal.as_ref()).json();
             if let Some(journal) = &journal {
-                alone::tell(&mut status, journal, &settings.state_directory)?;
+                alone::tell(&mut status, journal, directory)?;
             }
             Ok(status)
         }
         Err(AskError::Silent { pid, .. }) => {
-            let journal = Journal::open_to_read(&settings.state_directory)?;
+            let journal = Journal::open_to_read(directory)?;
             Ok(of_journal(settings, journal.as_ref()).of_a_silent_daemon(pid).json())
         }
         Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), crate::system::access::AS_ROOT)),
     }
 }
 
-fn of_journal(settings: &Settings, journal: Option<&Journal>) -> Status {
+fn of_journal(settings: Option<&Settings>, journal: Option<&Journal>) -> Status {
     Status::of_journal(settings, journal.map(Journal::progress))
 }
 

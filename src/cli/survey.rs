@@ -9,11 +9,13 @@ use crate::daemon::{Examined, echo_options, examine, with_causes};
 use crate::execute::locate::{Located, locate};
 use crate::facts::findings;
 use crate::journal::replay::Progress;
+use crate::journal::store::FILE;
 use crate::journal::{Journal, JournalError};
 use crate::model::{AddressSource, Asn, Finding, RouteTarget, Settings};
 use crate::observe::{Observed, Observer};
 use crate::plan::{Decision, Gate};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 pub struct Survey {
@@ -31,6 +33,19 @@ impl Context {
         config::load(&self.config_path, &self.environment, &self.host_name).map_err(|error| {
             Failure::new(Exit::Usage, error.to_string().trim_end().to_owned(), "`cgwd config check` shows the same at any time")
         })
+    }
+
+    /// For who only looks: the state directory, and the configuration, or what is wrong with it where it tells all the same where the
+    /// state is. Where there is nothing to look at, that is what there is to say; else it goes to stderr beside it.
+    pub fn load_to_look(&self) -> Result<(PathBuf, Result<Settings, Failure>), Failure> {
+        let failure = match self.load() {
+            Ok(loaded) => return Ok((loaded.settings.state_directory.clone(), Ok(loaded.settings))),
+            Err(failure) => failure,
+        };
+        match config::state_directory(&self.config_path, &self.environment, |directory| directory.join(FILE).exists()) {
+            Some(directory) => Ok((directory, Err(failure))),
+            None => Err(failure),
+        }
     }
 
     pub fn client(&self, settings: &Settings) -> Result<Client, Failure> {

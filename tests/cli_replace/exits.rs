@@ -181,6 +181,43 @@ fn is_no_error(scene: &Scene, decision: Value) {
     assert!(reason["remedy"].is_string(), "{document:#}");
 }
 
+/// A mistake in the file does not keep a person from seeing and stopping what the daemon does by the one that it has read before.
+#[test]
+fn a_configuration_that_cannot_be_used_is_no_reason_not_to_look() {
+    let refusal = fault("ModifyTunnelAttribute", "from = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    let mut daemon = Daemon::start(&scene.device);
+    daemon.wait_status("the daemon", |status| status["daemon"] == "running" && status["replacement"]["plan"].is_string());
+    let text = scene.device.config_text();
+    for broken in [format!("{text}\n[nonsense]\n"), format!("{text}\n[[[\n")] {
+        scene.device.dir.write("config.toml", &broken);
+        let output = scene.device.cgwd(&["status"]);
+        let status = output.expect(0).json();
+        assert!(status["daemon"] == "running" && status["replacement"]["plan"].is_string(), "{status:#}");
+        assert!(output.stderr.contains("config.toml"), "what is wrong is said: {}", output.stderr);
+        let entries = scene.device.cgwd(&["history"]).expect(0).json()["entries"].clone();
+        assert!(!entries.as_array().unwrap().is_empty());
+        scene.device.cgwd(&["plan"]).expect(2);
+        scene.device.cgwd(&["replace", "--resume"]).expect(2);
+    }
+    let output = scene.device.cgwd(&["replace", "--abort"]);
+    assert_eq!(output.expect(0).json()["outcome"], "abandoned");
+    daemon.stop();
+
+    // Without a daemon there is the database to look into, and nobody who gives up.
+    let output = scene.device.cgwd(&["status"]);
+    let status = output.expect(0).json();
+    shape(&status, &["schema", "daemon", "decision", "address", "asn", "customer_gateway", "replacement", "alerts", "last_cloud_contact"]);
+    assert_eq!((&status["daemon"], &status["address"]["value"]), (&json!("stopped"), &json!(NEW)), "{status:#}");
+    scene.device.cgwd(&["replace", "--abort"]).expect(2);
+    // A file that tells nothing is no word for the default.
+    scene.device.dir.write("config.toml", "[[[\n");
+    for command in ["status", "history"] {
+        scene.device.cgwd(&[command]).expect(2);
+    }
+}
+
 /// Where no daemon runs, `status` tells what the commands have seen and done.
 #[test]
 fn status_knows_what_a_replacement_without_a_daemon_has_seen() {

@@ -53,7 +53,7 @@ pub async fn run(context: &Context, settings: Settings, mut arguments: ReplaceAr
     let progress = journal.as_ref().map(Journal::progress);
     let is_open = progress.is_some_and(|progress| progress.replacements.open.is_some());
     if !is_open && arguments.abort {
-        return Ok(through_daemon::nothing_to_give_up(context, &Status::of_journal(&settings, progress).json()));
+        return Ok(through_daemon::nothing_to_give_up(context, &Status::of_journal(Some(&settings), progress).json()));
     }
     drop(journal);
     if is_open {

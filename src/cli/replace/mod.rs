@@ -58,7 +58,12 @@ impl ReplaceArgs {
 }
 
 pub async fn run(context: &Context, arguments: ReplaceArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
+    let settings = match context.load() {
+        Ok(loaded) => loaded.settings,
+        // A daemon goes by what it has read before: through it a person can always stop.
+        Err(failure) if arguments.abort => return through_daemon::abort_in_its_words(context, failure).await,
+        Err(failure) => return Err(failure),
+    };
     // What is open was confirmed when it began.
     let asks = !arguments.yes && !arguments.abort && !arguments.resume;
     if asks && !confirm::somebody_is_there() {

@@ -5,6 +5,7 @@ use super::{ReplaceArgs, confirm, device, end_it_first, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
+use crate::config;
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::journal::Journal;
@@ -19,24 +20,31 @@ pub async fn run(context: &Context, settings: &Settings, arguments: ReplaceArgs,
     let mut asker = Asker { context, places, pid, status: Value::Null };
     asker.status = control::ask(&asker.places, "status", PATIENCE).await.map_err(|error| asker.not_asked(&error))?;
     if arguments.abort {
-        let last = match asker.ask(&json!({"go": "abort"})).await {
-            Err(failure) if failure.code.as_deref() == Some(NOTHING_OPEN) => return Ok(nothing_to_give_up(context, &asker.status)),
-            other => other?,
-        };
-        return Ok(asker.conclude(settings, &last, None).await);
+        return asker.abort(Some(settings)).await;
     }
     let status = &asker.status;
     if status["replacement"]["plan"].is_string() {
         refuse_another(&arguments, &status["replacement"])?;
         let go = if status["replacement"]["phase"] == "stopped" { "resume" } else { "watch" };
         let last = asker.ask(&json!({"go": go})).await?;
-        return Ok(asker.conclude(settings, &last, None).await);
+        return Ok(asker.conclude(Some(settings), &last, None).await);
     }
     let draft = asker.draft(&arguments, false).await?;
     if arguments.resume {
         return Ok(asker.nothing_pending(&draft));
     }
     asker.begin(settings, &arguments, draft).await
+}
+
+/// Where the configuration cannot be used; `failure` says why.
+pub async fn abort_in_its_words(context: &Context, failure: Failure) -> Result<Exit, Failure> {
+    let Some(directory) = config::state_directory(&context.config_path, &context.environment, |_| true) else { return Err(failure) };
+    let places = Places::new(&context.environment, &directory);
+    let Ok(status) = control::ask(&places, "status", PATIENCE).await else { return Err(failure) };
+    context.output.problem(&failure);
+    context.output.progress("the daemon, which goes by the configuration that it has read before, does it");
+    let pid = status["pid"].as_u64().map(|pid| pid.to_string());
+    Asker { context, places, pid, status }.abort(None).await
 }
 
 /// The daemon's code for it.
@@ -82,6 +90,14 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    async fn abort(&self, settings: Option<&Settings>) -> Result<Exit, Failure> {
+        match self.ask(&json!({"go": "abort"})).await {
+            Ok(last) => Ok(self.conclude(settings, &last, None).await),
+            Err(failure) if failure.code.as_deref() == Some(NOTHING_OPEN) => Ok(nothing_to_give_up(self.context, &self.status)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn draft(&self, arguments: &ReplaceArgs, documented: bool) -> Result<Value, Failure> {
         let request = json!({
             "go": "draft", "to": arguments.to, "asn": arguments.asn.map(|asn| asn.number()), "planned": arguments.planned,
@@ -99,13 +115,13 @@ impl Asker<'_> {
         // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
         let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
         if !is_full || !could_make_none_first(&draft) || arguments.yes {
-            return Ok(self.conclude(settings, &ended, Some(&draft)).await);
+            return Ok(self.conclude(Some(settings), &ended, Some(&draft)).await);
         }
         self.leave_nothing_open(&ended["ended"]).await;
         confirm::documented_order(self.context).await?;
         draft = self.draft(arguments, true).await?;
         match self.confirmed(settings, arguments, &draft).await? {
-            Ok(ended) => Ok(self.conclude(settings, &ended, Some(&draft)).await),
+            Ok(ended) => Ok(self.conclude(Some(settings), &ended, Some(&draft)).await),
             Err(exit) => Ok(exit),
         }
     }
@@ -165,16 +181,16 @@ impl Asker<'_> {
         });
     }
 
-    async fn conclude(&self, settings: &Settings, last: &Value, draft: Option<&Value>) -> Exit {
+    async fn conclude(&self, settings: Option<&Settings>, last: &Value, draft: Option<&Value>) -> Exit {
         let mut ended = last["ended"].clone();
         let exit = exit_of_end(&ended, draft.is_some());
         if exit == Exit::Refused {
             ended["outcome"] = json!("blocked");
             self.leave_nothing_open(&ended).await;
         }
-        let told = match self.context.output.json {
-            true => String::new(),
-            false => self.snippets(settings, &ended).await,
+        let told = match settings.filter(|_| !self.context.output.json) {
+            Some(settings) => self.snippets(settings, &ended).await,
+            None => String::new(),
         };
         let document = document(&self.status, draft.unwrap_or(&Value::Null), &ended);
         self.context.output.result(&document, |output| ended_text(output, &ended) + &told);

@@ -132,7 +132,7 @@ impl Daemon {
 }
 
 /// `replacement` of the status of a daemon that is down.
-pub fn of_journal(progress: &Progress, settings: &Settings) -> Value {
+pub fn of_journal(progress: &Progress, settings: Option<&Settings>) -> Value {
     if let Some(open) = &progress.replacements.open {
         let waits = match &open.stopped {
             Some(stopped) if !stopped.passes => stopped.message.as_str(),
@@ -141,11 +141,11 @@ pub fn of_journal(progress: &Progress, settings: &Settings) -> Value {
         return status_json(open, false, Some(waits));
     }
     let is_needed = progress.decision.as_deref() == Some(DecisionKind::Replace.name());
-    match settings.replacement.policy {
+    match settings.map(|settings| settings.replacement.policy) {
         _ if !is_needed => Value::Null,
-        ReplacementPolicy::Alert => Value::Null,
-        ReplacementPolicy::Guided => needed_json(0, "a person: `sudo cgwd replace`"),
-        ReplacementPolicy::Auto => needed_json(0, "cgwd to be started"),
+        Some(ReplacementPolicy::Alert) | None => Value::Null,
+        Some(ReplacementPolicy::Guided) => needed_json(0, "a person: `sudo cgwd replace`"),
+        Some(ReplacementPolicy::Auto) => needed_json(0, "cgwd to be started"),
     }
 }
 
