@@ -21,7 +21,7 @@ pub fn tell(status: &mut Value, journal: &Journal, directory: &Path) -> Result<(
     }
     let (waits, remedy) = match &open.stopped {
         Some(stopped) => (stopped.message.clone(), remedy_alone(stopped)),
-        None => ("somebody to go on with it: what it did last broke off".to_owned(), GO_ON.to_owned()),
+        None => ("`cgwd replace --resume`, or cgwd to be started: nobody is at work on it".to_owned(), GO_ON.to_owned()),
     };
     status["replacement"]["waiting_for"] = json!(waits);
     status["replacement"]["remedy"] = json!(remedy);
