@@ -606,7 +606,7 @@ fn two_registers_at_once_make_one_customer_gateway() {
         output.json();
         assert!(matches!(output.exit, Some(0 | 1)), "{both:?}");
         if output.exit == Some(1) {
-            assert!(output.stderr.contains("holds the state directory"), "{both:?}");
+            assert!(output.stderr.contains("another command, `cgwd register` (process "), "{both:?}");
         }
     }
     sim.only_gateway();

@@ -30,9 +30,9 @@ pub struct DeregisterArgs {
 
 pub async fn run(context: &Context, arguments: DeregisterArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    let _lock = match Lock::take(&settings.state_directory) {
+    let _lock = match Lock::take_for("deregister", &settings.state_directory) {
         Ok(lock) => lock,
-        Err(LockError::Held { pid, .. }) => {
+        Err(LockError::Held { pid, command: None, .. }) => {
             let pid = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
             return Err(Failure::new(
                 Exit::Failed,

@@ -10,7 +10,7 @@ impl Survey {
     pub fn address_document(&self) -> Value {
         let network = self.settings.address.network.name();
         let address = self.examined.address.as_ref();
-        address.map_or(Value::Null, |address| address_json(address.value, &address.source, network, self.is_settled()))
+        address.map_or(Value::Null, |address| address_json(address.value, &address.source, Some(network), self.is_settled()))
     }
 
     pub fn asn_document(&self) -> Value {

@@ -2,8 +2,9 @@
 
 use super::Context;
 use super::exit::{Exit, Failure};
-use crate::journal::record::AlertText;
+use crate::journal::record::{AlertText, StepRef};
 use crate::journal::{Entry, Journal, Record};
+use crate::model::{Op, ReplacementPlan};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -15,8 +16,13 @@ pub struct HistoryArgs {
 }
 
 pub fn run(context: &Context, arguments: HistoryArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
-    let journal = Journal::open_to_read(&settings.state_directory)?;
+    let (directory, loaded) = context.load_to_look()?;
+    let journal = Journal::open_to_read(&directory)?;
+    match loaded {
+        Err(failure) if journal.is_none() => return Err(failure),
+        Err(failure) => context.output.problem(&failure),
+        Ok(_) => {}
+    }
     let entries = journal.as_ref().map(Journal::entries).transpose()?.unwrap_or_default();
     let mut history = history(&entries);
     if let Some(last) = arguments.last {
@@ -34,12 +40,20 @@ pub fn history(entries: &[Entry]) -> Vec<Value> {
     let mut history: Vec<Value> = Vec::new();
     // What stands, in the words that were told last: the records of a reminder and of the end have none.
     let mut standing: BTreeMap<(&str, &str), &AlertText> = BTreeMap::new();
+    let mut plans: BTreeMap<&str, &ReplacementPlan> = BTreeMap::new();
     for entry in entries {
         if let Record::AlertRaised { alert } = &entry.record {
             standing.insert((&alert.code, &alert.key), alert);
         }
+        if let Record::ReplacementPlanned { plan, .. } = &entry.record {
+            plans.insert(&plan.id, plan);
+        }
         if !extends_a_write(&mut history, entry) {
-            history.extend(begins(entry, &standing));
+            let mut begun = begins(entry, &standing);
+            if let Some(entry) = &mut begun {
+                explain(entry, &plans);
+            }
+            history.extend(begun);
         }
     }
     for write in &mut history {
@@ -48,6 +62,19 @@ pub fn history(entries: &[Entry]) -> Vec<Value> {
         }
     }
     history
+}
+
+/// A step in words, and why it is done: of a write for it, that says why something was deleted.
+fn explain(entry: &mut Value, plans: &BTreeMap<&str, &ReplacementPlan>) {
+    let (Some(plan), Some(step)) = (entry["plan"].as_str(), entry["step"].as_str()) else { return };
+    let Some(plan) = plans.get(plan) else { return };
+    match (plan.words.get(step), plan.step(step).map(|step| &step.op)) {
+        (Some(words), _) if entry["kind"] == "write" => entry["why"] = json!(words.reason),
+        (Some(words), _) if entry["kind"] == "step" => entry["words"] = json!(format!("{} {}", words.action, words.target)),
+        (None, Some(Op::Verify { connection, index: 0 })) => entry["words"] = json!(format!("Verify {connection}")),
+        (None, Some(Op::Verify { connection, index })) => entry["words"] = json!(format!("Verify tunnel {index} of {connection}")),
+        _ => {}
+    }
 }
 
 fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Option<Value> {
@@ -64,11 +91,15 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
         }
         Record::RegionFound { selector, region } => json!({"at": at, "kind": "region", "selector": selector, "region": region}),
         Record::DecisionChanged { decision, summary } => json!({"at": at, "kind": "decision", "decision": decision, "summary": summary}),
-        Record::WriteIntended { action, target, region, client_token, request_hash, edited, .. } => {
+        Record::WriteIntended { action, target, region, client_token, request_hash, step, edited, .. } => {
             let mut write = json!({
                 "at": at, "kind": "write", "seq": entry.seq, "action": action, "target": target, "region": region,
                 "client_token": client_token, "request_hash": request_hash, "request_id": null, "outcome": "intended", "attempts": 1,
             });
+            if let Some(StepRef { plan, step }) = step {
+                write["plan"] = json!(plan);
+                write["step"] = json!(step);
+            }
             if let Some(edited) = edited {
                 write["edited"] = json!(edited);
             }
@@ -170,14 +201,29 @@ pub fn line(entry: &Value) -> String {
             let state = if entry["settled"] == true { "settled" } else { "noticed" };
             format!("{} {state}: {} (was {}) from {}", word("what"), word("value"), word("previous"), word("source"))
         }
-        "write" => format!(
-            "{} {}: {} [RequestId {}, ClientToken {}]",
-            word("action"),
-            word("target"),
-            word("outcome"),
-            word("request_id"),
-            word("client_token")
-        ),
+        "write" => {
+            let step = entry["step"].as_str().map(|step| format!(" for step {step} of replacement {}", word("plan"))).unwrap_or_default();
+            let why = entry["why"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
+            format!(
+                "{} {}: {} [RequestId {}, ClientToken {}]{step}{why}",
+                word("action"),
+                word("target"),
+                word("outcome"),
+                word("request_id"),
+                word("client_token")
+            )
+        }
+        "replacement" => replacement_line(entry),
+        "step" => {
+            let words = entry["words"].as_str().map(|words| format!(" {words}")).unwrap_or_default();
+            let id = entry["id"].as_str().map(|id| format!(", as {id}")).unwrap_or_default();
+            let phase = match entry["phase"].as_str().unwrap_or_default() {
+                "proven" => "done, as a reading shows",
+                "verifying" => "has to come up now",
+                other => other,
+            };
+            format!("step {}{words} of replacement {}: {phase}{id}", word("step"), word("plan"))
+        }
         "alert" => format!("alert {} {}: {}", word("code"), word("phase"), word("message")),
         "decision" => format!("decision {} {}", word("decision"), word("summary")),
         "registered" => format!("{} {} with {} is this device's", word("how"), word("customer_gateway_id"), word("ip")),
@@ -186,4 +232,42 @@ pub fn line(entry: &Value) -> String {
         other => other.to_owned(),
     };
     format!("{at}  {what}\n")
+}
+
+fn replacement_line(entry: &Value) -> String {
+    let word = |key: &str| entry[key].as_str().unwrap_or("-").to_owned();
+    let begun = format!("replacement {}", word("plan"));
+    let asn = |value: &Value| value.as_u64().map(|asn| format!(" AS{asn}")).unwrap_or_default();
+    match entry["phase"].as_str().unwrap_or_default() {
+        "planned" => {
+            let old = entry["old"].as_array().into_iter().flatten();
+            let old: Vec<String> = old
+                .map(|old| format!("{} ({}{})", old["id"].as_str().unwrap_or("-"), old["ip"].as_str().unwrap_or("-"), asn(&old["asn"])))
+                .collect();
+            let planned = if entry["planned"] == true { ", a planned move" } else { "" };
+            let connections: Vec<&str> = entry["connections"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let connections = if connections.is_empty() { "no connection".to_owned() } else { connections.join(", ") };
+            format!(
+                "{begun} begins: {} by {}{} for {connections}, {} steps in the order {}{planned}",
+                old.join(" and "),
+                word("ip"),
+                asn(&entry["asn"]),
+                entry["steps"],
+                word("order"),
+            )
+        }
+        "turned" => format!("{begun} goes back: {}", word("why")),
+        "stopped" => {
+            let step = entry["step"].as_str().map(|step| format!(" at step {step}")).unwrap_or_default();
+            format!("{begun} stops{step}: {} (what to do: {})", word("message"), word("remedy"))
+        }
+        "resumed" => format!("{begun} goes on"),
+        "ended" => {
+            let new = entry["customer_gateway_id"].as_str().map(|id| format!(", {id} is this device's")).unwrap_or_default();
+            let leftover: Vec<&str> = entry["leftover"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let leftover = if leftover.is_empty() { String::new() } else { format!("; {} could not be deleted", leftover.join(", ")) };
+            format!("{begun} has ended: {}{new}{leftover}", word("outcome").replace('_', " "))
+        }
+        other => format!("{begun}: {other}"),
+    }
 }

@@ -30,6 +30,7 @@ use crate::system::logging::Logging;
 use crate::system::machine;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::Output;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -91,6 +92,8 @@ pub struct Context {
     clock: Clock,
     verbose: u8,
     output: Output,
+    /// Whether what goes on at this moment answers to signals itself, or has to come to its end.
+    heeds: Cell<bool>,
     /// How the cloud is reached where not over the network.
     transport: Option<Rc<dyn Transport>>,
 }
@@ -182,6 +185,7 @@ impl Context {
             clock: Clock::system(),
             verbose: arguments.verbose,
             output: Output::new(arguments.json, &environment),
+            heeds: Cell::new(false),
             transport: None,
             environment,
         }

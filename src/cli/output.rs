@@ -72,6 +72,11 @@ impl Output {
         if self.json {
             self.failure_document(failure);
         }
+        self.problem(failure);
+    }
+
+    /// What went wrong beside the result that is given.
+    pub fn problem(&self, failure: &Failure) {
         let mut text = format!("cgwd: {}", failure.message);
         if !failure.remedy.is_empty() {
             text += &format!("\n      what to do: {}", failure.remedy);

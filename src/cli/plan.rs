@@ -22,7 +22,8 @@ use std::rc::Rc;
 
 pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let survey = context.survey(context.load()?.settings).await?;
-    let Decided { decision, region, consequences } = decide(context, &survey).await?;
+    let Decided { mut decision, region, consequences } = decide(context, &survey).await?;
+    survey.doubt(&mut decision);
     let mut document = survey.plan_document(&decision, region.as_deref());
     add_consequences(&mut document, &consequences);
     context.output.result(&document, |output| plan_text(output, &document));

@@ -36,13 +36,13 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
         let decision = Decision::blocked(findings.clone(), refused_gates(&findings));
         return Ok(show(context, &survey, &Decided::without_plan(decision, survey.configured_region()), 0));
     };
-    match Lock::take(&survey.settings.state_directory) {
+    match Lock::take_for("register", &survey.settings.state_directory) {
         Ok(lock) => {
             let exit = alone(context, &survey, &wanted).await;
             drop(lock);
             exit
         }
-        Err(LockError::Held { pid, .. }) => through_daemon(context, &survey, pid.map(|pid| pid.to_string())).await,
+        Err(LockError::Held { pid, command: None, .. }) => through_daemon(context, &survey, pid.map(|pid| pid.to_string())).await,
         Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), error.remedy())),
     }
 }

@@ -1,5 +1,7 @@
 //! `cgwd status`: what the daemon knows, from its socket; from the journal when it is down.
 
+mod alone;
+
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Output, Tone};
@@ -9,6 +11,7 @@ use crate::journal::Journal;
 use crate::journal::store::FILE;
 use crate::model::Settings;
 use serde_json::Value;
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -27,10 +30,20 @@ const AFTER_AN_END: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub async fn run(context: &Context, arguments: StatusArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
+    let (directory, loaded) = context.load_to_look()?;
+    let (settings, mut wrong) = match loaded {
+        Ok(settings) => (Some(settings), None),
+        Err(failure) => (None, Some(failure)),
+    };
     let mut shown = None;
     loop {
-        let status = ask(context, &settings).await?;
+        let status = ask(context, &directory, settings.as_ref()).await?;
+        if let Some(failure) = wrong.take() {
+            if status["daemon"] == "stopped" && !directory.join(FILE).exists() {
+                return Err(failure);
+            }
+            context.output.problem(&failure);
+        }
         if shown.as_ref() != Some(&without_time(&status)) {
             match shown.as_ref().filter(|shown| only_goes_on(shown, &status)) {
                 Some(_) => context.output.result(&status, |_| format!("{}\n", replacement_line(&status["replacement"]))),
@@ -62,8 +75,8 @@ fn only_goes_on(shown: &Value, status: &Value) -> bool {
     status["replacement"].is_object() && shown["replacement"].is_object() && without_it(shown) == without_it(status)
 }
 
-async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
-    let places = Places::new(&context.environment, &settings.state_directory);
+async fn ask(context: &Context, directory: &Path, settings: Option<&Settings>) -> Result<Value, Failure> {
+    let places = Places::new(&context.environment, directory);
     let mut answer = control::ask(&places, "status", PATIENCE).await;
     if matches!(answer, Err(AskError::BrokenOff { .. })) {
         // It ends, or begins anew.
@@ -72,31 +85,24 @@ async fn ask(context: &Context, settings: &Settings) -> Result<Value, Failure> {
     }
     match answer {
         Ok(status) => Ok(status),
-        Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => Ok(of_journal(settings)?.json()),
-        Err(AskError::Silent { pid, .. }) => Ok(of_journal(settings)?.of_a_silent_daemon(pid).json()),
-        Err(error) => Err(Failure::new(
-            Exit::Failed,
-            crate::daemon::with_causes(&error),
-            "the control socket belongs to root and the service's own user: run this as root",
-        )),
+        Err(AskError::NotRunning { .. } | AskError::BrokenOff { .. }) => {
+            let journal = Journal::open_to_read(directory)?;
+            let mut status = of_journal(settings, journal.as_ref()).json();
+            if let Some(journal) = &journal {
+                alone::tell(&mut status, journal, directory)?;
+            }
+            Ok(status)
+        }
+        Err(AskError::Silent { pid, .. }) => {
+            let journal = Journal::open_to_read(directory)?;
+            Ok(of_journal(settings, journal.as_ref()).of_a_silent_daemon(pid).json())
+        }
+        Err(error) => Err(Failure::new(Exit::Failed, crate::daemon::with_causes(&error), crate::system::access::AS_ROOT)),
     }
 }
 
-/// What cannot be read is not known, and must not look as if there were nothing.
-fn of_journal(settings: &Settings) -> Result<Status, Failure> {
-    let directory = &settings.state_directory;
-    // The journal's own look does not tell "not there" from "not to be seen".
-    if let Err(error) = std::fs::metadata(directory.join(FILE))
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("{} cannot be read ({error}), so neither the daemon's state nor its alerts are known", directory.display()),
-            "the state belongs to root and the service's own user: run this as root",
-        ));
-    }
-    let journal = Journal::open_to_read(directory)?;
-    Ok(Status::of_journal(settings, journal.as_ref().map(Journal::progress)))
+fn of_journal(settings: Option<&Settings>, journal: Option<&Journal>) -> Status {
+    Status::of_journal(settings, journal.map(Journal::progress))
 }
 
 fn show(context: &Context, status: &Value) {
@@ -104,6 +110,12 @@ fn show(context: &Context, status: &Value) {
 }
 
 fn replacement_line(replacement: &Value) -> String {
+    // Why it stands is a sentence of its own.
+    if replacement["phase"] == "stopped" && replacement["remedy"].is_string() {
+        let mut without_why = replacement.clone();
+        let why = without_why["waiting_for"].take();
+        return format!("{}: {}", replacing_words(&without_why), why.as_str().unwrap_or_default());
+    }
     let waits = || replacement["waiting_for"].as_str().unwrap_or("cgwd");
     if replacement["plan"].is_string() { replacing_words(replacement) } else { format!("waits for {}", waits()) }
 }
@@ -129,6 +141,9 @@ fn text(output: &Output, status: &Value) -> String {
     text += &format!("gateway   {}\n", or_dash(&status["customer_gateway"]["id"]));
     if status["replacement"].is_object() {
         text += &format!("replaces  {}\n", replacement_line(&status["replacement"]));
+        if let Some(remedy) = status["replacement"]["remedy"].as_str() {
+            text += &format!("          what to do: {remedy}\n");
+        }
     }
     text += &format!("cloud     last contact {}\n", or_dash(&status["last_cloud_contact"]));
     let alerts = status["alerts"].as_array().cloned().unwrap_or_default();

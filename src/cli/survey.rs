@@ -5,13 +5,17 @@ use super::exit::{Exit, Failure};
 use crate::cloud::client::Client;
 use crate::config::{self, Loaded};
 use crate::daemon::want::{Wanted, wanted};
-use crate::daemon::{Examined, echo_options, examine};
+use crate::daemon::{Examined, echo_options, examine, with_causes};
 use crate::execute::locate::{Located, locate};
+use crate::facts::findings;
 use crate::journal::replay::Progress;
+use crate::journal::store::FILE;
 use crate::journal::{Journal, JournalError};
-use crate::model::{AddressSource, Asn, RouteTarget, Settings};
+use crate::model::{AddressSource, Asn, Finding, RouteTarget, Settings};
 use crate::observe::{Observed, Observer};
+use crate::plan::{Decision, Gate};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 pub struct Survey {
@@ -20,6 +24,8 @@ pub struct Survey {
     pub examined: Examined,
     /// What the journal says; `None` where there is none yet.
     pub progress: Option<Progress>,
+    /// Why the journal cannot be read, where that is so.
+    pub unreadable: Option<Finding>,
 }
 
 impl Context {
@@ -27,6 +33,19 @@ impl Context {
         config::load(&self.config_path, &self.environment, &self.host_name).map_err(|error| {
             Failure::new(Exit::Usage, error.to_string().trim_end().to_owned(), "`cgwd config check` shows the same at any time")
         })
+    }
+
+    /// For who only looks: the state directory, and the configuration, or what is wrong with it where it tells all the same where the
+    /// state is. Where there is nothing to look at, that is what there is to say; else it goes to stderr beside it.
+    pub fn load_to_look(&self) -> Result<(PathBuf, Result<Settings, Failure>), Failure> {
+        let failure = match self.load() {
+            Ok(loaded) => return Ok((loaded.settings.state_directory.clone(), Ok(loaded.settings))),
+            Err(failure) => failure,
+        };
+        match config::state_directory(&self.config_path, &self.environment, |directory| directory.join(FILE).exists()) {
+            Some(directory) => Ok((directory, Err(failure))),
+            None => Err(failure),
+        }
     }
 
     pub fn client(&self, settings: &Settings) -> Result<Client, Failure> {
@@ -46,11 +65,13 @@ impl Context {
 
     /// Asks every source. With `route:vpn-gateway` the cloud's own address must be asked for first.
     pub async fn survey(&self, settings: Settings) -> Result<Survey, Failure> {
+        let mut unreadable = None;
         let progress = match Journal::open_to_read(&settings.state_directory) {
             Ok(journal) => journal.map(|journal| journal.progress().clone()),
             Err(error @ (JournalError::Newer { .. } | JournalError::Damaged { .. } | JournalError::Corrupt(_))) => return Err(error.into()),
             Err(error) => {
-                tracing::debug!(error = crate::daemon::with_causes(&error), "the journal cannot be read; going on without");
+                let message = format!("{}: whether a replacement is open and what was done today is not known", with_causes(&error));
+                unreadable = Some(Finding::warning(findings::STATE_UNREADABLE, message, error.remedy()));
                 None
             }
         };
@@ -69,7 +90,7 @@ impl Context {
         let observed = observer.observe(&cloud_addresses).await;
         let asn_before = progress.as_ref().and_then(|progress| progress.asn.as_ref()).and_then(|settled| settled.value).and_then(Asn::new);
         let examined = examine(&observed, &settings, asn_before);
-        Ok(Survey { settings, observed, examined, progress })
+        Ok(Survey { settings, observed, examined, progress, unreadable })
     }
 }
 
@@ -86,6 +107,19 @@ impl Survey {
         let reading = self.examined.address.as_ref().map(|address| address.value);
         let kept = self.progress.as_ref().and_then(|progress| progress.address.as_ref()).map(|settled| settled.value);
         reading.is_some() && (self.settings.address.settle.is_zero() || kept == reading)
+    }
+
+    /// What depends on a journal that cannot be read is not known, and must not look as if it were.
+    pub fn doubt(&self, decision: &mut Decision) {
+        let Some(finding) = &self.unreadable else { return };
+        decision.findings.push(finding.clone());
+        let not_known = |name| Gate::refused(name, "not known: the state cannot be read");
+        let mut doubtful = vec!["daily_limit"];
+        doubtful.extend((!self.settings.address.settle.is_zero()).then_some("settled"));
+        for gate in decision.gates.iter_mut().filter(|gate| doubtful.contains(&gate.name)) {
+            *gate = not_known(gate.name);
+        }
+        decision.gates.push(not_known("replacement"));
     }
 
     /// The region as far as it is known without asking the cloud.

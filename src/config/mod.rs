@@ -42,6 +42,17 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
+/// The state directory that a configuration means which does not hold, for whoever only looks: `None` where it does not say. The
+/// default counts where a file that cannot be read whole may say otherwise only if `is_there` finds a state in it.
+pub fn state_directory(path: &Path, environment: &Environment, is_there: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let texts = files::read(path, &mut problems, &mut warnings);
+    let raw = raw::merge(&texts, !problems.is_empty(), &mut problems);
+    let (directory, origins) = resolve::state_directory(&raw, path, environment)?;
+    let is_said = origins.get("state.directory").is_some_and(|origin| *origin != Origin::Default);
+    (is_said || !raw.garbled || is_there(&directory)).then_some(directory)
+}
+
 /// Reads the file at `path` and the drop-ins `config.d/*.toml` beside it. `host_name` is the default of
 /// `[device] name`; `STATE_DIRECTORY` of the environment wins over `[state] directory`.
 ///

@@ -18,13 +18,14 @@ impl Status {
         Status(json!({
             "schema": 1, "daemon": "running", "responds": true, "device": settings.device, "pid": std::process::id(), "started": format!("{started:.3}"),
             "decision": null, "address": null, "asn": null, "customer_gateway": null,
-            "replacement": replacement::of_journal(progress, settings),
+            "replacement": replacement::of_journal(progress, Some(settings)),
             "alerts": [], "findings": [], "last_cloud_contact": null,
         }))
     }
 
-    /// As the journal has it; the daemon does not run.
-    pub fn of_journal(settings: &Settings, progress: Option<&Progress>) -> Status {
+    /// As the journal has it; the daemon does not run. `settings`: `None` where the configuration cannot be used.
+    pub fn of_journal(settings: Option<&Settings>, progress: Option<&Progress>) -> Status {
+        let network = settings.map(|settings| settings.address.network.name());
         let registered = progress.and_then(|progress| progress.registered.as_ref());
         let address = progress.and_then(|progress| progress.address.as_ref());
         let asn = progress.and_then(|progress| progress.asn.as_ref());
@@ -41,9 +42,9 @@ impl Status {
             "schema": 1,
             "daemon": "stopped",
             "responds": false,
-            "device": settings.device,
+            "device": settings.map(|settings| &settings.device),
             "decision": progress.and_then(|progress| progress.decision.clone()),
-            "address": address.map(|settled| address_json(settled.value, &settled.source, settings.address.network.name(), true)),
+            "address": address.map(|settled| address_json(settled.value, &settled.source, network, true)),
             "asn": asn.and_then(|settled| Some(asn_json(Asn::new(settled.value?)?, &settled.source))),
             "customer_gateway": registered.map(|known| json!({
                 "id": known.id, "ip": known.ip, "asn": known.asn.map(Asn::number), "name": null, "created": null, "region": known.region,
@@ -196,7 +197,7 @@ pub fn asn_json(asn: Asn, source: &str) -> Value {
 }
 
 /// An address as every document shows it.
-pub fn address_json(value: IpAddr, source: &str, network: &str, settled: bool) -> Value {
+pub fn address_json(value: IpAddr, source: &str, network: Option<&str>, settled: bool) -> Value {
     json!({"value": value, "source": source, "network": network, "settled": settled})
 }
 

@@ -1,7 +1,7 @@
 //! What a person's own command leaves in the journal, so that `status` and the next start know it.
 
 use super::locate::Located;
-use super::{Executor, Registration};
+use super::{Decision, Executor, Registration};
 use crate::journal::{JournalError, Record};
 use crate::model::Asn;
 use std::net::IpAddr;
@@ -38,15 +38,20 @@ impl Executor {
 
     /// Also when the cloud was last heard of, where anything else is written at all.
     pub fn note_decision(&self, registration: &Registration) -> Result<(), JournalError> {
-        let decision = registration.decision.kind.name();
+        self.note_decided(&registration.decision, !registration.done.is_empty())
+    }
+
+    /// The same of a decision that was come to otherwise. `has_written`: the cloud has done something about it.
+    pub fn note_decided(&self, decided: &Decision, has_written: bool) -> Result<(), JournalError> {
+        let decision = decided.kind.name();
         let known = self.journal.borrow().progress().decision.as_deref() == Some(decision);
-        if !known || !registration.done.is_empty() {
+        if !known || has_written {
             self.append(Record::CloudContact { last_cloud_contact: self.client.last_contact() })?;
         }
         if known {
             return Ok(());
         }
-        let summary = registration.decision.errors().next().map(|finding| finding.message.clone()).unwrap_or_default();
+        let summary = decided.errors().next().map(|finding| finding.message.clone()).unwrap_or_default();
         self.append(Record::DecisionChanged { decision: decision.to_owned(), summary }).map(drop)
     }
 }

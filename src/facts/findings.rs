@@ -60,6 +60,7 @@ codes! {
     CLOUD_UNREACHABLE = "cloud.unreachable", "The cloud's API gave no usable answer; nothing is known about what it holds.";
     CLOUD_FORBIDDEN = "cloud.forbidden", "The cloud refused the call for lack of rights or did not accept the credentials; this never means that nothing is there.";
     CLOUD_REFUSED = "cloud.refused", "The cloud refused the call for what it asks.";
+    STATE_UNREADABLE = "state.unreadable", "What this device has done before cannot be read, so whatever depends on it is not known.";
     STATE_DISK_FULL = "state.disk_full", "Less than 1 MiB is free where the journal is kept, so no write to the cloud is begun.";
 }
 

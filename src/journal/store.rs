@@ -20,6 +20,8 @@ use disk::{
 use error::{damaged, is_disk, place};
 use jiff::SignedDuration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use std::path::Path;
 
 /// Format of the tables and records. A journal with a larger number was written by a newer cgwd.
@@ -77,11 +79,14 @@ impl Journal {
         Journal::load(connection, directory).map_err(|error| place(&path, error))
     }
 
-    /// For looking only, also while a daemon writes. `None` where there is no journal yet.
+    /// For looking only, also while a daemon writes. `None` where there is no journal yet; what cannot be seen is an error.
     pub fn open_to_read(directory: &Path) -> Result<Option<Journal>, JournalError> {
         let path = directory.join(FILE);
-        if !path.exists() {
-            return Ok(None);
+        // Not by opening it: to close it again would take SQLite's locks on it from this process.
+        match access(&path, Access::READ_OK) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(JournalError::Unreadable { path: directory.to_owned(), source: errno.into() }),
         }
         let open = |source| JournalError::Open { path: path.clone(), source };
         let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;

@@ -1,5 +1,6 @@
 //! What the operating system gives: time, service manager, signals, files.
 
+pub mod access;
 pub mod alarm;
 pub mod anew;
 pub mod atomic_file;

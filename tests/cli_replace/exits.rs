@@ -1,10 +1,11 @@
 //! Exit codes and documents, as scripts rely on them.
 
-use crate::common::device::{Device, findings, plan_shape};
+use crate::common::daemon::Daemon;
+use crate::common::device::{Device, findings, plan_shape, shape};
 use crate::common::simulated::Sim;
 use crate::replacing::estate::Estate;
 use crate::replacing::wire::Wire;
-use crate::replacing::{NEW, OLD, Scene, is_done, written};
+use crate::replacing::{NEW, OLD, Scene, fault, is_done, written};
 use serde_json::{Value, json};
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -161,7 +162,116 @@ fn there_is_nothing_to_give_up_where_nothing_is_open() {
     let scene = Scene::of(Estate::new().dual());
     let output = scene.device.plain(&["replace", "--abort"]);
     output.expect(0);
-    assert!((output.stdout.clone() + &output.stderr).contains("no replacement is open"), "{output:?}");
+    assert!(output.stdout.contains("no replacement is open") && output.stderr.is_empty(), "{output:?}");
+    // The document is that of every other answer, with a daemon and without.
+    is_no_error(&scene, Value::Null);
+    let mut daemon = Daemon::start(&scene.device);
+    daemon.wait_decision("replace");
+    is_no_error(&scene, json!("replace"));
+    daemon.stop();
+}
+
+fn is_no_error(scene: &Scene, decision: Value) {
+    let document = scene.device.cgwd(&["replace", "--abort"]).expect(0).json();
+    plan_shape(&document);
+    shape(&document, &ENDED);
+    let (outcome, reason) = (&document["outcome"], &document["reason"]);
+    assert_eq!((outcome, &document["decision"], document.get("error")), (&Value::Null, &decision, None), "{document:#}");
+    assert_eq!(reason["message"], "no replacement is open");
+    assert!(reason["remedy"].is_string(), "{document:#}");
+}
+
+/// A mistake in the file does not keep a person from seeing and stopping what the daemon does by the one that it has read before.
+#[test]
+fn a_configuration_that_cannot_be_used_is_no_reason_not_to_look() {
+    let refusal = fault("ModifyTunnelAttribute", "from = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    let mut daemon = Daemon::start(&scene.device);
+    daemon.wait_status("the daemon", |status| status["daemon"] == "running" && status["replacement"]["plan"].is_string());
+    let text = scene.device.config_text();
+    for broken in [format!("{text}\n[nonsense]\n"), format!("{text}\n[[[\n")] {
+        scene.device.dir.write("config.toml", &broken);
+        let output = scene.device.cgwd(&["status"]);
+        let status = output.expect(0).json();
+        assert!(status["daemon"] == "running" && status["replacement"]["plan"].is_string(), "{status:#}");
+        assert!(output.stderr.contains("config.toml"), "what is wrong is said: {}", output.stderr);
+        let entries = scene.device.cgwd(&["history"]).expect(0).json()["entries"].clone();
+        assert!(!entries.as_array().unwrap().is_empty());
+        scene.device.cgwd(&["plan"]).expect(2);
+        scene.device.cgwd(&["replace", "--resume"]).expect(2);
+    }
+    let output = scene.device.cgwd(&["replace", "--abort"]);
+    assert_eq!(output.expect(0).json()["outcome"], "abandoned");
+    daemon.stop();
+
+    // Without a daemon there is the database to look into, and nobody who gives up.
+    let output = scene.device.cgwd(&["status"]);
+    let status = output.expect(0).json();
+    shape(&status, &["schema", "daemon", "decision", "address", "asn", "customer_gateway", "replacement", "alerts", "last_cloud_contact"]);
+    assert_eq!((&status["daemon"], &status["address"]["value"]), (&json!("stopped"), &json!(NEW)), "{status:#}");
+    scene.device.cgwd(&["replace", "--abort"]).expect(2);
+    // A file that tells nothing is no word for the default.
+    scene.device.dir.write("config.toml", "[[[\n");
+    for command in ["status", "history"] {
+        scene.device.cgwd(&[command]).expect(2);
+    }
+}
+
+/// Where no daemon runs, `status` tells what the commands have seen and done.
+#[test]
+fn status_knows_what_a_replacement_without_a_daemon_has_seen() {
+    let known = |scene: &Scene, decision: &str| {
+        let status = scene.device.status();
+        assert_eq!((&status["address"]["value"], &status["address"]["settled"]), (&json!(NEW), &json!(true)), "{status:#}");
+        assert_eq!((&status["asn"]["value"], &status["decision"]), (&json!(65001), &json!(decision)), "{status:#}");
+        assert!(status["last_cloud_contact"].is_string(), "{status:#}");
+        status
+    };
+    // With nothing noted before, and with what `register` had noted.
+    let scene = Scene::of(Estate::new().dual());
+    is_done(&scene.replace(&[]).expect(0).json());
+    known(&scene, "in_sync");
+    let scene = Scene::of(Estate::new().dual());
+    scene.device.move_to(OLD);
+    scene.device.cgwd(&["register"]).expect(0);
+    scene.device.move_to(NEW);
+    is_done(&scene.replace(&[]).expect(0).json());
+    assert_eq!(known(&scene, "in_sync")["customer_gateway"]["ip"], NEW);
+    // While it is open, and after it went back.
+    let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    assert!(known(&scene, "replace")["replacement"]["plan"].is_string());
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD])).set("verify_timeout", "\"1s\"");
+    assert_eq!(scene.replace(&["--planned"]).expect(1).json()["outcome"], "rolled_back");
+    known(&scene, "replace");
+}
+
+/// The auditor asks what was deleted and why: each line says it.
+#[test]
+fn history_tells_a_replacement_line_by_line() {
+    let scene = Scene::of(Estate::new().dual().single());
+    let done = scene.replace(&[]).expect(0).json();
+    let text = scene.device.plain(&["history"]).expect(0).stdout.clone();
+    println!("{text}");
+    let lines: Vec<&str> = text.lines().filter_map(|line| line.split_once("  ")).map(|(_, what)| what).collect();
+    let plan = lines[0..].iter().find_map(|line| line.strip_prefix("replacement ")?.split(' ').next()).unwrap();
+    let said = |parts: &[&str]| assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "no {parts:?} in\n{text}");
+    said(&[plan, "begins: cgw-old (203.0.113.10 AS65001) by 203.0.113.11 AS65001 for vco-dual, vco-single", "in the order new-first"]);
+    let deletes = done["steps"].as_array().unwrap().iter().find(|step| step["action"] == "DeleteVpnConnection").unwrap();
+    said(&["DeleteVpnConnection vco-single: done [RequestId ", plan, deletes["reason"].as_str().unwrap()]);
+    said(&["step ", "DeleteVpnConnection vco-single", plan, "done, as a reading shows"]);
+    said(&[plan, "has ended: done", done["new_customer_gateway_id"].as_str().unwrap()]);
+    said(&["Verify tunnel 2 of vco-dual", plan]);
+    for line in lines.iter().filter(|line| !line.starts_with("decision ")) {
+        assert!(line.split(' ').count() > 3, "`{line}` says nothing");
+    }
+
+    let scene = Scene::of(Estate::new().dual().device_at(&[OLD])).set("verify_timeout", "\"1s\"");
+    let why = scene.replace(&["--planned"]).expect(1).json()["reason"]["message"].as_str().unwrap().to_owned();
+    let text = scene.device.plain(&["history"]).expect(0).stdout.clone();
+    assert!(text.contains(&format!("goes back: {why}")) && text.contains("has ended: rolled back"), "{text}");
 }
 
 /// People read it: what happens goes to stderr line by line, the result to stdout.

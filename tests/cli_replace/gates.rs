@@ -150,7 +150,7 @@ fn a_right_that_only_the_first_write_proves() {
     assert_eq!(gate(&document, "rights")["passed"], false, "{document:#}");
     assert!(gate(&document, "rights")["detail"].as_str().unwrap().contains("Forbidden.RAM"), "{document:#}");
     assert_eq!(scene.world(), before);
-    assert_eq!(scene.device.status()["replacement"], Value::Null, "a plan that did nothing does not linger");
+    assert_eq!(scene.device.status()["replacement"]["plan"], Value::Null, "a plan that did nothing does not linger");
     is_done(&scene.replace(&[]).expect(0).json());
 }
 
@@ -278,7 +278,7 @@ fn a_quota_that_only_the_cloud_knows() {
     assert_eq!(gate(&document, "quota")["passed"], false, "{document:#}");
     assert_eq!(scene.world(), before);
     assert_eq!(written(&scene.device), ["CreateCustomerGateway"]);
-    assert_eq!(scene.device.status()["replacement"], Value::Null, "a plan that did nothing does not linger");
+    assert_eq!(scene.device.status()["replacement"]["plan"], Value::Null, "a plan that did nothing does not linger");
     // Room is made.
     scene.sim.delete_gateway("cgw-stranger");
     is_done(&scene.replace(&[]).expect(0).json());

@@ -1,5 +1,6 @@
 //! A replacement that breaks off: resumed, given up, overtaken by another change.
 
+use crate::common::device::Output;
 use crate::common::simulated::REGION;
 use crate::replacing::estate::Estate;
 use crate::replacing::stroke::{killed_after, killed_in, replace, signalled};
@@ -9,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -185,6 +187,29 @@ fn a_second_change_while_it_is_stopped() {
             assert_eq!(after.tunnel("dual", index)["TunnelIkeConfig"]["RemoteId"], THIRD, "after {action}");
         }
     }
+}
+
+/// Whoever asks for something else than what is open has not said that it is given up, nor has one that nobody can ask.
+#[test]
+fn a_refused_command_gives_nothing_up() {
+    let mut scene = Scene::of(Estate::new().dual().device_at(&[THIRD]));
+    let before = scene.world();
+    killed_after(&mut scene, "CreateCustomerGateway", &[]);
+    let open = scene.device.status()["replacement"]["plan"].clone();
+    for asks in [&["--asn", "65002"][..], &["--to", THIRD], &["--to", NEW, "--asn", "65002", "--planned"]] {
+        let error = scene.replace(asks).expect(5).json()["error"].clone();
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains("is open") && said.contains(NEW) && said.contains("65001"), "{asks:?}: {said}");
+        assert!(error["remedy"].as_str().unwrap().contains("end it first"), "{error:#}");
+        assert_eq!(scene.device.status()["replacement"]["plan"], open, "{asks:?}");
+    }
+    scene.device.move_to(THIRD);
+    let error = scene.device.cgwd(&["replace", "--resume"]).expect(2).json()["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains(THIRD), "{error:#}");
+    assert!(error["remedy"].as_str().unwrap().contains("--yes"), "{error:#}");
+    assert_eq!(scene.device.status()["replacement"]["plan"], open);
+    is_done(&scene.replace(&["--resume"]).expect(0).json());
+    gateway_was_replaced(&before, &scene.world(), OLD, THIRD);
 }
 
 /// In a gap the connection is made again first, and then moved on.
@@ -374,4 +399,119 @@ fn what_breaks_off_a_giving_up_without_the_key_can_be_tried_again() {
     scene.device.configure();
     put_the_key_back(&scene, &key);
     scene.device.cgwd(&["replace", "--abort"]).expect(0);
+}
+
+/// Without a daemon nobody goes on by themselves: why it stands is told, and what leads on.
+#[test]
+fn status_says_why_it_stands_and_what_leads_on() {
+    let estate = Estate::new().dual().device_at(&[]).device_later_at(12_000, &[NEW]).switch("NegotiationMs", json!(200));
+    let scene = Scene::of(estate).set("rollback", "false").set("verify_timeout", "\"2s\"");
+    let reason = scene.replace(&[]).expect(6).json()["reason"].clone();
+    let status = scene.device.status();
+    let replacement = &status["replacement"];
+    assert_eq!((&replacement["phase"], &replacement["waiting_for"]), (&json!("stopped"), &reason["message"]), "{status:#}");
+    assert_eq!(replacement["remedy"], reason["remedy"]);
+    let alert = status["alerts"].as_array().unwrap().iter().find(|alert| alert["code"] == "replacement.stopped").unwrap();
+    crate::common::device::shape(alert, &["code", "severity", "key", "message", "remedy", "since"]);
+    assert!(alert["message"].as_str().unwrap().ends_with(reason["message"].as_str().unwrap()), "{alert:#}");
+    let text = scene.device.plain(&["status"]).expect(0).stdout.clone();
+    for part in [&reason["message"], &reason["remedy"]] {
+        assert!(text.contains(part.as_str().unwrap()), "no {part} in {text}");
+    }
+    assert!(!text.contains("by itself"), "{text}");
+    // The device follows, and a person says so.
+    while scene.replace(&["--resume"]).json_of(&[0, 6])["outcome"] != "done" {}
+    assert_eq!(scene.device.status()["alerts"], json!([]));
+}
+
+/// A command that is at work is no daemon: it is named, and how it ends.
+#[test]
+fn another_command_at_work_is_not_taken_for_the_daemon() {
+    let scene = Scene::with_faults(Estate::new().dual(), &fault("ModifyTunnelAttribute", "kind = \"latency\"\nlatency_ms = 6000"));
+    let child = scene.device.command(&["replace", "--yes"]).spawn().unwrap();
+    let began = Instant::now();
+    while !written(&scene.device).contains(&"ModifyTunnelAttribute".to_owned()) {
+        assert!(began.elapsed() < Duration::from_secs(30), "it is not sent");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let its_name = format!("`cgwd replace` (process {})", child.id());
+    let replacement = scene.device.status()["replacement"].clone();
+    assert_eq!(replacement["phase"], "running");
+    assert!(replacement["waiting_for"].as_str().unwrap().contains(&its_name), "{replacement:#}");
+    for command in [&["replace", "--abort"][..], &["replace", "--resume"], &["register"], &["deregister"]] {
+        let error = scene.device.cgwd(command).expect(1).json()["error"].clone();
+        assert!(error["message"].as_str().unwrap().contains(&its_name), "{command:?}: {error:#}");
+        assert!(error["remedy"].as_str().unwrap().contains("Ctrl-C"), "{command:?}: {error:#}");
+        assert!(!error.to_string().contains("daemon") && !error.to_string().contains("systemctl"), "{command:?}: {error:#}");
+    }
+    interrupt(&child);
+    Output::of(child).expect(6);
+    let replacement = scene.device.status()["replacement"].clone();
+    assert!(replacement["remedy"].as_str().unwrap().contains("`cgwd replace --resume`"), "{replacement:#}");
+}
+
+/// What is waited for is said, and whoever has waited enough may go.
+#[test]
+fn giving_up_says_what_it_waits_for_and_can_be_interrupted() {
+    let scene = Scene::with_faults(Estate::new().dual(), &fault("ModifyTunnelAttribute", "from = 1\nkind = \"drop_before\""));
+    let mut child = scene.device.command(&["replace", "--yes"]).spawn().unwrap();
+    let began = Instant::now();
+    while !written(&scene.device).contains(&"ModifyTunnelAttribute".to_owned()) {
+        assert!(began.elapsed() < Duration::from_secs(30) && child.try_wait().unwrap().is_none(), "it is not sent");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    interrupt(&child);
+    Output::of(child).expect(6);
+
+    let mut child = scene.device.command(&["replace", "--abort"]).spawn().unwrap();
+    let told = said(&mut child);
+    for words in ["giving up the replacement that is open", "ModifyTunnelAttribute for tun-d2 has no confirmed outcome yet"] {
+        let line = told.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("no `{words}`"));
+        assert!(line.contains(words), "{line}");
+    }
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let rest: Vec<String> = told.iter().collect();
+    assert!(rest.iter().any(|line| line.contains("`cgwd replace --abort` goes on with giving up")), "{rest:?}");
+    assert!(scene.device.status()["replacement"]["plan"].is_string(), "it is still open");
+}
+
+fn interrupt(child: &Child) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), Signal::INT).unwrap();
+}
+
+/// The lines of its stderr, as they come.
+fn said(child: &mut Child) -> std::sync::mpsc::Receiver<String> {
+    let (sender, lines) = std::sync::mpsc::channel();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || std::io::BufRead::lines(stderr).map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    lines
+}
+
+/// Whoever may not look is told so, by every command: what could not be found out is not "nothing".
+#[test]
+fn who_may_not_read_the_state_is_not_told_that_there_is_none() {
+    let refusal = fault("ModifyTunnelAttribute", "nth = 2\nkind = \"error_before\"\nstatus = 403\ncode = \"Forbidden\"");
+    let mut scene = Scene::with_faults(Estate::new().dual(), &refusal);
+    scene.replace(&[]).expect(6);
+    scene.device.address = scene.device.address.replace("settle = \"0s\"", "settle = \"1s\"");
+    scene.configure();
+    for command in [&["history"][..], &["status"], &["register"], &["replace", "--abort"], &["replace", "--yes"], &["deregister"]] {
+        let Some(output) = scene.device.as_nobody(command) else { return };
+        let error = output.expect(1).json()["error"].clone();
+        assert!(error["remedy"].as_str().unwrap().contains("run this as root (`sudo`)"), "{command:?}: {error:#}");
+    }
+    let plan = scene.device.as_nobody(&["plan"]).unwrap().expect(4).json();
+    crate::common::device::has_finding(&plan, "warning state.unreadable");
+    for name in ["settled", "daily_limit", "replacement"] {
+        assert_eq!(gate(&plan, name)["passed"], false, "{name}: {plan:#}");
+        assert!(gate(&plan, name)["detail"].as_str().unwrap().contains("not known"), "{name}: {plan:#}");
+    }
+    assert!(gate(&scene.device.cgwd(&["plan"]).expect(4).json(), "replacement")["passed"] == true, "to root it is known");
+
+    let file = scene.device.dir.write("no-directory", "");
+    scene.device.env("STATE_DIRECTORY", file.to_str().unwrap());
+    let error = scene.device.cgwd(&["history"]).expect(1).json()["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains("cannot be read"), "{error:#}");
+    assert!(error["remedy"].as_str().unwrap().contains("`[state] directory`"), "{error:#}");
 }

@@ -5,9 +5,10 @@ use crate::common::daemon::Daemon;
 use crate::common::device::Output;
 use crate::common::simulated::CGWD;
 use crate::replacing::estate::Estate;
-use crate::replacing::{NEW, OLD, Scene, fault, gate, written};
+use crate::replacing::stroke::killed_after;
+use crate::replacing::{NEW, OLD, Scene, THIRD, fault, gate, written};
 use serde_json::json;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -71,6 +72,52 @@ fn anything_else_is_a_refusal() {
         assert_eq!(scene.world(), before);
         assert!(written(&scene.device).is_empty());
     }
+}
+
+/// The keyboard's interrupt at the question is an answer like any other.
+#[test]
+fn an_interrupt_at_the_question_is_a_refusal() {
+    let scene = Scene::of(Estate::new().dual());
+    let before = scene.world();
+    // A shell in between would be interrupted too.
+    let told = format!("exec {CGWD} --config {} replace", scene.device.config_path().display());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--flush", "--echo", "never", "--command", &told, "/dev/null"]);
+    scene.device.surround(&mut command);
+    let Ok(mut child) = command.env("TERM", "dumb").stdin(Stdio::piped()).spawn() else {
+        return common::missing("a terminal", "script(1) cannot be started");
+    };
+    let mut keyboard = child.stdin.take().unwrap();
+    let mut screen = child.stdout.take().unwrap();
+    let mut shown = String::new();
+    let mut bytes = [0; 4096];
+    while !shown.contains("to go on: ") {
+        let count = screen.read(&mut bytes).unwrap();
+        assert!(count > 0, "it ended before it asked: {shown}");
+        shown += &String::from_utf8_lossy(&bytes[..count]);
+    }
+    keyboard.write_all(b"\x03").unwrap();
+    screen.read_to_string(&mut shown).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{shown}");
+    assert!(shown.contains("not confirmed; nothing was written"), "{shown}");
+    assert_eq!(scene.world(), before);
+    assert!(written(&scene.device).is_empty());
+}
+
+/// What a second change of the device gives up is asked for before it is given up.
+#[test]
+fn the_open_replacement_is_not_given_up_where_the_person_refuses() {
+    let mut scene = Scene::of(Estate::new().dual().device_at(&[THIRD]));
+    killed_after(&mut scene, "CreateCustomerGateway", &[]);
+    let open = scene.device.status()["replacement"]["plan"].clone();
+    scene.device.move_to(THIRD);
+    let Some(output) = told_at_a_terminal(&scene, "replace --resume", &["no"]) else { return };
+    output.expect(5);
+    assert!(output.stdout.contains(&format!("this device is {THIRD}")), "{}", output.stdout);
+    assert_eq!(scene.device.status()["replacement"]["plan"], open);
+    let Some(output) = told_at_a_terminal(&scene, "replace --resume", &["branch-1", "branch-1"]) else { return };
+    output.expect(0);
+    assert_eq!(scene.world().addresses(), [THIRD, "203.0.113.99"]);
 }
 
 /// Where only the cloud knows that the quota is full, its refusal is where the other order is offered.
@@ -165,5 +212,5 @@ fn a_key_that_is_lost_for_good_takes_a_word_for_each_connection() {
     for shown in ["Type what is let go (vco-single)", "not restored: vco-single is deleted", "CreateVpnRouteEntry 192.168.50.0/24"] {
         assert!(output.stdout.contains(shown), "no `{shown}` in:\n{}", output.stdout);
     }
-    assert_eq!(scene.device.status()["replacement"], json!(null));
+    assert_eq!(scene.device.status()["replacement"]["plan"], json!(null));
 }

@@ -139,6 +139,22 @@ impl Device {
         Output::of(self.command(arguments).spawn().unwrap())
     }
 
+    /// The same by a user who is nobody here; `None` where this user cannot become another.
+    pub fn as_nobody(&self, arguments: &[&str]) -> Option<Output> {
+        if !rustix::process::geteuid().is_root() {
+            super::missing("another user", "this is not run as root");
+            return None;
+        }
+        // Where another may not look, it is not to be run either.
+        let program = self.dir.join("cgwd");
+        std::fs::copy(CGWD, &program).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+        command.arg("--config").arg(self.config_path()).args(arguments).arg("--json");
+        self.surround(&mut command);
+        Some(Output::of(command.spawn().unwrap()))
+    }
+
     pub fn history(&self) -> Vec<Value> {
         self.look("history")["entries"].as_array().unwrap().clone()
     }

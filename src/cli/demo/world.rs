@@ -251,6 +251,7 @@ pub fn context(outer: &Context, place: &Place, sky: &Sky) -> Result<Context, Fai
         clock: outer.clock.clone(),
         verbose: outer.verbose,
         output: Output::clone(&outer.output),
+        heeds: std::cell::Cell::new(false),
         transport: sky.memory.clone(),
     })
 }

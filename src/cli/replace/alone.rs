@@ -2,7 +2,7 @@
 
 use super::going_on::{self, After};
 use super::report::{Report, show_draft, show_drafted, show_report};
-use super::{ReplaceArgs, confirm, device, is_observed, progress, settle};
+use super::{ReplaceArgs, confirm, device, is_observed, progress, settle, through_daemon, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plan::exit_of;
@@ -10,6 +10,7 @@ use crate::cli::survey::Survey;
 use crate::cloud::client::Client;
 use crate::daemon::replacement::policy::{Seen, contradicts};
 use crate::daemon::replacing::{self, Moved, Wish};
+use crate::daemon::status::Status;
 use crate::daemon::want::{Wanted, refused_gates};
 use crate::daemon::{auth_key, owner};
 use crate::execute::replacement::{Draft, Ended, Present, Replacer, Word};
@@ -20,7 +21,7 @@ use crate::plan::replacement::{SNAPSHOT_READABLE, could_make_none_first};
 use crate::plan::{Decision, DecisionKind};
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
-use crate::system::signals::{Signal, Signals};
+use crate::system::signals::Signals;
 use crate::system::zone::Zone;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -48,10 +49,13 @@ pub(super) struct Parts<'a> {
 }
 
 pub async fn run(context: &Context, settings: Settings, mut arguments: ReplaceArgs) -> Result<Exit, Failure> {
-    let is_open = Journal::open_to_read(&settings.state_directory)?.is_some_and(|journal| journal.progress().replacements.open.is_some());
+    let journal = Journal::open_to_read(&settings.state_directory)?;
+    let progress = journal.as_ref().map(Journal::progress);
+    let is_open = progress.is_some_and(|progress| progress.replacements.open.is_some());
     if !is_open && arguments.abort {
-        return Err(Failure::new(Exit::Done, "no replacement is open", "`cgwd plan` says what is wanted"));
+        return Ok(through_daemon::nothing_to_give_up(context, &Status::of_journal(Some(&settings), progress).json()));
     }
+    drop(journal);
     if is_open {
         match going_on::run(context, settings.clone(), arguments).await? {
             After::Over(exit) => return Ok(exit),
@@ -76,6 +80,9 @@ async fn fresh(context: &Context, survey: Survey, arguments: ReplaceArgs) -> Res
         Ok(parts) => parts,
         Err(exit) => return Ok(exit),
     };
+    if is_observed(&parts.survey, &arguments) || parts.survey.is_settled() {
+        parts.note_observed()?;
+    }
     if arguments.resume { parts.nothing_pending().await } else { parts.anew(arguments.wish()).await }
 }
 
@@ -223,7 +230,33 @@ impl Parts<'_> {
         };
         let evidence = replacing::evidence(settings, settled, attested, local, true);
         let asked = replacing::asked(settings, self.want(), wish, evidence, id, writes)?;
-        Ok(self.executor().draft(&asked).await?)
+        let draft = self.executor().draft(&asked).await?;
+        self.executor().note_decided(&draft.decision, false)?;
+        Ok(draft)
+    }
+
+    /// What the device was seen to be, as the daemon would have noted it: `cgwd status` tells it where none runs.
+    pub(super) fn note_observed(&self) -> Result<(), Failure> {
+        let examined = &self.survey.examined;
+        if let Some(address) = &examined.address {
+            let asn = examined.asn.as_ref().map(|asn| (asn.asn, asn.source.as_str()));
+            self.executor().note_settled(address.value, &address.source, asn)?;
+        }
+        Ok(())
+    }
+
+    /// What the replacement leaves to do. One that was given to another address or ASN than is read leaves the way back.
+    fn note_left(&self, report: &Report) {
+        let seen = seen(&self.survey);
+        let is_so =
+            |plan: &ReplacementPlan| seen.ip.is_none_or(|ip| ip == plan.new.ip) && seen.asn.is_none_or(|asn| plan.new.asn == Some(asn));
+        let mut left = Decision::blocked(Vec::new(), Vec::new());
+        let in_sync = report.is_done() && report.plan.as_ref().is_some_and(is_so);
+        left.kind = if in_sync { DecisionKind::InSync } else { DecisionKind::Replace };
+        // How it ended is in the journal: a disk that is full just now is no reason not to tell it.
+        if let Err(error) = self.executor().note_decided(&left, true) {
+            tracing::warn!(error = crate::daemon::with_causes(&error), "what is left to do could not be noted");
+        }
     }
 
     fn pending_registration(&self) -> Option<String> {
@@ -241,7 +274,7 @@ impl Parts<'_> {
         if !offers_the_documented_order(&report, wish) || self.arguments.yes {
             return Ok(self.show(&report).await);
         }
-        confirm::documented_order(self.context)?;
+        confirm::documented_order(self.context).await?;
         wish.documented = true;
         let draft = self.draft(wish, true).await?;
         match self.confirmed(draft, wish).await? {
@@ -256,7 +289,7 @@ impl Parts<'_> {
         self.show_draft(&draft);
         if !self.arguments.yes {
             let what = format!("\n{} connections are replaced as shown above.", plan.connections().len());
-            confirm::by_name(self.context, &self.survey.settings.device, &what)?;
+            confirm::by_name(self.context, &self.survey.settings.device, &what).await?;
             draft = self.as_agreed(&draft, wish).await?;
         }
         self.work(Some(draft)).await.map(Ok)
@@ -317,6 +350,7 @@ impl Parts<'_> {
     /// The work itself, with an eye on the device and on signals.
     pub(super) async fn work(&self, draft: Option<Draft>) -> Result<Report, Failure> {
         let mut signals = Signals::listen().map_err(Failure::system)?;
+        self.context.heeds.set(true);
         let began = self.context.clock.uptime();
         let work = async {
             match &draft {
@@ -330,8 +364,11 @@ impl Parts<'_> {
             () = self.tell_new_ends() => None,
             () = told_to_end(&mut signals) => None,
         };
+        // Whoever told it to end hears how it stands.
+        self.context.heeds.set(ended.is_none());
         let millis = (self.context.clock.uptime() - began).as_millis();
         let report = Report::of(&self.executor().journal.borrow(), ended, draft.as_ref(), millis)?;
+        self.note_left(&report);
         // A plan that came to nothing does not linger: what it is refused for is another plan's matter.
         if report.is_blocked() && self.open_plan().is_some() {
             self.replacer.abandon(Word::Nobodys).await.map_err(|error| self.broke_off(error))?;
@@ -344,6 +381,8 @@ impl Parts<'_> {
     }
 
     pub(super) async fn show(&self, report: &Report) -> Exit {
+        // It is over: what is told of it comes to its end.
+        self.context.heeds.set(true);
         // What was made again needs the device's other end changed before it can come up.
         let tells = |moved: &&Moved| report.is_done() || moved.new_id != moved.old_id;
         let ids: Vec<String> = report.connections.iter().filter(tells).map(|moved| moved.new_id.clone()).collect();
@@ -409,11 +448,6 @@ fn offers_the_documented_order(report: &Report, wish: Wish) -> bool {
 /// The plan, where nothing keeps it from beginning.
 fn begins(draft: &Draft) -> Option<&ReplacementPlan> {
     draft.plan.as_ref().filter(|_| draft.refused().is_none() && draft.decision.kind == DecisionKind::Replace)
-}
-
-/// A hang-up is a session that broke off: the work goes on.
-async fn told_to_end(signals: &mut Signals) {
-    while signals.next().await == Signal::Reload {}
 }
 
 /// Why something stops that no waiting helps: a gate, or somebody else's hand.

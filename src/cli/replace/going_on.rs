@@ -3,7 +3,7 @@
 
 use super::alone::{Parts, broke_off, seen};
 use super::report::{Report, show_report};
-use super::{ReplaceArgs, confirm, settle};
+use super::{ReplaceArgs, confirm, end_it_first, settle, what_is_open};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::survey::Survey;
@@ -12,12 +12,19 @@ use crate::daemon::replacement::policy::contradicts;
 use crate::execute::replacement::{Abandoned, LOST_FOR_GOOD, Unread, Word};
 use crate::execute::{ExecuteError, Executor};
 use crate::journal::Journal;
-use crate::model::{ReplacementPlan, Settings};
+use crate::model::{Asn, ReplacementPlan, Settings};
 use crate::plan::Owner;
+use crate::plan::replacement::what_is_unsafe;
 use crate::system::machine;
 use crate::system::seal::{SealError, SealKey};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two looks at what giving up waits for.
+const WAITS_LOOK: Duration = Duration::from_secs(2);
+/// After so long a person wants to hear again what is waited for.
+const WAITS_AGAIN: Duration = Duration::from_secs(30);
 
 /// What is left to do for the command.
 pub enum After {
@@ -27,6 +34,9 @@ pub enum After {
 }
 
 pub async fn run(context: &Context, settings: Settings, arguments: ReplaceArgs) -> Result<After, Failure> {
+    if arguments.abort {
+        context.output.progress("giving up the replacement that is open: what it has done is looked at first");
+    }
     let survey = context.survey(settings).await?;
     if !arguments.abort {
         return Parts::of_open(context, survey, arguments)?.go_on().await;
@@ -59,7 +69,8 @@ impl Shut<'_> {
         match self.let_go(&[]).await? {
             Unread::InAGap { known, waits: None } if !yes && confirm::somebody_is_there() => {
                 let (ids, known): (Vec<String>, Vec<String>) = known.into_iter().unzip();
-                confirm::lost_for_good(self.context, &ids, &format!("{}\n{}; {}", known.join("\n"), self.why, self.way_to_the_key()))?;
+                confirm::lost_for_good(self.context, &ids, &format!("{}\n{}; {}", known.join("\n"), self.why, self.way_to_the_key()))
+                    .await?;
                 let ended = self.let_go(&ids).await?;
                 self.told(ended)
             }
@@ -115,7 +126,11 @@ impl Parts<'_> {
             let (survey, executor, owner) = (&self.survey, self.executor(), &self.replacer.owner);
             return Shut { context: self.context, survey, executor, owner, why }.abandon(self.arguments.yes).await;
         }
-        match self.replacer.abandon(Word::APersons).await.map_err(|error| self.broke_off(error))? {
+        let abandoned = tokio::select! {
+            abandoned = self.replacer.abandon(Word::APersons) => abandoned.map_err(|error| self.broke_off(error))?,
+            () = self.tell_what_it_waits_for() => return Err(Failure::failed("the wait has no end")),
+        };
+        match abandoned {
             Abandoned::Yes { stays } => given_up(self.context, &self.survey, self.executor(), stays),
             Abandoned::NotSafe(why) => {
                 Err(not_given_up(&why, "`cgwd replace --abort` tries it again; `cgwd replace --resume` goes on instead"))
@@ -123,12 +138,47 @@ impl Parts<'_> {
         }
     }
 
-    /// The open plan to its end; or, where the device has changed again, away from it at a safe point.
+    /// Never ends: what keeps it from being given up, said when it begins, and again where that takes long.
+    async fn tell_what_it_waits_for(&self) {
+        let mut told: Option<(String, Duration)> = None;
+        loop {
+            tokio::time::sleep(WAITS_LOOK).await;
+            let now = self.executor().now();
+            let why = {
+                let journal = self.executor().journal.borrow();
+                journal
+                    .progress()
+                    .replacements
+                    .open
+                    .as_ref()
+                    .and_then(|open| what_is_unsafe(open, &[], now))
+                    .map(|unsafe_yet| unsafe_yet.why)
+            };
+            let Some(why) = why else { continue };
+            // Seconds that count down are no news.
+            let words: String = why.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+            let uptime = self.context.clock.uptime().unsigned_abs();
+            if told.as_ref().is_none_or(|(before, at)| *before != words || uptime >= *at + WAITS_AGAIN) {
+                self.context.output.progress(&format!("  waits: {why}"));
+                told = Some((words, uptime));
+            }
+        }
+    }
+
+    /// The open plan to its end; or, where the device has changed again, away from it at a safe point. Whoever refuses does so
+    /// before anything is given up.
     async fn go_on(&self) -> Result<After, Failure> {
+        self.refuse_another()?;
         let is_another = self.is_another().await?;
+        if is_another && !self.arguments.yes {
+            self.agree_to_give_up().await?;
+        }
         if is_another && self.is_given_up().await? {
             self.context.output.progress("the device has changed again: the open replacement is given up at a safe point and planned anew");
             return Ok(After::Anew);
+        }
+        if self.survey.is_settled() {
+            self.note_observed()?;
         }
         self.context.output.progress("going on with the replacement that is open");
         self.replacer.resume().map_err(|error| self.broke_off(error))?;
@@ -145,13 +195,10 @@ impl Parts<'_> {
         Ok(matches!(self.replacer.abandon(Word::Nobodys).await.map_err(|error| self.broke_off(error))?, Abandoned::Yes { .. }))
     }
 
-    /// Whether something else is wanted than what the plan is for: by the person, or by what is read and keeps being read.
+    /// Whether the device reads otherwise than what the plan is for, and keeps doing so. A person's word stands for what is read.
     async fn is_another(&self) -> Result<bool, Failure> {
         let Some(plan) = self.open_plan() else { return Ok(false) };
-        if self.arguments.overrides() {
-            return Ok(self.is_asked_otherwise(&plan));
-        }
-        if !contradicts(&plan, self.seen.get()) {
+        if self.arguments.overrides() || !contradicts(&plan, self.seen.get()) {
             return Ok(false);
         }
         if self.survey.is_settled() {
@@ -161,6 +208,33 @@ impl Parts<'_> {
         let (keeps, last) = settle::keeps(self.context, settings, self.seen.get(), |now| contradicts(&plan, now)).await?;
         self.seen.set(last);
         Ok(keeps)
+    }
+
+    /// Whoever asks for another address or ASN than the open plan's does not mean to go on with it, nor has said to give it up.
+    fn refuse_another(&self) -> Result<(), Failure> {
+        match self.open_plan() {
+            Some(plan) if self.arguments.overrides() && self.is_asked_otherwise(&plan) => {
+                Err(end_it_first(&plan.id, &plan.new.ip.to_string(), plan.new.asn.map(Asn::number)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn agree_to_give_up(&self) -> Result<(), Failure> {
+        let Some(plan) = self.open_plan() else { return Ok(()) };
+        let now = self.seen.get();
+        let ip = now.ip.map_or_else(|| plan.new.ip.to_string(), |ip| ip.to_string());
+        let asn = now.asn.map(|asn| format!(" with ASN {asn}")).unwrap_or_default();
+        let what = format!(
+            "the device has changed again: {} and this device is {ip}{asn} now",
+            what_is_open(&plan.id, &plan.new.ip.to_string(), plan.new.asn.map(Asn::number))
+        );
+        if !confirm::somebody_is_there() {
+            let remedy = "nobody is there to confirm that it is given up and planned anew: run it on a terminal, or add `--yes`";
+            return Err(Failure::new(Exit::Usage, what, remedy));
+        }
+        let what = format!("\n{what}.\nThe open replacement is given up at a safe point; what is planned anew is shown before it begins.");
+        confirm::by_name(self.context, &self.survey.settings.device, &what).await
     }
 
     fn is_asked_otherwise(&self, plan: &ReplacementPlan) -> bool {

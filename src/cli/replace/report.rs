@@ -117,7 +117,7 @@ const GO_ON: &str = "`cgwd replace --resume` goes on from there";
 const AFTER_ROLLBACK: &str = "correct the device's side, then run `cgwd replace` again";
 
 /// What passes goes on by itself where the service runs; here the command has ended.
-fn remedy(stopped: &Stopped) -> String {
+pub(in crate::cli) fn remedy(stopped: &Stopped) -> String {
     match stopped.passes && !stopped.remedy.contains("--resume") {
         true => format!("{}; {GO_ON}, and so does the service once it runs", stopped.remedy),
         false => stopped.remedy.clone(),

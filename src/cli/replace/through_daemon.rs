@@ -1,18 +1,19 @@
 //! The replacement by the daemon that runs: it plans, acts and goes on whatever becomes of this command; here is only the
 //! person's word, and what is told.
 
-use super::{ReplaceArgs, confirm, device};
+use super::{ReplaceArgs, confirm, device, end_it_first, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Tone};
 use crate::cli::plan_text::plan_text;
+use crate::config;
 use crate::daemon::control::{self, AskError, Places};
 use crate::daemon::replacement::policy::CHANGED_AGAIN;
 use crate::execute::replacement::Kept;
 use crate::journal::Journal;
 use crate::model::{ReplacementPlan, Settings};
 use crate::plan::replacement::AT_THE_BEGINNING;
-use crate::system::signals::{Signal, Signals};
+use crate::system::signals::Signals;
 use serde_json::{Value, json};
 
 pub async fn run(context: &Context, settings: &Settings, mut arguments: ReplaceArgs, pid: Option<String>) -> Result<Exit, Failure> {
@@ -21,8 +22,7 @@ pub async fn run(context: &Context, settings: &Settings, mut arguments: ReplaceA
     let mut asker = Asker { context, places, pid, status: Value::Null, gives_up: arguments.abort };
     asker.status = control::ask(&asker.places, "status", PATIENCE).await.map_err(|error| asker.not_asked(&error))?;
     if arguments.abort {
-        let last = asker.ask(&json!({"go": "abort"})).await?;
-        return Ok(asker.conclude(settings, &last, None).await);
+        return asker.abort(Some(settings)).await;
     }
     let status = &asker.status;
     if status["replacement"]["plan"].is_string() {
@@ -33,7 +33,7 @@ pub async fn run(context: &Context, settings: &Settings, mut arguments: ReplaceA
             None => None,
         };
         match last {
-            Some(last) if !plans_anew(&last, &arguments) => return Ok(asker.conclude(settings, &last, None).await),
+            Some(last) if !plans_anew(&last, &arguments) => return Ok(asker.conclude(Some(settings), &last, None).await),
             Some(_) => {
                 asker.look_anew().await;
                 arguments.resume = false;
@@ -55,6 +55,30 @@ fn plans_anew(last: &Value, arguments: &ReplaceArgs) -> bool {
     ended["outcome"] == "abandoned" && ended["by_itself"] == true && !arguments.overrides()
 }
 
+/// Where the configuration cannot be used; `failure` says why.
+pub async fn abort_in_its_words(context: &Context, failure: Failure) -> Result<Exit, Failure> {
+    let Some(directory) = config::state_directory(&context.config_path, &context.environment, |_| true) else { return Err(failure) };
+    let places = Places::new(&context.environment, &directory);
+    let Ok(status) = control::ask(&places, "status", PATIENCE).await else { return Err(failure) };
+    context.output.problem(&failure);
+    context.output.progress("the daemon, which goes by the configuration that it has read before, does it");
+    let pid = status["pid"].as_u64().map(|pid| pid.to_string());
+    Asker { context, places, pid, status, gives_up: true }.abort(None).await
+}
+
+/// The daemon's code for it.
+const NOTHING_OPEN: &str = "nothing_open";
+
+/// That there is nothing to end is no failure: the answer has the shape of every other. `status`: what is known of the device.
+pub(super) fn nothing_to_give_up(context: &Context, status: &Value) -> Exit {
+    let (message, remedy) = ("no replacement is open", "`cgwd plan` says what is wanted");
+    let mut document = document(status, &Value::Null, &json!({"outcome": null, "millis": 0}));
+    document["decision"] = status["decision"].clone();
+    document["reason"] = json!({"message": message, "remedy": remedy});
+    context.output.result(&document, |_| format!("{message}: nothing to give up\n  what to do: {remedy}\n"));
+    Exit::Done
+}
+
 /// Whoever asks for another address or ASN than the open replacement's does not mean to go on with it.
 fn refuse_another(arguments: &ReplaceArgs, open: &Value) -> Result<(), Failure> {
     let (ip, asn) = (&open["new"]["ip"], &open["new"]["asn"]);
@@ -63,14 +87,8 @@ fn refuse_another(arguments: &ReplaceArgs, open: &Value) -> Result<(), Failure> 
     if !other_ip && !other_asn {
         return Ok(());
     }
-    let is_open =
-        format!("replacement {} is open, and it is to {}", open["plan"].as_str().unwrap_or_default(), ip.as_str().unwrap_or_default());
-    let asn = asn.as_u64().map(|asn| format!(" with ASN {asn}")).unwrap_or_default();
-    Err(Failure::new(
-        Exit::Refused,
-        is_open + &asn,
-        "end it first: `cgwd replace --resume` goes on with it, `cgwd replace --abort` gives it up where nothing is lost by it",
-    ))
+    let asn = asn.as_u64().and_then(|asn| u32::try_from(asn).ok());
+    Err(end_it_first(open["plan"].as_str().unwrap_or_default(), ip.as_str().unwrap_or_default(), asn))
 }
 
 /// As `could_make_none_first`: in the documented order what is pointed elsewhere in place waits at the temporary one.
@@ -93,6 +111,14 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    async fn abort(&self, settings: Option<&Settings>) -> Result<Exit, Failure> {
+        match self.ask(&json!({"go": "abort"})).await {
+            Ok(last) => Ok(self.conclude(settings, &last, None).await),
+            Err(failure) if failure.code.as_deref() == Some(NOTHING_OPEN) => Ok(nothing_to_give_up(self.context, &self.status)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn draft(&self, arguments: &ReplaceArgs, documented: bool) -> Result<Value, Failure> {
         let request = json!({
             "go": "draft", "to": arguments.to, "asn": arguments.asn.map(|asn| asn.number()), "planned": arguments.planned,
@@ -141,13 +167,13 @@ impl Asker<'_> {
         // Only the cloud knows how many it allows: where its answer is the first to say so, the other order is offered now.
         let is_full = ended["ended"]["stopped"]["reason"] == "quota" && ended["ended"]["written"] == false;
         if !is_full || !could_make_none_first(&draft) || arguments.yes {
-            return Ok(self.conclude(settings, &ended, Some(&draft)).await);
+            return Ok(self.conclude(Some(settings), &ended, Some(&draft)).await);
         }
         self.leave_nothing_open(&ended["ended"]).await;
-        confirm::documented_order(self.context)?;
+        confirm::documented_order(self.context).await?;
         draft = self.draft(arguments, true).await?;
         match self.confirmed(settings, arguments, &draft).await? {
-            Ok(ended) => Ok(self.conclude(settings, &ended, Some(&draft)).await),
+            Ok(ended) => Ok(self.conclude(Some(settings), &ended, Some(&draft)).await),
             Err(exit) => Ok(exit),
         }
     }
@@ -161,7 +187,7 @@ impl Asker<'_> {
         let shown = document(&self.status, draft, &Value::Null);
         confirm::show(self.context, &plan_text(&self.context.output, &shown), arguments.yes);
         if !arguments.yes {
-            confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.")?;
+            confirm::by_name(self.context, &settings.device, "\nThe connections are replaced as shown above.").await?;
         }
         let last = self.ask(&json!({"go": "begin", "plan": plan})).await?;
         if let Some(refused) = last.get("refused") {
@@ -208,16 +234,16 @@ impl Asker<'_> {
         });
     }
 
-    async fn conclude(&self, settings: &Settings, last: &Value, draft: Option<&Value>) -> Exit {
+    async fn conclude(&self, settings: Option<&Settings>, last: &Value, draft: Option<&Value>) -> Exit {
         let mut ended = last["ended"].clone();
         let exit = exit_of_end(&ended, draft.is_some(), self.gives_up);
         if exit == Exit::Refused {
             ended["outcome"] = json!("blocked");
             self.leave_nothing_open(&ended).await;
         }
-        let told = match self.context.output.json {
-            true => String::new(),
-            false => self.snippets(settings, &ended).await,
+        let told = match settings.filter(|_| !self.context.output.json) {
+            Some(settings) => self.snippets(settings, &ended).await,
+            None => String::new(),
         };
         let document = document(&self.status, draft.unwrap_or(&Value::Null), &ended);
         self.context.output.result(&document, |output| ended_text(output, &ended) + &told);
@@ -266,7 +292,7 @@ impl Asker<'_> {
             asked = asked => if let Err(error) = asked {
                 return Err(self.broke_off(request, &error).await);
             },
-            () = told_to_go(&mut signals) => return Err(no_longer_watching()),
+            () = told_to_end(&mut signals) => return Err(no_longer_watching()),
         }
         match last.get("error") {
             Some(error) if error["code"] == "failed" && self.has_open_plan().await => {
@@ -344,13 +370,9 @@ fn of_blocked(draft: &Value) -> Exit {
     if codes.any(|code| code.starts_with("address.") || code.starts_with("asn.")) { Exit::Unusable } else { Exit::Refused }
 }
 
-async fn told_to_go(signals: &mut Signals) {
-    while signals.next().await == Signal::Reload {}
-}
-
 fn of_daemon(error: &Value) -> Failure {
     let text = |key: &str| error[key].as_str().map(str::to_owned);
-    let exit = if text("code").as_deref() == Some("nothing_open") { Exit::Done } else { Exit::Failed };
+    let exit = if text("code").as_deref() == Some(NOTHING_OPEN) { Exit::Done } else { Exit::Failed };
     let remedy = text("remedy").unwrap_or_else(|| "`cgwd status` and the journal tell more".to_owned());
     Failure { code: text("code"), request_id: text("request_id"), ..Failure::new(exit, text("message").unwrap_or_default(), remedy) }
 }

@@ -50,6 +50,14 @@ pub(super) fn resolve(
     Some((settings, reader.origins))
 }
 
+/// The one value that is good for something without the others.
+pub(super) fn state_directory(raw: &Raw, main: &Path, environment: &Environment) -> Option<(PathBuf, Origins)> {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let mut reader = Reader { raw, main, origins: Origins::new(), problems: &mut problems, warnings: &mut warnings };
+    let directory = reader.state_directory(environment)?;
+    Some((directory, reader.origins))
+}
+
 impl Reader<'_> {
     fn device(&mut self, host_name: &str) -> Option<String> {
         const KEY: &str = "device.name";

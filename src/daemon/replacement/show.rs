@@ -133,7 +133,7 @@ impl Daemon {
 }
 
 /// `replacement` of the status of a daemon that is down.
-pub fn of_journal(progress: &Progress, settings: &Settings) -> Value {
+pub fn of_journal(progress: &Progress, settings: Option<&Settings>) -> Value {
     if let Some(open) = &progress.replacements.open {
         let waits = match &open.stopped {
             Some(stopped) if !stopped.passes => stopped.message.as_str(),
@@ -145,12 +145,12 @@ pub fn of_journal(progress: &Progress, settings: &Settings) -> Value {
     let settled = progress.address.as_ref().and_then(|settled| ipv4(settled.value));
     let asn = progress.asn.as_ref().and_then(|settled| settled.value).and_then(Asn::new);
     let ahead = settled.and_then(|ip| moved_by_a_person(progress, ip, asn));
-    match settings.replacement.policy {
+    match (settings.map(|settings| settings.replacement.policy), ahead) {
         _ if !is_needed => Value::Null,
-        ReplacementPolicy::Alert => Value::Null,
-        _ if let Some(ahead) = &ahead => needed_json(0, &ahead.waits_for()),
-        ReplacementPolicy::Guided => needed_json(0, "a person: `sudo cgwd replace`"),
-        ReplacementPolicy::Auto => needed_json(0, "cgwd to be started"),
+        (Some(ReplacementPolicy::Alert) | None, _) => Value::Null,
+        (Some(_), Some(ahead)) => needed_json(0, &ahead.waits_for()),
+        (Some(ReplacementPolicy::Guided), None) => needed_json(0, "a person: `sudo cgwd replace`"),
+        (Some(ReplacementPolicy::Auto), None) => needed_json(0, "cgwd to be started"),
     }
 }
 

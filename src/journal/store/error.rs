@@ -2,12 +2,16 @@
 
 use super::SCHEMA;
 use crate::journal::replay::Corrupt;
+use crate::system::access::{AS_ROOT, is_anothers};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     #[error("the journal {path} cannot be opened")]
     Open { path: PathBuf, source: rusqlite::Error },
+    /// What is in it is not known: another user's, or a path through what is no directory.
+    #[error("{path} cannot be read, so nothing of what cgwd has done is known")]
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the state directory {path} cannot be made")]
     Directory { path: PathBuf, source: std::io::Error },
     #[error("the journal cannot be read")]
@@ -29,7 +33,7 @@ pub enum JournalError {
 impl JournalError {
     /// Whether the disk refused, rather than the content: the daemon may then go on watching.
     pub fn is_storage(&self) -> bool {
-        matches!(self, JournalError::Directory { .. } | JournalError::Write(_) | JournalError::Broken)
+        matches!(self, JournalError::Unreadable { .. } | JournalError::Directory { .. } | JournalError::Write(_) | JournalError::Broken)
             || matches!(self, JournalError::Open { source, .. } | JournalError::Read(source) if is_disk(source))
     }
 
@@ -48,6 +52,13 @@ impl JournalError {
             ),
             JournalError::Corrupt(_) => {
                 "keep a copy of the journal and move it away: cgwd begins a new one and finds its customer gateway by its tags".into()
+            }
+            JournalError::Unreadable { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => AS_ROOT.into(),
+                _ => "correct `[state] directory` of the configuration: it has to name a directory".into(),
+            },
+            JournalError::Directory { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied && is_anothers(path) => {
+                AS_ROOT.into()
             }
             JournalError::Open { .. } if !self.is_storage() => "another process may be busy with it: try again".into(),
             _ => "check that the state directory is writable and the disk is not full, then restart cgwd".into(),
