@@ -211,7 +211,7 @@ impl Course {
     async fn until_reached(&mut self) -> Result<(), String> {
         let faults = u32::try_from(self.world.schedule.faults.len()).unwrap_or(u32::MAX);
         let connections = u32::try_from(self.topology().parts.len()).unwrap_or(1).max(1);
-        let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 250 * connections * (1 + faults));
+        let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 300 * connections * (1 + faults));
         self.world.state.most_calls.set(most_calls);
         let begun = tokio::time::Instant::now();
         let mut dead = Duration::ZERO;

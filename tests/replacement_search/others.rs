@@ -174,6 +174,9 @@ impl Others<'_> {
 
     /// Where one is deleted at this moment: as it was, on the new customer gateway.
     fn make_by_hand(&mut self) -> Option<Standing> {
+        if self.objects().connections.iter().any(|connection| connection.id == HAND) {
+            return None;
+        }
         let new = self.objects().customer_gateways.iter().find(|gateway| gateway.ip == self.new)?.id.clone();
         let missing = |connection: &&Connection| {
             self.truth.planned.contains(&connection.id)
@@ -191,6 +194,7 @@ impl Others<'_> {
         }
         self.change_region().connections.push(made.clone());
         self.truth.objects.connections.push(made);
+        self.truth.by_hand_at = Some((new, self.new.clone()));
         Some(Standing::Made)
     }
 

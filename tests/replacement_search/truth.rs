@@ -38,6 +38,8 @@ pub struct Truth {
     /// Of those, the ones that were made again because the plan was deleting them too.
     pub made_again: BTreeSet<String>,
     pub unmarked_new: bool,
+    /// The customer gateway that something was made by hand at, with its address: it was not there at the beginning.
+    pub by_hand_at: Option<(String, String)>,
     /// Customer gateways of nobody's that became ours.
     pub adopted: BTreeSet<String>,
     /// When the device went to a third address.
@@ -237,7 +239,8 @@ impl Expected<'_> {
     }
 
     fn identity(&self, was: &str, gateway: &str, planned: bool) -> String {
-        let address = self.was.customer_gateway(gateway).map(|gateway| gateway.ip.as_str());
+        let known = self.was.customer_gateway(gateway).map(|gateway| gateway.ip.as_str());
+        let address = known.or(self.truth.by_hand_at.as_ref().filter(|(id, _)| id == gateway).map(|(_, ip)| ip.as_str()));
         let rewritten = self.moved(gateway, planned) != gateway && address == Some(was);
         if rewritten { self.ip.to_string() } else { was.to_owned() }
     }

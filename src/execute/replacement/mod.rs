@@ -203,9 +203,12 @@ enum StageEnd {
     Stopped(Stopped),
 }
 
+/// Why a replacement stopped whose tunnels did not come up in their time.
+const NOT_VERIFIED: &str = "not_verified";
+
 fn not_verified(why: String) -> Stopped {
     Stopped {
-        reason: "not_verified".to_owned(),
+        reason: NOT_VERIFIED.to_owned(),
         message: why,
         remedy: "correct the device's side, then `cgwd replace --resume` looks again".to_owned(),
         step: None,

@@ -130,6 +130,8 @@ impl Course<'_> {
             false => Sent::Unconfirmed,
             true if error.is_busy() => Sent::Busy,
             true if error.is_already_exist() || error.is_not_found() && removes(call.action) => Sent::Look,
+            // The same code says of a detachment that something is in its way.
+            true if ties(call.action) && error.code.ends_with("Exist") => Sent::Look,
             true => Sent::Refused(error),
         })
     }
@@ -178,6 +180,11 @@ fn made(op: &Op, written: &Written) -> Result<Option<String>, String> {
 /// Deleting or correcting what the system made itself comes before the step's own call.
 fn is_partial(op: &Op, action: &str) -> bool {
     matches!(op, Op::CreateRoute { .. } | Op::CreatePolicy { .. }) && action.starts_with("Delete") || matches!(op, Op::DeleteMade { .. })
+}
+
+/// Whether the call ties an attachment to a route table.
+fn ties(action: &str) -> bool {
+    ["AssociateTransitRouterAttachmentWithRouteTable", "EnableTransitRouterRouteTablePropagation"].contains(&action)
 }
 
 /// Of these, that what they are about is gone is as good as done.

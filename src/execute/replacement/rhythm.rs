@@ -1,6 +1,6 @@
 //! When to look again: soon and then gently more seldom, and not before the cloud can be done where it is known how long it takes.
 //!
-//! What is not known yet is seen at most a fifteenth or a tenth later than it is over, or 0.2 s: a replacement of one connection waits
+//! What is not known yet is seen at most a fifteenth or a tenth later than it is over, or 0.2 s, as long as that is soon: a replacement of one connection waits
 //! for two such things, its first change and its first negotiation, and most of what it takes beyond the cloud's own time is how late it
 //! sees them.
 
@@ -16,8 +16,11 @@ const POLL_MOST: Duration = Duration::from_secs(5);
 const GROWTH: f64 = 1.15;
 /// While a change is under way no pause is a larger part of what it has taken so far.
 const OF_A_CHANGE: u32 = 15;
-/// A tunnel may never come up, and is looked at until its time is over: finer than this, that would be ever more looks in vain.
+/// A tunnel may never come up, and is looked at until its time is over: finer than this, that would be ever more looks in vain. The
+/// more so once it takes longer than negotiations do.
 const OF_A_NEGOTIATION: u32 = 10;
+const OF_A_LONG_ONE: u32 = 6;
+const LONG: Duration = Duration::from_secs(5);
 /// So many may look as often as one alone does. One looks 62 times in its first minute at most, and the cloud allows 600 such readings
 /// (cloud/api.md 3.1), which are others' as well: these are five sixths of them.
 const CROWD: u32 = 8;
@@ -52,6 +55,8 @@ pub enum What {
     Change(String),
     /// A tunnel comes up.
     Negotiation,
+    /// The same, where it did not come up in its time before: nothing is won by seeing it a second sooner.
+    AnotherNegotiation,
 }
 
 /// The pauses between the looks at one thing.
@@ -88,7 +93,7 @@ impl<'a> Rhythm<'a> {
         self.too_early = true;
         let pause = self.trouble();
         // Right after the time that it took before the pauses are as short as at the beginning, and grow to that part.
-        let alone = since.map_or(pause, |since| pause.min((since / self.part()).max(POLL_FIRST)));
+        let alone = since.map_or(pause, |since| pause.min((since / self.part(since)).max(POLL_FIRST)));
         self.times.among_others(alone).min(POLL_MOST)
     }
 
@@ -132,8 +137,13 @@ impl<'a> Rhythm<'a> {
         self.began.and_then(|began| Duration::try_from(now - began).ok())
     }
 
-    fn part(&self) -> u32 {
-        if self.what == Some(What::Negotiation) { OF_A_NEGOTIATION } else { OF_A_CHANGE }
+    fn part(&self, since: Duration) -> u32 {
+        match self.what {
+            Some(What::Negotiation) if since < LONG => OF_A_NEGOTIATION,
+            Some(What::Negotiation) => OF_A_LONG_ONE,
+            Some(What::AnotherNegotiation) => 1,
+            _ => OF_A_CHANGE,
+        }
     }
 
     fn usual(&self) -> Duration {
@@ -207,7 +217,7 @@ mod tests {
     #[test]
     fn what_takes_an_unknown_time_is_seen_soon_after_it_is_over() {
         for takes in (100..300_000).step_by(70) {
-            for (what, part) in [(change(1), 15), (What::Negotiation, 10)] {
+            for (what, part) in [(change(1), 15), (What::Negotiation, if takes < 5_000 { 10 } else { 6 })] {
                 let late = looks_at(&Times::default(), what, takes).last().unwrap() - takes;
                 assert!(late <= (takes / part).clamp(200, 5000), "{late} ms after {takes} ms");
             }
@@ -218,7 +228,8 @@ mod tests {
     fn one_that_is_waited_for_long_is_not_looked_at_without_end() {
         let within = |what, milliseconds| looks_at(&Times::default(), what, milliseconds).len();
         assert!(within(change(1), 60_000) <= 62);
-        assert!(within(What::Negotiation, 300_000) <= 95, "a dead tunnel has five minutes");
+        assert!(within(What::Negotiation, 300_000) <= 86, "a dead tunnel has five minutes");
+        assert!(within(What::AnotherNegotiation, 300_000) <= 78, "each time");
     }
 
     /// How many looks there are in the first minute, where so many things begin at once and none comes to its end.

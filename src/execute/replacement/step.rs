@@ -3,7 +3,7 @@
 use super::look::Reading;
 use super::outcome::Sent;
 use super::rhythm::{Rhythm, What};
-use super::{Course, ExecuteError, Present};
+use super::{Course, ExecuteError, NOT_VERIFIED, Present};
 use crate::cloud::error::CloudError;
 use crate::journal::Record;
 use crate::journal::replay::ReplacementProgress;
@@ -66,18 +66,28 @@ struct Seen {
 }
 
 impl Seen {
+    /// The longer it takes, the rarer it is looked for, or tried again: of a call that is refused each try is two records.
+    fn eighth(&self, now: SignedDuration) -> Duration {
+        Duration::try_from(now - self.began).unwrap_or_default() / 8
+    }
+
     fn nothing(began: SignedDuration) -> Seen {
         Seen { began, shown_since: None, shown_at: None, missing_since: None, busy_since: None }
     }
 }
 
 impl Course<'_> {
+    fn was_not_verified(&self) -> bool {
+        let journal = self.replacer.executor.journal.borrow();
+        journal.progress().replacements.open.as_ref().is_some_and(|open| open.resumed_from.as_deref() == Some(NOT_VERIFIED))
+    }
+
     /// With the lane's turn in hand where the step [takes one](takes_a_turn). `last` is what the step before was proven by, where
     /// the turn was not given away since.
     pub(super) async fn step(&self, lane: &Lane, step: &PlannedStep, mut last: Option<Box<Reading>>) -> Result<StepEnd, ExecuteError> {
         let mut seen = Seen::nothing(self.uptime());
         let mut beside = BTreeMap::new();
-        let mut rhythm = Rhythm::new(&self.times, waits_for(lane, step));
+        let mut rhythm = Rhythm::new(&self.times, waits_for(lane, step, self.was_not_verified()));
         let (mut refusals, mut trouble) = (0, None);
         self.notice(step, "began");
         loop {
@@ -147,14 +157,10 @@ impl Course<'_> {
                         None => self.sleep(rhythm.trouble()).await,
                     },
                     Sent::Look if self.uptime() > seen.began + READ_PATIENCE => return Ok(StepEnd::Stopped(self.contradicts_itself(step))),
-                    // The longer it takes, the rarer it is looked for.
-                    Sent::Look => {
-                        let age = Duration::try_from(self.uptime() - seen.began).unwrap_or_default();
-                        self.sleep(rhythm.trouble().max(age / 8)).await;
-                    }
+                    Sent::Look => self.sleep(rhythm.trouble().max(seen.eighth(self.uptime()))).await,
                     Sent::Refused(error) => match self.refused(step, &error, &seen, &mut refusals) {
                         Some(stopped) => return Ok(StepEnd::Stopped(stopped)),
-                        None => self.sleep(rhythm.trouble()).await,
+                        None => self.sleep(rhythm.trouble().max(seen.eighth(self.uptime()))).await,
                     },
                 },
             }
@@ -472,8 +478,9 @@ fn is_verification(step: &PlannedStep) -> bool {
 }
 
 /// What takes about the same time as it did before.
-fn waits_for(lane: &Lane, step: &PlannedStep) -> Option<What> {
+fn waits_for(lane: &Lane, step: &PlannedStep, again: bool) -> Option<What> {
     match &step.op {
+        Op::Verify { .. } if again => Some(What::AnotherNegotiation),
         Op::Verify { .. } => Some(What::Negotiation),
         op => lane.lock.clone().filter(|_| takes_a_turn(op)).map(What::Change),
     }
