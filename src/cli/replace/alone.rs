@@ -231,7 +231,7 @@ impl Parts<'_> {
         let evidence = replacing::evidence(settings, settled, attested, local, true);
         let asked = replacing::asked(settings, self.want(), wish, evidence, id, writes)?;
         let draft = self.executor().draft(&asked).await?;
-        self.executor().note_decided(&draft.decision, false)?;
+        self.note_decided(&draft.decision, false);
         Ok(draft)
     }
 
@@ -245,6 +245,13 @@ impl Parts<'_> {
         Ok(())
     }
 
+    /// A disk that is full just now is no reason not to tell what was decided, or how it ended: a gate refuses, or the journal has it.
+    fn note_decided(&self, decision: &Decision, has_written: bool) {
+        if let Err(error) = self.executor().note_decided(decision, has_written) {
+            tracing::warn!(error = crate::daemon::with_causes(&error), "the decision could not be noted");
+        }
+    }
+
     /// What the replacement leaves to do. One that was given to another address or ASN than is read leaves the way back.
     fn note_left(&self, report: &Report) {
         let seen = seen(&self.survey);
@@ -253,10 +260,7 @@ impl Parts<'_> {
         let mut left = Decision::blocked(Vec::new(), Vec::new());
         let in_sync = report.is_done() && report.plan.as_ref().is_some_and(is_so);
         left.kind = if in_sync { DecisionKind::InSync } else { DecisionKind::Replace };
-        // How it ended is in the journal: a disk that is full just now is no reason not to tell it.
-        if let Err(error) = self.executor().note_decided(&left, true) {
-            tracing::warn!(error = crate::daemon::with_causes(&error), "what is left to do could not be noted");
-        }
+        self.note_decided(&left, true);
     }
 
     fn pending_registration(&self) -> Option<String> {
