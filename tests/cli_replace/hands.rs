@@ -55,11 +55,13 @@ fn a_stranger_on_the_old_customer_gateway_keeps_it() {
     assert_eq!(world.connection("made meanwhile")["CustomerGatewayId"], format!("<{OLD}>"));
 }
 
+/// The finding that says so.
 #[track_caller]
-fn is_left_over(document: &Value) {
+fn is_left_over(document: &Value) -> &Value {
     assert!(findings(document).contains(&"warning gateway.leftover".to_owned()), "{document:#}");
     let finding = document["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "gateway.leftover").unwrap();
     assert!(finding["message"].as_str().unwrap().contains("cgw-old"), "{finding}");
+    finding
 }
 
 /// Nothing refers to it, so that is not what a person is sent to look for.
@@ -68,8 +70,7 @@ fn a_right_that_is_missing_at_the_end_is_named() {
     let refusal = fault("DeleteCustomerGateway", "kind = \"error_before\"\nstatus = 403\ncode = \"Forbidden.RAM\"");
     let scene = Scene::with_faults(Estate::new().dual(), &refusal);
     let document = scene.replace(&[]).expect(0).json();
-    is_left_over(&document);
-    let finding = document["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "gateway.leftover").unwrap();
+    let finding = is_left_over(&document);
     let (message, remedy) = (finding["message"].as_str().unwrap(), finding["remedy"].as_str().unwrap());
     assert!(message.contains("Forbidden.RAM") && remedy.contains("missing right") && !remedy.contains("refers"), "{finding:#}");
 }

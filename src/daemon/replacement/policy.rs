@@ -127,11 +127,11 @@ pub fn of_open(open: &Open<'_>, now: Duration) -> Course {
 }
 
 pub fn of_needed(needed: &Needed, now: Duration) -> Course {
-    match needed.policy {
-        ReplacementPolicy::Alert => Course::Rest,
-        _ if let Some(ahead) = &needed.ahead => waits_for(&ahead.waits_for()),
-        ReplacementPolicy::Guided => waits_for("a person: `sudo cgwd replace`"),
-        ReplacementPolicy::Auto => by_itself(needed, now),
+    match (needed.policy, &needed.ahead) {
+        (ReplacementPolicy::Alert, _) => Course::Rest,
+        (_, Some(ahead)) => waits_for(&ahead.waits_for()),
+        (ReplacementPolicy::Guided, None) => waits_for("a person: `sudo cgwd replace`"),
+        (ReplacementPolicy::Auto, None) => by_itself(needed, now),
     }
 }
 
