@@ -174,7 +174,9 @@ impl Others<'_> {
 
     /// Where one is deleted at this moment: as it was, on the new customer gateway.
     fn make_by_hand(&mut self) -> Option<Standing> {
-        if self.objects().connections.iter().any(|connection| connection.id == HAND) {
+        // Ids are not used again: one that a plan deletes to make it anew is not made by hand once more.
+        let is_there = self.objects().connections.iter().any(|connection| connection.id == HAND);
+        if is_there || self.truth.planned.contains(HAND) {
             return None;
         }
         let new = self.objects().customer_gateways.iter().find(|gateway| gateway.ip == self.new)?.id.clone();

@@ -255,9 +255,18 @@ impl Expected<'_> {
         let (was, is) = (of(&self.was, self.truth), of(self.now, self.truth));
         let excused = |line: &String| self.truth.deleted.keys().chain(&self.truth.may_be_lost).any(|id| line.contains(id.as_str()));
         all.extend(was.iter().filter(|line| !is.contains(line) && !excused(line)).map(|line| format!("route lost: {line}")));
-        all.extend(is.iter().filter(|line| !was.contains(line)).map(|line| format!("route that was not there: {line}")));
         // One that came in the very moment of the deletion nobody could know of.
         let lost = |id: &str| self.truth.edits.iter().any(|edit| edit.act == Act::Route && edit.of == self.truth.first(id));
+        let left_behind = |line: &String| {
+            let over_what_somebody_deleted = |route: &&RouteEntry| {
+                let first = self.truth.first(&route.next_hop);
+                self.now.connection(&route.next_hop).is_none() && self.truth.deleted.contains_key(first) && lost(&route.next_hop)
+            };
+            let over = self.now.routes.iter().filter(over_what_somebody_deleted);
+            over.map(|route| route_words(route, self.truth.first(&route.next_hop))).any(|words| words == *line)
+        };
+        let new = is.iter().filter(|line| !was.contains(line) && !left_behind(line));
+        all.extend(new.map(|line| format!("route that was not there: {line}")));
         let gone = self.now.routes.iter().filter(|route| self.now.connection(&route.next_hop).is_none() && !lost(&route.next_hop));
         all.extend(gone.map(|route| format!("route to {}, which is gone", route.next_hop)));
     }
