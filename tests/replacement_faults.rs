@@ -11,7 +11,7 @@
 mod replacement_search;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: rewind::Allocator<mimalloc::MiMalloc> = rewind::Allocator(mimalloc::MiMalloc);
 
 use cgwd::execute::replacement::Ended;
 use cgwd::model::Secret;
@@ -19,8 +19,9 @@ use cgwd::plan::replacement::NotTried;
 use jiff::SignedDuration;
 use replacement_search::clouds::CloudKind;
 use replacement_search::course::Runner;
+use replacement_search::forks::{Forks, KeyDirectory, Told};
 use replacement_search::gates::Judged;
-use replacement_search::generate::{Base, Block, bases, pairs_of};
+use replacement_search::generate::{Base, Block, bases, pairs_of, singles_of};
 use replacement_search::pool::{self, Outcome};
 use replacement_search::schedule::Schedule;
 use replacement_search::topology::{FOREIGN_GATEWAY, NEW};
@@ -32,6 +33,10 @@ const USUALLY: u64 = 1_500;
 
 /// Replacements with so few pairs of faults are short: they go through all of their pairs before long ones get more of theirs.
 const FEW_PAIRS: u64 = 200_000;
+
+/// So many last faults a handful has one after the other: few where few are run, so that they are of many kinds.
+const A_FEW: u32 = 3;
+const MANY: u32 = 24;
 
 /// Where the time is limited, what there is time for is spread over all pairs and handfuls: they are run in so many shares.
 const SHARES: u64 = 100;
@@ -50,7 +55,7 @@ fn one_line() {
 fn what_was_found_stays_fixed() {
     let lines = FOUND.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let schedules: Vec<Schedule> = lines.map(|line| line.parse().unwrap_or_else(|why| panic!("{line}: {why}"))).collect();
-    all_hold("found earlier", &[Block::listed("found earlier", schedules)]);
+    all_hold("found earlier", &[Block::listed("found earlier", schedules)], u64::MAX);
 }
 
 /// Every single fault in a plain and in a hostile cloud, pairs of them, and random handfuls in any kind of cloud.
@@ -58,8 +63,10 @@ fn what_was_found_stays_fixed() {
 fn the_search() {
     let wanted = pool::number("CGWD_SEARCH_SCHEDULES", USUALLY);
     let mut runner = Runner::new();
-    let blocks = if std::env::var_os("CGWD_SEARCH_HOURS").is_some() { vec![unheard_of(&mut runner)] } else { blocks(&mut runner, wanted) };
-    all_hold("search", &blocks);
+    match std::env::var_os("CGWD_SEARCH_HOURS") {
+        Some(_) => all_hold("search", &[unheard_of(&mut runner)], u64::MAX),
+        None => all_hold("search", &blocks(&mut runner, wanted), wanted),
+    }
 }
 
 /// Two runs of one schedule are the same run: nothing depends on chance.
@@ -68,9 +75,28 @@ fn a_schedule_runs_the_same_twice() {
     let mut runner = Runner::new();
     let bases = bases(&mut runner, CloudKind::PLAIN, true);
     for seed in 0..40 {
-        let schedule = replacement_search::generate::random(&bases, 1_000_000 + seed);
+        let schedule = replacement_search::generate::random(&bases, 1_000_000 + seed, 3..=6);
         assert_eq!(runner.run(&schedule), runner.run(&schedule), "{schedule}");
     }
+}
+
+/// What parts from another course is the one that it would have been from its own beginning: one line repeats it.
+#[test]
+fn what_begins_alike_ends_as_if_it_were_alone() {
+    let mut runner = Runner::new();
+    let (plain, hostile) = (bases(&mut runner, CloudKind::PLAIN, true), bases(&mut runner, CloudKind::hostile(), false));
+    let pairs = hostile.into_iter().map(|base| Block::pairs(base, 5_000));
+    let blocks: Vec<Block> = pairs.chain([Block::random(2_000_000, 200, 9, plain.clone()), Block::singles(plain[6].clone(), 40)]).collect();
+    let key = KeyDirectory::new();
+    let (mut forks, mut compared) = (Forks::new(&key), 0);
+    for family in blocks.iter().flat_map(|block| (0..block.families().min(20)).filter_map(|number| block.family(number))) {
+        forks.run(&family, |schedule, ended| {
+            let alone = runner.run(schedule).map(|report| Told::of(&report));
+            assert_eq!(ended, alone, "{schedule}");
+            compared += 1;
+        });
+    }
+    assert!(compared > 500, "{compared}");
 }
 
 /// What was written down and cannot be read again keeps the replacement from beginning: nothing is sent, and nothing is open.
@@ -140,18 +166,20 @@ fn what_is_let_go_and_gone_on_with_does_not_read_twice_anew() {
 
 fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
     let (plain, hostile) = (bases(runner, CloudKind::PLAIN, true), bases(runner, CloudKind::hostile(), true));
-    let singles: Vec<Block> = plain.iter().chain(&hostile).cloned().map(Block::singles).collect();
-    let count: u64 = singles.iter().map(Block::count).sum();
+    let both = || plain.iter().chain(&hostile);
+    let count: u64 = both().map(singles_of).sum();
     if count > wanted {
         // A share of them, spread over all.
-        return vec![Block::random(0, wanted / 2, plain.clone()), Block::listed("one fault", every(&singles, count / (wanted / 2).max(1)))];
+        let every = count / (wanted / 2).max(1);
+        let singles = both().cloned().map(|base| Block::singles(base, every));
+        return std::iter::once(Block::random(0, wanted / 2, A_FEW, plain.clone())).chain(singles).collect();
     }
+    let singles = both().cloned().map(|base| Block::singles(base, 1)).collect();
     let telling = bases(runner, CloudKind::hostile(), false);
     let (short, long): (Vec<Base>, Vec<Base>) = telling.into_iter().partition(|base| pairs_of(base) <= FEW_PAIRS);
     let room = wanted - count;
-    let pairs = [pairs(short, room / 2), pairs(long, room / 4)].concat();
-    let so_far = count + pairs.iter().map(Block::count).sum::<u64>();
-    let rest = [pairs, vec![Block::random(0, wanted.saturating_sub(so_far), plain)]].concat();
+    // More handfuls than there should be room for: the search ends when it has run so many schedules.
+    let rest = [pairs(short, room / 2), pairs(long, room / 4), vec![Block::random(0, wanted, MANY, plain)]].concat();
     let limited = pool::limits().until.is_some();
     let rest = if limited { (0..SHARES).map(|share| Block::share("pairs and handfuls", &rest, share, SHARES)).collect() } else { rest };
     [singles, rest].concat()
@@ -168,23 +196,18 @@ fn pairs(bases: Vec<Base>, room: u64) -> Vec<Block> {
 fn unheard_of(runner: &mut Runner) -> Block {
     let bases = bases(runner, CloudKind::PLAIN, true);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Block::random(now.as_secs() << 20, u64::MAX >> 2, bases)
-}
-
-fn every(blocks: &[Block], part: u64) -> Vec<Schedule> {
-    let all = blocks.iter().flat_map(|block| (0..block.count()).map(move |number| (block, number)));
-    all.step_by(part.max(1) as usize).filter_map(|(block, number)| block.schedule(number)).collect()
+    Block::random(now.as_secs() << 20, u64::MAX >> 2, MANY, bases)
 }
 
 /// Runs them all, or those that there is time for, and says how to repeat those that fail.
-fn all_hold(name: &str, blocks: &[Block]) {
+fn all_hold(name: &str, blocks: &[Block], most: u64) {
     let limits = pool::limits();
     let mut total = Outcome::default();
     for block in blocks {
         if limits.end(&total) {
             break;
         }
-        let outcome = pool::run(block, &limits);
+        let outcome = pool::run(block, &limits, most.saturating_sub(total.schedules));
         if blocks.len() > 1 {
             pool::say(&outcome.told(&block.name));
         }

@@ -29,12 +29,16 @@ const LONGEST: Duration = Duration::from_secs(4 * 3600);
 /// How long the daemon lets one registration wait for the cloud.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+pub(super) const PANICKED: &str = "panicked";
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub calls: u32,
     /// Which of the calls were writes.
     pub writes: Vec<u32>,
     pub records: u32,
+    /// How many records there were in the pass before each call.
+    pub passes: Vec<u32>,
     pub bytes: usize,
     /// Of the journal that was left, for comparing two runs.
     pub journal: u64,
@@ -56,11 +60,17 @@ impl Runner {
     pub fn run(&mut self, schedule: &Schedule) -> Result<Report, String> {
         let seed = self.seeds.entry((schedule.topology.name, schedule.cloud)).or_insert_with(|| seed_of(schedule));
         let (runtime, seal) = (&self.runtime, &self.seal);
-        let course = std::panic::AssertUnwindSafe(|| runtime.block_on(async { Course::of(World::new(schedule, seed, seal)).run().await }));
+        let course = std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let course = Course::of(World::new(schedule, seed, seal));
+                let state = Rc::clone(&course.world.state);
+                state.run_until(u32::MAX, std::pin::pin!(course.run())).await.expect("no halt before the end")
+            })
+        });
         let result = std::panic::catch_unwind(course);
         result.unwrap_or_else(|_| {
             self.runtime = self::runtime();
-            Err("panicked".to_owned())
+            Err(PANICKED.to_owned())
         })
     }
 }
@@ -129,7 +139,7 @@ impl Runner {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
 }
 
@@ -194,9 +204,10 @@ impl Course {
         self.world.schedule.topology
     }
 
-    async fn run(mut self) -> Result<Report, String> {
+    pub(super) async fn run(mut self) -> Result<Report, String> {
         self.until_reached().await?;
         let (calls, writes, records) = (self.world.state.calls(), self.world.state.writes.take(), self.world.state.records());
+        let passes = self.world.state.passes();
         self.world.state.disarm();
         if self.world.state.excused.get() {
             // What somebody did last may not have been noticed yet; and who took a mark off puts it back.
@@ -205,11 +216,11 @@ impl Course {
         }
         self.stays_so().await?;
         let (bytes, journal) = audit::journal(&self.world)?;
-        Ok(Report { calls, writes, records: u32::try_from(records).unwrap_or(u32::MAX), bytes, journal })
+        Ok(Report { calls, writes, records: u32::try_from(records).unwrap_or(u32::MAX), passes, bytes, journal })
     }
 
     async fn until_reached(&mut self) -> Result<(), String> {
-        let faults = u32::try_from(self.world.schedule.faults.len()).unwrap_or(u32::MAX);
+        let faults = self.world.faults;
         let connections = u32::try_from(self.topology().parts.len()).unwrap_or(1).max(1);
         let (most_attempts, most_calls) = (12 + 12 * faults, self.world.state.calls() + 300 * connections * (1 + faults));
         self.world.state.most_calls.set(most_calls);
@@ -609,11 +620,30 @@ impl Course {
     }
 }
 
-/// The calls and records of the course without faults.
-pub fn sites(runner: &mut Runner, schedule: &Schedule) -> Vec<(Site, bool)> {
+/// The course without faults.
+pub fn without_faults(runner: &mut Runner, schedule: &Schedule) -> Report {
     let schedule = schedule.with(&[]);
-    let report = runner.run(&schedule).unwrap_or_else(|why| panic!("{schedule} fails without any fault: {why}"));
-    let calls = (1..=report.calls + 1).map(|call| (Site::Call(call), report.writes.contains(&call)));
-    let records = (1..=report.records).map(|record| (Site::Record(record), true));
-    calls.chain(records).collect()
+    runner.run(&schedule).unwrap_or_else(|why| panic!("{schedule} fails without any fault: {why}"))
+}
+
+impl Report {
+    /// The calls and records, and which of the calls are writes.
+    pub fn sites(&self) -> Vec<(Site, bool)> {
+        let calls = (1..=self.calls + 1).map(|call| (Site::Call(call), self.writes.contains(&call)));
+        let records = (1..=self.records).map(|record| (Site::Record(record), true));
+        calls.chain(records).collect()
+    }
+
+    /// The call before which something has to be added to come at this site.
+    pub fn before(&self, site: Site) -> u32 {
+        before(&self.passes, site)
+    }
+}
+
+/// A record is written between two calls: the first of them.
+pub fn before(passes: &[u32], site: Site) -> u32 {
+    match site {
+        Site::Call(call) => call,
+        Site::Record(record) => passes.iter().position(|written| *written >= record).unwrap_or(passes.len()).max(1) as u32,
+    }
 }

@@ -1,14 +1,22 @@
-//! Which schedules are run: every single fault, every pair, and random handfuls. Each has a number, so that threads share them.
+//! Which schedules are run: every single fault, every pair, and random handfuls, in families that begin alike. Each family has a
+//! number, so that threads share them.
 
 use super::clouds::CloudKind;
-use super::course::{Runner, sites};
+use super::course::{Report, Runner, without_faults};
 use super::fault::{OF_CALLS, OF_OTHERS, OF_RECORDS, TELLING};
+use super::forks::{Ahead, Family, Then};
 use super::schedule::{Fault, Schedule, Site};
 use super::topology::{ALL, Besides, End, Topology};
 use cgwd::simulator::Random;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// Schedules of one kind, by number.
+/// So many single faults are one family's.
+const SINGLES: usize = 64;
+/// Where not every pair is run, a first fault that is has about so many seconds: what they have in common is then run once for all.
+const SECONDS: u64 = 40;
+
+/// Families of one kind, by number.
 #[derive(Clone)]
 pub struct Block {
     pub name: String,
@@ -20,37 +28,42 @@ pub struct Block {
 enum BlockKind {
     Listed(Vec<Schedule>),
     Several(Vec<Block>),
-    Singles(Base),
-    /// Each pair of faults at two sites, every so manieth.
-    Pairs {
+    /// Every so manieth fault.
+    Singles {
         base: Base,
         every: u64,
     },
+    /// Pairs of faults at two sites: of every so manieth first one every so manieth second.
+    Pairs {
+        base: Base,
+        firsts: u64,
+        seconds: u64,
+    },
+    /// From seeds, each with so many last faults.
     Random {
         first: u64,
         count: u64,
+        lasts: u32,
         bases: Vec<Base>,
     },
 }
 
-/// A topology with its faults.
+/// A topology with its faults, in the order in which the course without any comes by them.
 #[derive(Clone)]
 pub struct Base {
     schedule: Schedule,
     faults: Vec<Fault>,
-    calls: u32,
-    records: u32,
+    course: Report,
 }
 
 impl Base {
     pub fn of(runner: &mut Runner, topology: &'static Topology, cloud: CloudKind, all: bool) -> Base {
         let schedule = Schedule::without_faults(topology, cloud);
-        let sites = sites(runner, &schedule);
-        let last = |is: fn(&Site) -> Option<u32>| sites.iter().filter_map(|(site, _)| is(site)).max().unwrap_or(0);
-        let calls = last(|site| if let Site::Call(number) = site { Some(*number) } else { None });
-        let records = last(|site| if let Site::Record(number) = site { Some(*number) } else { None });
-        let faults = sites.iter().flat_map(|(site, is_write)| faults_at(topology, *site, *is_write, all)).collect();
-        Base { schedule, faults, calls, records }
+        let course = without_faults(runner, &schedule);
+        let mut faults: Vec<Fault> =
+            course.sites().iter().flat_map(|(site, is_write)| faults_at(topology, *site, *is_write, all)).collect();
+        faults.sort_by_key(|(site, _)| (course.before(*site), *site));
+        Base { schedule, faults, course }
     }
 }
 
@@ -89,18 +102,22 @@ impl Block {
         Block::of(name.to_owned(), BlockKind::Listed(schedules))
     }
 
-    pub fn singles(base: Base) -> Block {
-        Block::of(format!("{}/{} one fault", base.schedule.topology.name, base.schedule.cloud), BlockKind::Singles(base))
+    pub fn singles(base: Base, every: u64) -> Block {
+        let part = part(every);
+        Block::of(format!("{}/{} one fault{part}", base.schedule.topology.name, base.schedule.cloud), BlockKind::Singles { base, every })
     }
 
+    /// Every so manieth.
     pub fn pairs(base: Base, every: u64) -> Block {
-        let part = if every > 1 { format!(" (one in {every})") } else { String::new() };
-        let name = format!("{}/{} two faults{part}", base.schedule.topology.name, base.schedule.cloud);
-        Block::of(name, BlockKind::Pairs { base, every })
+        let name = format!("{}/{} two faults{}", base.schedule.topology.name, base.schedule.cloud, part(every));
+        let seconds = (base.faults.len() as u64 / 2 / SECONDS).clamp(1, every);
+        Block::of(name, BlockKind::Pairs { base, firsts: every / seconds, seconds })
     }
 
-    pub fn random(first: u64, count: u64, bases: Vec<Base>) -> Block {
-        Block::of(format!("random, seeds from {first}"), BlockKind::Random { first, count, bases })
+    /// About so many.
+    pub fn random(first: u64, schedules: u64, lasts: u32, bases: Vec<Base>) -> Block {
+        let count = schedules.div_ceil(u64::from(lasts) + 1);
+        Block::of(format!("random, seeds from {first}"), BlockKind::Random { first, count, lasts, bases })
     }
 
     fn of(name: String, kind: BlockKind) -> Block {
@@ -113,7 +130,8 @@ impl Block {
         Block::of(format!("{name}, share {} of {shares}", share + 1), BlockKind::Several(parts))
     }
 
-    pub fn count(&self) -> u64 {
+    /// How many families it has.
+    pub fn families(&self) -> u64 {
         let (every, first) = self.share;
         self.whole().saturating_sub(first).div_ceil(every)
     }
@@ -121,83 +139,113 @@ impl Block {
     fn whole(&self) -> u64 {
         match &*self.kind {
             BlockKind::Listed(schedules) => schedules.len() as u64,
-            BlockKind::Several(blocks) => blocks.iter().map(Block::count).sum(),
-            BlockKind::Singles(base) => base.faults.len() as u64,
-            BlockKind::Pairs { base, every } => pairs(base) / every,
+            BlockKind::Several(blocks) => blocks.iter().map(Block::families).sum(),
+            BlockKind::Singles { base, every } => (base.faults.len() as u64).div_ceil(*every).div_ceil(SINGLES as u64),
+            BlockKind::Pairs { base, firsts, .. } => base.faults.len() as u64 / firsts,
             BlockKind::Random { count, .. } => *count,
         }
     }
 
-    /// `None` for a pair at one site.
-    pub fn schedule(&self, number: u64) -> Option<Schedule> {
+    pub fn family(&self, number: u64) -> Option<Family> {
         let (every, first) = self.share;
         let number = number * every + first;
         match &*self.kind {
             BlockKind::Several(blocks) => {
                 let mut rest = number;
-                let its = |block: &&Block| match rest.checked_sub(block.count()) {
+                let its = |block: &&Block| match rest.checked_sub(block.families()) {
                     Some(beyond) => {
                         rest = beyond;
                         false
                     }
                     None => true,
                 };
-                blocks.iter().find(its)?.schedule(rest)
+                blocks.iter().find(its)?.family(rest)
             }
-            BlockKind::Listed(schedules) => schedules.get(number as usize).cloned(),
-            BlockKind::Singles(base) => base.faults.get(number as usize).map(|fault| base.schedule.with(&[*fault])),
-            BlockKind::Pairs { base, every } => {
-                let (first, second) = pair(number * every);
-                let (first, second) = (base.faults[first as usize], base.faults[second as usize]);
-                (first.0 != second.0 && !contradict(base.schedule.topology, &[first, second]))
-                    .then(|| base.schedule.with(&[first.min(second), first.max(second)]))
+            BlockKind::Listed(schedules) => schedules.get(number as usize).map(|schedule| Family { common: schedule.clone(), then: Then::Nothing }),
+            BlockKind::Singles { base, every } => {
+                let some = base.faults.iter().step_by(*every as usize).skip(number as usize * SINGLES).take(SINGLES);
+                Some(Family { common: base.schedule.clone(), then: Then::Each(some.copied().collect()) })
             }
-            BlockKind::Random { first, bases, .. } => Some(random(bases, first + number)),
+            BlockKind::Pairs { base, firsts, seconds } => {
+                let place = (number * firsts) as usize;
+                let first = *base.faults.get(place)?;
+                let later = base.faults.iter().enumerate().skip(place + 1);
+                let some = later.filter(|(at, second)| {
+                    (number + *at as u64).is_multiple_of(*seconds)
+                        && second.0 != first.0
+                        && !contradict(base.schedule.topology, &[first, **second])
+                });
+                Some(Family { common: base.schedule.with(&[first]), then: Then::Each(some.map(|(_, second)| *second).collect()) })
+            }
+            BlockKind::Random { first, lasts, bases, .. } => {
+                let seed = first + number;
+                Some(Family { common: random(bases, seed, 2..=5), then: Then::Drawn { seed, count: *lasts } })
+            }
         }
     }
 }
 
-pub fn pairs_of(base: &Base) -> u64 {
-    pairs(base)
+fn part(every: u64) -> String {
+    if every > 1 { format!(" (one in {every})") } else { String::new() }
 }
 
-fn pairs(base: &Base) -> u64 {
+/// How many single faults there are.
+pub fn singles_of(base: &Base) -> u64 {
+    base.faults.len() as u64
+}
+
+pub fn pairs_of(base: &Base) -> u64 {
     let faults = base.faults.len() as u64;
     faults * faults.saturating_sub(1) / 2
 }
 
-/// The pair with this number: (1, 0), (2, 0), (2, 1), (3, 0), …
-fn pair(number: u64) -> (u64, u64) {
-    let mut larger = ((((8 * number + 1) as f64).sqrt() + 1.0) / 2.0) as u64;
-    while larger * (larger - 1) / 2 > number {
-        larger -= 1;
-    }
-    while larger * (larger + 1) / 2 <= number {
-        larger += 1;
-    }
-    (larger, number - larger * (larger - 1) / 2)
-}
-
-/// Three to six faults anywhere, in any kind of cloud.
-pub fn random(bases: &[Base], seed: u64) -> Schedule {
+/// So many faults anywhere, in any kind of cloud.
+pub fn random(bases: &[Base], seed: u64, faults: RangeInclusive<u64>) -> Schedule {
     let mut random = Random::new(seed);
     let mut number = || random.number();
     let mut draw = || &bases[(number() % bases.len() as u64) as usize];
     let (one, other) = (draw(), draw());
     // Long replacements take the time of several short ones: half of the draws prefer what is shorter.
-    let base = if number() % 2 == 0 && other.calls < one.calls { other } else { one };
-    let cloud = CloudKind::any(number());
-    let topology = base.schedule.topology;
-    let count = 3 + number() % 4;
-    let mut faults: Vec<Fault> = Vec::new();
+    let base = if number() % 2 == 0 && other.course.calls < one.course.calls { other } else { one };
+    let schedule = Schedule::without_faults(base.schedule.topology, CloudKind::any(number()));
+    let count = faults.start() + number() % (faults.end() - faults.start() + 1);
     // What is restarted takes more calls than it did without faults.
-    let (calls, records) = (base.calls * 3 / 2, base.records + 4);
+    let (calls, records) = (1..=base.course.calls * 3 / 2, 1..=base.course.records + 4);
+    with_more(&schedule, count, &mut random, &calls, &records)
+}
+
+/// So many faults, each of which comes after those that a course came by.
+pub fn drawn(common: &Schedule, ahead: &Ahead, seed: u64, count: u32) -> Vec<Fault> {
+    let mut random = Random::new(seed).fork("the last fault");
+    let call_of = |fault: &Fault| if let (Site::Call(call), _) = fault { Some(*call).filter(|call| *call <= ahead.calls) } else { None };
+    let from = common.faults.iter().filter_map(call_of).max().unwrap_or(1);
+    let written = ahead.passes.get(from as usize - 1).copied().unwrap_or(0);
+    if from >= ahead.calls || written >= ahead.records {
+        return Vec::new();
+    }
+    let (calls, records) = (from + 1..=ahead.calls, written + 1..=ahead.records);
+    let mut all: Vec<Fault> = (0..count)
+        .map(|_| {
+            let with_one = with_more(common, common.faults.len() as u64 + 1, &mut random, &calls, &records);
+            *with_one.faults.iter().find(|fault| !common.faults.contains(fault)).expect("one more")
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Up to so many, at these calls and records.
+fn with_more(schedule: &Schedule, count: u64, random: &mut Random, calls: &RangeInclusive<u32>, records: &RangeInclusive<u32>) -> Schedule {
+    let topology = schedule.topology;
+    let mut faults = schedule.faults.clone();
+    let mut number = || random.number();
     while (faults.len() as u64) < count {
-        let below = |limit: u32, number: u64| 1 + (number % u64::from(limit.max(1))) as u32;
+        let within = |range: &RangeInclusive<u32>, number: u64| range.start() + (number % u64::from(range.end() - range.start() + 1)) as u32;
         let fault = match number() % 6 {
-            0 => (Site::Record(below(records, number())), OF_RECORDS[(number() % OF_RECORDS.len() as u64) as usize].0),
-            1 => (Site::Call(below(calls, number())), OF_OTHERS[(number() % OF_OTHERS.len() as u64) as usize].0),
-            _ => (Site::Call(below(calls, number())), OF_CALLS[(number() % OF_CALLS.len() as u64) as usize].0),
+            0 => (Site::Record(within(records, number())), OF_RECORDS[(number() % OF_RECORDS.len() as u64) as usize].0),
+            1 => (Site::Call(within(calls, number())), OF_OTHERS[(number() % OF_OTHERS.len() as u64) as usize].0),
+            _ => (Site::Call(within(calls, number())), OF_CALLS[(number() % OF_CALLS.len() as u64) as usize].0),
         };
         let stale = |name: &str| name.starts_with("stale");
         // Two readings a minute apart that are both older than that minute are beyond what the cloud does.
@@ -212,7 +260,7 @@ pub fn random(bases: &[Base], seed: u64) -> Schedule {
         }
     }
     faults.sort_unstable();
-    Schedule { topology, cloud, faults }
+    schedule.with(&faults)
 }
 
 /// Of every topology, or of those that `CGWD_SEARCH_TOPOLOGIES` names.

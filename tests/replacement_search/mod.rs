@@ -4,6 +4,7 @@ pub mod audit;
 pub mod clouds;
 pub mod course;
 pub mod fault;
+pub mod forks;
 pub mod gates;
 pub mod generate;
 pub mod others;

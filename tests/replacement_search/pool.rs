@@ -1,14 +1,13 @@
 //! Runs schedules on several threads, and says how to repeat those that fail.
 
 use super::course::Runner;
+use super::forks::{Forks, KeyDirectory, Then};
 use super::generate::Block;
+use super::schedule::Schedule;
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-
-/// So many schedules a thread takes at a time.
-const HANDFUL: u64 = 64;
 
 pub struct Limits {
     pub threads: usize,
@@ -29,35 +28,44 @@ pub struct Failure {
     pub why: String,
 }
 
-/// What was run, and what of it failed.
-pub fn run(block: &Block, limits: &Limits) -> Outcome {
+/// What was run, and what of it failed. Ends after the family with which there are so many schedules.
+pub fn run(block: &Block, limits: &Limits, most: u64) -> Outcome {
     let started = Instant::now();
     let (schedules, calls, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let failures = Mutex::new(Vec::new());
-    let (next, count) = (AtomicU64::new(0), block.count());
+    let (next, count) = (AtomicU64::new(0), block.families());
+    let key = KeyDirectory::new();
+    reports_of_panics_stay_outside();
     std::thread::scope(|scope| {
         for _ in 0..limits.threads {
             scope.spawn(|| {
-                let mut runner = Runner::new();
+                let (mut runner, mut forks) = (Runner::new(), Forks::new(&key));
+                let tell = |schedule: &Schedule, ended: Result<u32, String>| {
+                    schedules.fetch_add(1, Relaxed);
+                    match ended {
+                        Ok(made) => {
+                            calls.fetch_add(u64::from(made), Relaxed);
+                        }
+                        Err(why) => {
+                            // At once: what fails in the first minute is not to be waited for until the last.
+                            say(&format!("FAIL {schedule}: {why}"));
+                            failures.lock().expect("no panic inside").push(Failure { line: schedule.to_string(), why });
+                            if limits.stop_at_first {
+                                stop.store(true, Relaxed);
+                            }
+                        }
+                    }
+                };
                 loop {
-                    let from = next.fetch_add(HANDFUL, Relaxed);
-                    if from >= count || stop.load(Relaxed) || limits.are_past() {
+                    let number = next.fetch_add(1, Relaxed);
+                    if number >= count || stop.load(Relaxed) || limits.are_past() || schedules.load(Relaxed) >= most {
                         break;
                     }
-                    for schedule in (from..(from + HANDFUL).min(count)).filter_map(|number| block.schedule(number)) {
-                        schedules.fetch_add(1, Relaxed);
-                        match runner.run(&schedule) {
-                            Ok(report) => {
-                                calls.fetch_add(u64::from(report.calls), Relaxed);
-                            }
-                            Err(why) => {
-                                // At once: what fails in the first minute is not to be waited for until the last.
-                                say(&format!("FAIL {schedule}: {why}"));
-                                failures.lock().expect("no panic inside").push(Failure { line: schedule.to_string(), why });
-                                if limits.stop_at_first {
-                                    stop.store(true, Relaxed);
-                                }
-                            }
+                    let Some(family) = block.family(number) else { continue };
+                    match family.then {
+                        Then::Nothing => tell(&family.common, runner.run(&family.common).map(|report| report.calls)),
+                        Then::Each(_) | Then::Drawn { .. } => {
+                            forks.run(&family, |schedule, ended| tell(schedule, ended.map(|told| told.calls)));
                         }
                     }
                 }
@@ -66,6 +74,15 @@ pub fn run(block: &Block, limits: &Limits) -> Outcome {
     });
     let failures = failures.into_inner().expect("no panic inside");
     Outcome { schedules: schedules.into_inner(), calls: calls.into_inner(), failures, seconds: started.elapsed().as_secs_f64() }
+}
+
+/// A report of a panic keeps what it has found out of the program for the next one.
+fn reports_of_panics_stay_outside() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| rewind::outside(|| report(panic))));
+    });
 }
 
 impl Limits {

@@ -23,7 +23,9 @@ use cgwd::system::clock::Clock;
 use cgwd::system::seal::SealKey;
 use std::cell::{Cell, RefCell};
 use std::net::Ipv4Addr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -31,6 +33,8 @@ const START: &str = "2026-01-02T03:04:05Z";
 
 pub struct World {
     pub schedule: Schedule,
+    /// How many faults there are in the end.
+    pub faults: u32,
     pub cloud: Rc<RefCell<Cloud>>,
     /// The true time, which the cloud knows.
     pub clock: Clock,
@@ -45,6 +49,12 @@ pub struct State {
     /// Cuts of the journal, so that looking for them costs nothing where there are none.
     cuts: Cell<bool>,
     calls: Cell<u32>,
+    /// Calls that go out in the next pass.
+    waiting: Cell<u32>,
+    /// How many records there were in the pass before each call.
+    passes: RefCell<Vec<u32>>,
+    /// Somebody runs it pass after pass.
+    in_passes: Cell<bool>,
     pub most_calls: Cell<u32>,
     /// Records that were printed.
     told: Cell<usize>,
@@ -85,6 +95,11 @@ struct Machine {
 impl World {
     /// To be called inside a runtime whose time is paused.
     pub fn new(schedule: &Schedule, seed: &Seed, seal: &Rc<SealKey>) -> World {
+        World::with_room(0, schedule, seed, seal)
+    }
+
+    /// For so many faults more, which come later.
+    pub fn with_room(room: u32, schedule: &Schedule, seed: &Seed, seal: &Rc<SealKey>) -> World {
         let clock = Clock::on_runtime_time(START.parse().expect("a time"));
         let cloud = Rc::new(RefCell::new(Cloud::new(seed, clock.now()).expect("the seed's references are whole")));
         let mut truth = Truth::of(cloud.borrow().region(REGION).expect("seeded").objects());
@@ -95,7 +110,8 @@ impl World {
         let now = clock.clone();
         let inside = InMemory::new(Rc::clone(&cloud), Rc::new(move || now.now())).with_time_limit(Duration::from_secs(10));
         let wire = Rc::new(Wire { inside, state: Rc::clone(&state), clock: clock.clone(), seal: Rc::clone(seal) });
-        World { schedule: schedule.clone(), cloud, clock, state, wire, seal: Rc::clone(seal) }
+        let faults = schedule.faults.len() as u32 + room;
+        World { schedule: schedule.clone(), faults, cloud, clock, state, wire, seal: Rc::clone(seal) }
     }
 
     /// A process as it starts: everything anew but what is on disk.
@@ -184,6 +200,9 @@ impl State {
             cuts: Cell::new(faults.iter().any(|(_, kind)| matches!(kind, Kind::CutBefore | Kind::CutAfter))),
             faults: RefCell::new(faults),
             calls: Cell::new(0),
+            waiting: Cell::new(0),
+            passes: RefCell::default(),
+            in_passes: Cell::new(false),
             most_calls: Cell::new(u32::MAX),
             told: Cell::new(1),
             writes: RefCell::default(),
@@ -285,6 +304,69 @@ impl State {
         Some(faults.remove(at).1)
     }
 
+    /// Others of the same process may still be polled when it is dead.
+    async fn until_alive(&self) {
+        if self.dead.get() {
+            std::future::pending().await
+        }
+    }
+
+    /// All calls that are made in one pass over everything that runs go out in the next: between two passes nothing is half done.
+    async fn next_pass(&self) {
+        let mut waiting = None;
+        std::future::poll_fn(|context| match waiting.take() {
+            Some(Waiting(_)) => Poll::Ready(()),
+            None => {
+                waiting = Some(Waiting::of(&self.waiting));
+                if !self.in_passes.get() {
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Runs what calls the cloud until it ends, or until right before the pass in which this call goes out.
+    pub async fn run_until<F: Future + ?Sized>(&self, call: u32, mut work: Pin<&mut F>) -> Option<F::Output> {
+        self.in_passes.set(true);
+        let passes = std::future::poll_fn(|context| {
+            while self.calls.get() + self.waiting.get() < call {
+                if let Poll::Ready(output) = work.as_mut().poll(context) {
+                    return Poll::Ready(Some(output));
+                }
+                if self.waiting.get() == 0 {
+                    return Poll::Pending;
+                }
+                self.note_pass();
+            }
+            Poll::Ready(None)
+        });
+        // Else what the runtime allows one task would end passes at other places after a halt.
+        tokio::task::unconstrained(passes).await
+    }
+
+    fn note_pass(&self) {
+        let mut passes = self.passes.borrow_mut();
+        let records = self.records() as u32;
+        passes.truncate(self.calls.get() as usize);
+        passes.resize((self.calls.get() + self.waiting.get()) as usize, records);
+    }
+
+    /// How many records there were in the pass before each call, beginning with the first.
+    pub fn passes(&self) -> Vec<u32> {
+        self.passes.borrow().clone()
+    }
+
+    /// One that comes later than where it is now.
+    pub fn add(&self, site: Site, kind: Kind) {
+        self.faults.borrow_mut().push((site, kind));
+        self.cuts.set(self.cuts.get() || matches!(kind, Kind::CutBefore | Kind::CutAfter));
+        if matches!(kind, Kind::Full) {
+            *self.memory.borrow().fails_after.borrow_mut() = self.next_full_disk();
+        }
+    }
+
     async fn die(&self, pause: Pause) -> ! {
         self.death.set(Some(pause));
         self.dead.set(true);
@@ -294,6 +376,22 @@ impl State {
 
     pub fn is_broken(&self) -> bool {
         self.journal.borrow().as_ref().is_some_and(|journal| journal.borrow().is_broken())
+    }
+}
+
+/// A call that goes out in the next pass, or never where its process dies before.
+struct Waiting<'a>(&'a Cell<u32>);
+
+impl<'a> Waiting<'a> {
+    fn of(calls: &'a Cell<u32>) -> Waiting<'a> {
+        calls.set(calls.get() + 1);
+        Waiting(calls)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 
@@ -309,10 +407,9 @@ impl Transport for Wire {
     fn send(&self, request: SignedRequest) -> Answer<'_> {
         Box::pin(async move {
             let state = &self.state;
-            if state.dead.get() {
-                // Others of the same process may still be polled.
-                std::future::pending::<()>().await;
-            }
+            state.until_alive().await;
+            state.next_pass().await;
+            state.until_alive().await;
             if state.is_cut() {
                 state.die(Pause::None).await;
             }
