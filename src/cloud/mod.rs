@@ -15,7 +15,7 @@ pub mod entropy;
 pub mod error;
 pub mod gateways;
 pub mod https;
-mod pages;
+pub(crate) mod pages;
 pub mod peer;
 mod reply;
 mod resolve;

@@ -197,7 +197,8 @@ impl Client {
     }
 }
 
-pub(super) fn inconsistent(action: &str, problem: String, request_id: Option<String>) -> CloudError {
+/// Readings that cannot all be true: none of them counts.
+pub(crate) fn inconsistent(action: &str, problem: String, request_id: Option<String>) -> CloudError {
     CloudError {
         action: action.to_owned(),
         code: String::new(),

@@ -25,8 +25,9 @@ pub fn journal(world: &World) -> Result<(usize, u64), String> {
         match &entry.record {
             Record::ReplacementPlanned { plan, .. } => {
                 plans += 1;
-                format!("{plan:?}").hash(&mut hasher);
-                tells_no_secret(&format!("{plan:?}"))?;
+                let words = format!("{plan:?}");
+                words.hash(&mut hasher);
+                tells_no_secret(&words)?;
             }
             _ => {
                 text.hash(&mut hasher);

@@ -31,7 +31,10 @@ pub enum Then {
     Nothing,
     Each(Vec<Fault>),
     /// So many, drawn with this seed from what the course comes by.
-    Drawn { seed: u64, count: u32 },
+    Drawn {
+        seed: u64,
+        count: u32,
+    },
 }
 
 /// What the course was without the last fault.

@@ -161,7 +161,9 @@ impl Block {
                 };
                 blocks.iter().find(its)?.family(rest)
             }
-            BlockKind::Listed(schedules) => schedules.get(number as usize).map(|schedule| Family { common: schedule.clone(), then: Then::Nothing }),
+            BlockKind::Listed(schedules) => {
+                schedules.get(number as usize).map(|schedule| Family { common: schedule.clone(), then: Then::Nothing })
+            }
             BlockKind::Singles { base, every } => {
                 let some = base.faults.iter().step_by(*every as usize).skip(number as usize * SINGLES).take(SINGLES);
                 Some(Family { common: base.schedule.clone(), then: Then::Each(some.copied().collect()) })
@@ -241,7 +243,8 @@ fn with_more(schedule: &Schedule, count: u64, random: &mut Random, calls: &Range
     let mut faults = schedule.faults.clone();
     let mut number = || random.number();
     while (faults.len() as u64) < count {
-        let within = |range: &RangeInclusive<u32>, number: u64| range.start() + (number % u64::from(range.end() - range.start() + 1)) as u32;
+        let within =
+            |range: &RangeInclusive<u32>, number: u64| range.start() + (number % u64::from(range.end() - range.start() + 1)) as u32;
         let fault = match number() % 6 {
             0 => (Site::Record(within(records, number())), OF_RECORDS[(number() % OF_RECORDS.len() as u64) as usize].0),
             1 => (Site::Call(within(calls, number())), OF_OTHERS[(number() % OF_OTHERS.len() as u64) as usize].0),

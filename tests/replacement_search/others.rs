@@ -157,6 +157,10 @@ impl Others<'_> {
 
     fn delete(&mut self, first: &str, id: &str) {
         remove(self.change_region(), id);
+        if id != first {
+            // Who lets it be made again is told that it is the snapshot's: what somebody has changed since goes with it.
+            self.truth.may_be_lost.insert(first.to_owned());
+        }
         self.truth.delete(first);
     }
 

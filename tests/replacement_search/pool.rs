@@ -5,8 +5,8 @@ use super::forks::{Forks, KeyDirectory, Then};
 use super::generate::Block;
 use super::schedule::Schedule;
 use std::io::Write;
-use std::sync::{Mutex, Once};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 pub struct Limits {

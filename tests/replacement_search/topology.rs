@@ -189,6 +189,8 @@ impl Topology {
             order: if self.way == Way::Documented { Order::Documented } else { Order::NewFirst },
             recreate: self.way == Way::Recreate,
             planned: self.is_planned(),
+            // Each look at a tunnel that stays down tells the same: a minute has enough of them.
+            verify_ms: 60_000,
             ..Manner::default()
         }
     }

@@ -238,11 +238,12 @@ impl Expected<'_> {
         if planned && !self.back && self.truth.replaced.contains(gateway) { self.new } else { gateway }
     }
 
+    /// Whatever old customer gateway's address it is: a plan rewrites those of all that it replaces.
     fn identity(&self, was: &str, gateway: &str, planned: bool) -> String {
-        let known = self.was.customer_gateway(gateway).map(|gateway| gateway.ip.as_str());
-        let address = known.or(self.truth.by_hand_at.as_ref().filter(|(id, _)| id == gateway).map(|(_, ip)| ip.as_str()));
-        let rewritten = self.moved(gateway, planned) != gateway && address == Some(was);
-        if rewritten { self.ip.to_string() } else { was.to_owned() }
+        let seeded = self.was.customer_gateways.iter().map(|gateway| (gateway.id.as_str(), gateway.ip.as_str()));
+        let by_hand = self.truth.by_hand_at.iter().map(|(id, ip)| (id.as_str(), ip.as_str()));
+        let is_old = seeded.chain(by_hand).any(|(id, ip)| ip == was && (id == gateway || self.truth.replaced.contains(id)));
+        if is_old && self.moved(gateway, planned) != gateway { self.ip.to_string() } else { was.to_owned() }
     }
 
     fn routes(&self, all: &mut Vec<String>) {

@@ -2,6 +2,7 @@
 
 use super::call::creation;
 use crate::cloud::error::CloudError;
+use crate::cloud::pages::inconsistent;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
     Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan,
@@ -156,11 +157,9 @@ impl Executor {
             |connection: &&IpsecConnection| is_made_again(connection) && matches!(connection.attachment, Attachment::TransitRouter(_));
         let descriptions = if moved.iter().any(described) { self.descriptions(region).await? } else { BTreeMap::new() };
         for listed in moved {
-            // One that the list still shows and the description does not is gone.
-            let Some((shape, body)) = self.client.whole_connection(region, &listed.id).await? else { continue };
-            if !subjects.moves(&shape) {
-                continue;
-            }
+            // Either is the older reading. On the word of one a connection would be left behind, or be made anew that somebody deleted.
+            let described = self.client.whole_connection(region, &listed.id).await?;
+            let Some((shape, body)) = described.filter(|(shape, _)| subjects.moves(shape)) else { return Err(contradicted(&listed.id)) };
             let mut connection = ConnectionSnapshot {
                 id: shape.id.clone(),
                 body,
@@ -272,6 +271,11 @@ impl Executor {
             ),
         })
     }
+}
+
+fn contradicted(connection: &str) -> ExecuteError {
+    let problem = format!("the list shows {connection} at the customer gateway, and its own description does not");
+    ExecuteError::Cloud(inconsistent("DescribeVpnConnection", problem, None))
 }
 
 fn made_again<'a>(plan: &'a ReplacementPlan, snapshot: &'a Snapshot) -> impl Iterator<Item = (&'a str, &'a ConnectionSnapshot)> {

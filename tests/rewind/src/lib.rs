@@ -30,20 +30,34 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
 /// So much address space a region has; what of it is not used takes no memory.
-const REGION_BYTES: usize = 256 << 20;
+const REGION_BYTES: usize = 64 << 20;
 
 thread_local! {
     /// What allocates for this thread now; null: the allocator beneath.
     static INSIDE: Cell<*mut Region> = const { Cell::new(null_mut()) };
-    /// This thread's region, also while nothing allocates from it. It is never given back.
+    /// This thread's region, also while nothing allocates from it.
     static OWN: Cell<*mut Region> = const { Cell::new(null_mut()) };
+    /// Gives it back when the thread ends.
+    static END: End = const { End };
+}
+
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let region = OWN.replace(null_mut());
+        if !region.is_null() {
+            // SAFETY: reserved by this thread, whose values are dropped or forgotten by now.
+            unsafe { Region::release(region) };
+        }
+    }
 }
 
 /// The program's allocator, beside which regions are.
 pub struct Allocator<Beneath>(pub Beneath);
 
 // SAFETY: what a region gives is within it, aligned, and nobody else's until it is given back; all else is the one's beneath. A block
-// goes back to whichever it lies in, which its address says: regions are never unmapped, so the one beneath never gives theirs.
+// goes back to whichever it lies in, which its address says: a region lasts as long as its thread, and nothing of it leaves the thread.
 unsafe impl<Beneath: GlobalAlloc> GlobalAlloc for Allocator<Beneath> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let region = INSIDE.get();
@@ -125,9 +139,10 @@ impl<T: 'static> Rewindable<T> {
     pub fn new(make: impl FnOnce() -> T + Copy + 'static) -> Rewindable<T> {
         if OWN.get().is_null() {
             OWN.set(Region::reserve(REGION_BYTES));
+            END.with(|End| ());
         }
         let region = OWN.get();
-        // SAFETY: this thread's own, and never unmapped.
+        // SAFETY: this thread's own, until it ends.
         assert!(unsafe { Region::take(region) }, "one of a thread at a time");
         let value = inside(region, || Box::into_raw(Box::new(make())));
         // SAFETY: as above.

@@ -42,21 +42,31 @@ pub fn class(layout: Layout) -> usize {
     }
 }
 
+fn layout_of(size: usize) -> Layout {
+    Layout::from_size_align(size, 4096).expect("a page's alignment")
+}
+
 fn bytes(class: usize) -> usize {
     if class < FINE { (class + 1) * GRAIN } else { 1 << (class - FINE) }
 }
 
 impl Region {
-    /// A new one, whose pages are the system's until they are used. It is never given back.
+    /// A new one, whose pages are the system's until they are used.
     pub fn reserve(size: usize) -> *mut Region {
-        let layout = Layout::from_size_align(size, 4096).expect("a page's alignment");
         // SAFETY: the size is not 0; the allocator of the system gives so much by mapping it.
-        let region = unsafe { System.alloc(layout) }.cast::<Region>();
+        let region = unsafe { System.alloc(layout_of(size)) }.cast::<Region>();
         assert!(!region.is_null(), "no address space for a region");
         let used = Used { top: 0, free: [null_mut(); CLASSES] };
         // SAFETY: it is large enough and aligned, and nobody else knows of it.
         unsafe { region.write(Region { size, taken: false, turn: 0, used }) };
         region
+    }
+
+    /// # Safety
+    /// A region that was reserved, of which nothing is used any more.
+    pub unsafe fn release(region: *mut Region) {
+        // SAFETY: as promised.
+        unsafe { System.dealloc(region.cast(), layout_of((*region).size)) };
     }
 
     /// Empties it for whoever asks, unless somebody has it.
