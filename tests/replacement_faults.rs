@@ -179,7 +179,7 @@ fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
     let (short, long): (Vec<Base>, Vec<Base>) = telling.into_iter().partition(|base| pairs_of(base) <= FEW_PAIRS);
     let room = wanted - count;
     // More handfuls than there should be room for: the search ends when it has run so many schedules.
-    let rest = [pairs(short, room / 2), pairs(long, room / 4), vec![Block::random(0, wanted, MANY, plain)]].concat();
+    let rest = [pairs(short, room / 2), pairs(long, room / 8), vec![Block::random(0, wanted, MANY, plain)]].concat();
     let limited = pool::limits().until.is_some();
     let rest = if limited { (0..SHARES).map(|share| Block::share("pairs and handfuls", &rest, share, SHARES)).collect() } else { rest };
     [singles, rest].concat()

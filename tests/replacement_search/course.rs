@@ -62,7 +62,7 @@ impl Runner {
         let (runtime, seal) = (&self.runtime, &self.seal);
         let course = std::panic::AssertUnwindSafe(|| {
             runtime.block_on(async {
-                let course = Course::of(World::new(schedule, seed, seal));
+                let mut course = Course::of(World::new(schedule, seed, seal));
                 let state = Rc::clone(&course.world.state);
                 state.run_until(u32::MAX, std::pin::pin!(course.run())).await.expect("no halt before the end")
             })
@@ -204,7 +204,7 @@ impl Course {
         self.world.schedule.topology
     }
 
-    pub(super) async fn run(mut self) -> Result<Report, String> {
+    pub(super) async fn run(&mut self) -> Result<Report, String> {
         self.until_reached().await?;
         let (calls, writes, records) = (self.world.state.calls(), self.world.state.writes.take(), self.world.state.records());
         let passes = self.world.state.passes();
@@ -564,13 +564,7 @@ impl Course {
         let cloud = self.world.cloud.borrow();
         let objects = cloud.region(REGION).expect("seeded").objects();
         let truth = self.world.state.truth.borrow();
-        let ip = self.world.state.wanted.get().0;
-        let open = self.world.state.memory().entries();
-        let planned = open.iter().rev().find_map(|entry| match &entry.record {
-            Record::ReplacementPlanned { plan, .. } => Some(plan.new.ip),
-            _ => None,
-        });
-        let ip = planned.unwrap_or(ip);
+        let ip = truth.last_plan_to.unwrap_or(self.world.state.wanted.get().0);
         let new = objects.customer_gateways.iter().find(|gateway| gateway.ip == ip.to_string()).map(|gateway| gateway.id.clone());
         let new = new.filter(|id| !back || truth.replaced.contains(id)).unwrap_or_default();
         let expected = Expected { truth: &truth, was: truth.expected(), now: objects, new: &new, ip, back };

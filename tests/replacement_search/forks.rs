@@ -11,6 +11,7 @@ use super::world::{State, World, seed_of};
 use cgwd::system::environment::Environment;
 use cgwd::system::seal::SealKey;
 use rewind::{Rewindable, Saved};
+use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -177,9 +178,11 @@ impl Root {
         let schedule = Schedule { topology, cloud, faults: faults.into_iter().flatten().collect() };
         let seal = Rc::new(SealKey::load(Path::new(key), &Environment::default()).expect("the key that was made"));
         let runtime = runtime();
-        let course = runtime.block_on(async { Course::of(World::with_room(1, &schedule, &seed_of(&schedule), &seal)) });
-        let state = Rc::clone(&course.world.state);
-        Root { runtime, state, course: Box::pin(course.run()), ended: None }
+        let world = runtime.block_on(async { World::with_room(1, &schedule, &seed_of(&schedule), &seal) });
+        let state = Rc::clone(&world.state);
+        // Nobody takes it apart: its memory is set back, or emptied.
+        let mut course = ManuallyDrop::new(Course::of(world));
+        Root { runtime, state, course: Box::pin(async move { course.run().await }), ended: None }
     }
 
     /// Whether it ends before the pass in which this call goes out.

@@ -31,6 +31,8 @@ pub struct Truth {
     pub versions: BTreeMap<String, Vec<Connection>>,
     /// Connections that a plan was about.
     pub planned: BTreeSet<String>,
+    /// Where the last plan leads.
+    pub last_plan_to: Option<Ipv4Addr>,
     /// Old customer gateways of every plan.
     pub replaced: BTreeSet<String>,
     /// Connections that somebody deleted, with everything as it was before.
@@ -69,6 +71,7 @@ impl Truth {
         // A connection that an earlier plan made again is the first one still.
         let firsts: Vec<String> = plan.connections().into_iter().map(|id| self.first(id).to_owned()).collect();
         self.planned.extend(firsts);
+        self.last_plan_to = Some(plan.new.ip);
         self.replaced.extend(plan.old.iter().map(|old| old.id.clone()));
     }
 
