@@ -36,7 +36,7 @@ const FEW_PAIRS: u64 = 200_000;
 
 /// So many last faults a handful has one after the other: few where few are run, so that they are of many kinds.
 const A_FEW: u32 = 3;
-const MANY: u32 = 40;
+const MANY: u32 = 60;
 
 /// Where the time is limited, what there is time for is spread over all pairs and handfuls: they are run in so many shares.
 const SHARES: u64 = 100;
@@ -179,7 +179,7 @@ fn blocks(runner: &mut Runner, wanted: u64) -> Vec<Block> {
     let (short, long): (Vec<Base>, Vec<Base>) = telling.into_iter().partition(|base| pairs_of(base) <= FEW_PAIRS);
     let room = wanted - count;
     // More handfuls than there should be room for: the search ends when it has run so many schedules.
-    let rest = [pairs(short, room / 2), pairs(long, room / 8), vec![Block::random(0, wanted, MANY, plain)]].concat();
+    let rest = [pairs(short, room * 2 / 3), pairs(long, room / 16), vec![Block::random(0, wanted, MANY, plain)]].concat();
     let limited = pool::limits().until.is_some();
     let rest = if limited { (0..SHARES).map(|share| Block::share("pairs and handfuls", &rest, share, SHARES)).collect() } else { rest };
     [singles, rest].concat()

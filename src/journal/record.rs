@@ -133,10 +133,13 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
     },
-    /// What the cloud had accepted did not come about, or is gone again: the step is done anew.
+    /// What the cloud had accepted did not come about, or is gone again: the step is done anew, and with it what hung on it.
     StepUndone {
         plan: String,
         step: String,
+        /// In one record: a process that died between two would take for made what is not.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        later: Vec<String>,
     },
     /// From here on a tunnel has its time to come up.
     VerificationBegan {

@@ -476,7 +476,10 @@ impl Course {
         let abandoned = replacer.abandon(Word::APersons).await;
         self.world.state.witness.borrow_mut().gives_up(false);
         match abandoned {
-            Ok(Abandoned::Yes { .. }) => Ok(Attempt::Again(Duration::ZERO)),
+            Ok(Abandoned::Yes { .. }) => {
+                self.leave_there();
+                Ok(Attempt::Again(Duration::ZERO))
+            }
             Ok(Abandoned::NotSafe(why)) => {
                 self.asked += 1;
                 self.last.replace(why);
@@ -557,6 +560,20 @@ impl Course {
             of_tunnels.chain((!connection.is_dual()).then_some(own)).collect::<Vec<_>>()
         });
         keys.collect()
+    }
+
+    /// Whoever gave up what could not be pointed back has been told what stays.
+    fn leave_there(&self) {
+        if !matches!(self.topology().end, End::RolledBack) {
+            return;
+        }
+        let left = {
+            let (cloud, truth) = (self.world.cloud.borrow(), self.world.state.truth.borrow());
+            let objects = cloud.region(REGION).expect("seeded").objects();
+            let ip = self.world.state.wanted.get().0;
+            Expected { truth: &truth, was: truth.expected(), now: objects, new: "", ip, back: true }.moved_tunnels()
+        };
+        self.world.state.truth.borrow_mut().left_there.extend(left);
     }
 
     /// I3, I5 and I9: everything is as it has to be, now.

@@ -48,7 +48,7 @@ impl Runner {
             let replacer = course.world.process()?;
             let draft = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
             // Longer than both readings take, and shorter than the tunnels are waited for.
-            let ended = tokio::time::timeout(Duration::from_secs(200), replacer.begin(&draft)).await;
+            let ended = tokio::time::timeout(Duration::from_secs(90), replacer.begin(&draft)).await;
             let given_up = replacer.abandon(Word::APersons).await.map_err(|error| error.to_string())?;
             let next = replacer.executor.draft(&course.asked_for()).await.map_err(|error| error.to_string())?;
             match (ended, given_up) {

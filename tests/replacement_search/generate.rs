@@ -16,6 +16,9 @@ const SINGLES: usize = 64;
 /// Where not every pair is run, a first fault that is has about so many seconds: what they have in common is then run once for all.
 const SECONDS: u64 = 40;
 
+/// The calls of a short replacement.
+const SHORT: u32 = 30;
+
 /// Families of one kind, by number.
 #[derive(Clone)]
 pub struct Block {
@@ -205,15 +208,27 @@ pub fn pairs_of(base: &Base) -> u64 {
 pub fn random(bases: &[Base], seed: u64, faults: RangeInclusive<u64>) -> Schedule {
     let mut random = Random::new(seed);
     let mut number = || random.number();
-    let mut draw = || &bases[(number() % bases.len() as u64) as usize];
-    let (one, other) = (draw(), draw());
-    // Long replacements take the time of several short ones.
-    let base = if other.course.calls < one.course.calls { other } else { one };
+    let base = drawn_base(bases, number());
     let schedule = Schedule::without_faults(base.schedule.topology, CloudKind::any(number()));
     let count = faults.start() + number() % (faults.end() - faults.start() + 1);
     // What is restarted takes more calls than it did without faults.
     let (calls, records) = (1..=base.course.calls * 3 / 2, 1..=base.course.records + 4);
     with_more(&schedule, count, &mut random, &calls, &records)
+}
+
+/// Long replacements take the time of several short ones, and come that much more seldom; but where a gate refuses there is little
+/// that could go wrong.
+fn drawn_base(bases: &[Base], number: u64) -> &Base {
+    let weight = |base: &Base| 10_000 / u64::from(base.course.calls.max(SHORT));
+    let mut rest = number % bases.iter().map(weight).sum::<u64>().max(1);
+    let its = |base: &&Base| match rest.checked_sub(weight(base)) {
+        Some(beyond) => {
+            rest = beyond;
+            false
+        }
+        None => true,
+    };
+    bases.iter().find(its).expect("a number within the sum")
 }
 
 /// So many faults, each of which comes after those that a course came by.

@@ -2,7 +2,7 @@
 
 use super::fault::Act;
 use super::topology::{self, FOREIGN_GATEWAY, NEXT, OLD, OLD_GATEWAY, REGION};
-use super::truth::Truth;
+use super::truth::{Edit, Truth};
 use cgwd::model::Timestamp;
 use cgwd::plan::replacement::MARK_PLAN;
 use cgwd::simulator::Cloud;
@@ -157,8 +157,10 @@ impl Others<'_> {
 
     fn delete(&mut self, first: &str, id: &str) {
         remove(self.change_region(), id);
-        if id != first {
-            // Who lets it be made again is told that it is the snapshot's: what somebody has changed since goes with it.
+        // Who lets it be made again is told that it is the snapshot's: what somebody has changed since goes with it. So does a key that
+        // the cloud shows nobody.
+        let new_key = |edit: &Edit| edit.of == first && edit.act == Act::Psk;
+        if id != first || self.truth.masked && self.truth.edits.iter().any(new_key) {
             self.truth.may_be_lost.insert(first.to_owned());
         }
         self.truth.delete(first);
@@ -200,7 +202,6 @@ impl Others<'_> {
         }
         self.change_region().connections.push(made.clone());
         self.truth.objects.connections.push(made);
-        self.truth.by_hand_at = Some((new, self.new.clone()));
         Some(Standing::Made)
     }
 

@@ -31,6 +31,8 @@ pub struct Truth {
     pub versions: BTreeMap<String, Vec<Connection>>,
     /// Connections that a plan was about.
     pub planned: BTreeSet<String>,
+    /// The addresses that plans about a connection replace.
+    pub rewritten: BTreeMap<String, BTreeSet<String>>,
     /// Where the last plan leads.
     pub last_plan_to: Option<Ipv4Addr>,
     /// Old customer gateways of every plan.
@@ -40,8 +42,8 @@ pub struct Truth {
     /// Of those, the ones that were made again because the plan was deleting them too.
     pub made_again: BTreeSet<String>,
     pub unmarked_new: bool,
-    /// The customer gateway that something was made by hand at, with its address: it was not there at the beginning.
-    pub by_hand_at: Option<(String, String)>,
+    /// Tunnels, by connection and name, that a person left at the new customer gateway who gave a plan up: no other takes them back.
+    pub left_there: BTreeSet<(String, String)>,
     /// Customer gateways of nobody's that became ours.
     pub adopted: BTreeSet<String>,
     /// When the device went to a third address.
@@ -70,6 +72,9 @@ impl Truth {
     pub fn plan(&mut self, plan: &ReplacementPlan) {
         // A connection that an earlier plan made again is the first one still.
         let firsts: Vec<String> = plan.connections().into_iter().map(|id| self.first(id).to_owned()).collect();
+        for first in &firsts {
+            self.rewritten.entry(first.clone()).or_default().extend(plan.old.iter().map(|old| old.ip.to_string()));
+        }
         self.planned.extend(firsts);
         self.last_plan_to = Some(plan.new.ip);
         self.replaced.extend(plan.old.iter().map(|old| old.id.clone()));
@@ -149,7 +154,8 @@ impl Expected<'_> {
     }
 
     fn connection(&self, was: &Connection, is: &Connection, all: &mut Vec<String>) {
-        let differing = self.settings(was, is);
+        let mut differing = self.settings(was, is);
+        differing.retain(|setting| !self.truth.left_there.contains(&(was.id.clone(), setting.clone())));
         if differing.is_empty() {
             return;
         }
@@ -161,6 +167,17 @@ impl Expected<'_> {
         if !lost {
             all.push(format!("{} ({}): {}", was.id, is.id, differing.join(", ")));
         }
+    }
+
+    /// Where each tunnel is that is not where it was, and whom it takes its peer for.
+    pub fn moved_tunnels(&self) -> BTreeSet<(String, String)> {
+        let placed = |setting: &String| setting.ends_with("CustomerGatewayId") || setting.ends_with("RemoteId");
+        let of = |was: &Connection| {
+            let live: Vec<&Connection> = self.truth.live(self.now, &was.id).collect();
+            let settings = live.into_iter().flat_map(|is| self.settings(was, is)).filter(placed);
+            settings.map(|setting| (was.id.clone(), setting)).collect::<Vec<_>>()
+        };
+        self.was.connections.iter().flat_map(of).collect()
     }
 
     /// The settings in which a connection is not as it has to be, by name.
@@ -188,7 +205,8 @@ impl Expected<'_> {
         if !was.is_dual() {
             same("EnableDpd", was.enable_dpd == is.enable_dpd);
             same("EnableNatTraversal", was.enable_nat_traversal == is.enable_nat_traversal);
-            let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
+            let is_moved = self.moved(&was.customer_gateway, planned) != was.customer_gateway;
+            let identity = self.identity(&was.id, &was.ike.remote_id, is_moved);
             ike(&was.ike, &is.ike, &identity, (bound_again && on_router).then_some(&is.internet_ip), &mut same);
             same("IpsecConfig", was.ipsec == is.ipsec);
             same(
@@ -211,13 +229,14 @@ impl Expected<'_> {
         same("State", is.pending.is_none());
         same("CrossAccountAuthorized", was.cross_account_authorized == is.cross_account_authorized);
         same("tunnels", was.tunnels.len() == is.tunnels.len());
+        let first = &was.id;
         for (was, tunnel) in was.tunnels.iter().zip(&is.tunnels) {
-            self.tunnel(was, tunnel, planned, bound_again && on_router, &mut same);
+            self.tunnel(first, was, tunnel, planned, bound_again && on_router, &mut same);
         }
         differing
     }
 
-    fn tunnel(&self, was: &Tunnel, is: &Tunnel, planned: bool, new_address: bool, same: &mut impl FnMut(&str, bool)) {
+    fn tunnel(&self, first: &str, was: &Tunnel, is: &Tunnel, planned: bool, new_address: bool, same: &mut impl FnMut(&str, bool)) {
         let mut same = |name: &str, so: bool| same(&format!("tunnel {} {name}", was.index), so);
         same("TunnelIndex", (was.index, &was.role) == (is.index, &is.role));
         same("CustomerGatewayId", self.moved(&was.customer_gateway, planned) == is.customer_gateway);
@@ -229,7 +248,8 @@ impl Expected<'_> {
             (was.bgp.enable_bgp, was.bgp.local_asn, &was.bgp.tunnel_cidr, &was.bgp.local_bgp_ip)
                 == (is.bgp.enable_bgp, is.bgp.local_asn, &is.bgp.tunnel_cidr, &is.bgp.local_bgp_ip),
         );
-        let identity = self.identity(&was.ike.remote_id, &was.customer_gateway, planned);
+        let is_moved = self.moved(&was.customer_gateway, planned) != was.customer_gateway;
+        let identity = self.identity(first, &was.ike.remote_id, is_moved);
         ike(&was.ike, &is.ike, &identity, new_address.then_some(&is.internet_ip), &mut same);
         same("TunnelIpsecConfig", was.ipsec == is.ipsec);
         same("InternetIp", new_address || was.internet_ip == is.internet_ip);
@@ -241,12 +261,10 @@ impl Expected<'_> {
         if planned && !self.back && self.truth.replaced.contains(gateway) { self.new } else { gateway }
     }
 
-    /// Whatever old customer gateway's address it is: a plan rewrites those of all that it replaces.
-    fn identity(&self, was: &str, gateway: &str, planned: bool) -> String {
-        let seeded = self.was.customer_gateways.iter().map(|gateway| (gateway.id.as_str(), gateway.ip.as_str()));
-        let by_hand = self.truth.by_hand_at.iter().map(|(id, ip)| (id.as_str(), ip.as_str()));
-        let is_old = seeded.chain(by_hand).any(|(id, ip)| ip == was && (id == gateway || self.truth.replaced.contains(id)));
-        if is_old && self.moved(gateway, planned) != gateway { self.ip.to_string() } else { was.to_owned() }
+    /// An address that a plan about this connection replaces is rewritten, whichever of its old customer gateways has it.
+    fn identity(&self, first: &str, was: &str, is_moved: bool) -> String {
+        let is_old = self.truth.rewritten.get(first).is_some_and(|addresses| addresses.contains(was));
+        if is_old && is_moved { self.ip.to_string() } else { was.to_owned() }
     }
 
     fn routes(&self, all: &mut Vec<String>) {

@@ -131,7 +131,7 @@ impl Course<'_> {
                     self.sleep_until(now.saturating_add(self.verify_time()), rhythm.begin(now)).await;
                 }
                 Act::Undo(from) => {
-                    self.undo(lane, &from)?;
+                    self.undo(lane, from)?;
                     return Ok(StepEnd::Undone);
                 }
                 Act::NotVerified => return Ok(StepEnd::NotVerified(self.explain(step, reads).await)),
@@ -251,13 +251,10 @@ impl Course<'_> {
     }
 
     /// It, and what was done after it in its lane, is done anew.
-    fn undo(&self, lane: &Lane, from: &str) -> Result<(), ExecuteError> {
-        let later = lane.steps.iter().skip_while(|step| step.id != from);
-        let undone: Vec<String> = later.filter(|step| step.id == from || self.is_proven(&step.id)).map(|step| step.id.clone()).collect();
-        for step in undone {
-            self.append(Record::StepUndone { plan: self.plan.id.clone(), step })?;
-        }
-        Ok(())
+    fn undo(&self, lane: &Lane, from: String) -> Result<(), ExecuteError> {
+        let after = lane.steps.iter().skip_while(|step| step.id != from).skip(1);
+        let later = after.filter(|step| self.is_proven(&step.id)).map(|step| step.id.clone()).collect();
+        self.append(Record::StepUndone { plan: self.plan.id.clone(), step: from, later }).map(drop)
     }
 
     /// Somebody else's change is waited for, and told when it takes long.

@@ -190,15 +190,14 @@ impl Replacements {
                     step.id.clone_from(id);
                 }
             }
-            Record::StepUndone { plan, step } => {
-                let step = self.step(plan, step).map_err(corrupt)?;
-                if step.open.is_some() {
-                    return Err(corrupt("a step is undone while a write of it is unresolved".to_owned()));
+            Record::StepUndone { plan, step, later } => {
+                for step in std::iter::once(step).chain(later) {
+                    let step = self.step(plan, step).map_err(corrupt)?;
+                    if step.open.is_some() {
+                        return Err(corrupt("a step is undone while a write of it is unresolved".to_owned()));
+                    }
+                    step.undo();
                 }
-                step.answered = false;
-                (step.proven, step.shown) = (None, None);
-                step.id = None;
-                step.undone = step.undone.saturating_add(1);
             }
             Record::VerificationBegan { plan, step, sent } => {
                 let sending = Sending { at, sent: Some(sent.clone()), uptime: None };
@@ -283,6 +282,14 @@ impl StepProgress {
     /// A refusal alone leaves everything as it was.
     pub fn may_have_happened(&self) -> bool {
         self.open.is_some() || self.answered || self.proven.is_some() || self.doubtful.is_some()
+    }
+
+    /// It is to be done anew.
+    fn undo(&mut self) {
+        self.answered = false;
+        (self.proven, self.shown) = (None, None);
+        self.id = None;
+        self.undone = self.undone.saturating_add(1);
     }
 
     /// The cloud did it; `id` of what was made.
