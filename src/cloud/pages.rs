@@ -207,6 +207,6 @@ pub(crate) fn inconsistent(action: &str, problem: String, request_id: Option<Str
         request_id,
         certainty: Certainty::DidNotHappen,
         retry: Retry::Transient,
-        remedy: "somebody may be changing this region right now; it is read again by itself".to_owned(),
+        remedy: "somebody may be changing this region right now: try again in a minute; the service does so by itself".to_owned(),
     }
 }

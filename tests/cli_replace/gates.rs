@@ -139,6 +139,18 @@ fn a_trial_that_the_cloud_refuses() {
     }
 }
 
+/// A list and a description that contradict each other: on the word of one, a connection would be left behind or made anew for nobody.
+#[test]
+fn a_connection_that_is_listed_and_not_found() {
+    let stale = "nth = 1\nkind = \"error_before\"\nstatus = 404\ncode = \"InvalidVpnConnectionInstanceId.NotFound\"";
+    let scene = Scene::with_faults(Estate::new().dual(), &fault("DescribeVpnConnection", stale));
+    let output = scene.replace(&[]);
+    output.expect(1);
+    assert!(output.stderr.contains("the list shows") && output.stderr.contains("its own description does not"), "{}", output.stderr);
+    assert_eq!(written(&scene.device), Vec::<String>::new());
+    is_done(&scene.replace(&[]).expect(0).json());
+}
+
 /// Pointing elsewhere has no dry run: the first write proves the right, and hurts nobody.
 #[test]
 fn a_right_that_only_the_first_write_proves() {

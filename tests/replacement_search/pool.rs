@@ -143,9 +143,10 @@ pub fn limits() -> Limits {
         let text = std::env::var(name).ok()?;
         Some(Duration::from_secs_f64(text.trim().parse::<f64>().ok()? * seconds))
     };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let time = lasting("CGWD_SEARCH_HOURS", 3600.0).or_else(|| lasting("CGWD_SEARCH_MINUTES", 60.0));
     Limits {
-        threads: number("CGWD_SEARCH_THREADS", 2) as usize,
+        threads: number("CGWD_SEARCH_THREADS", cores) as usize,
         until: time.map(|time| Instant::now() + time),
         stop_at_first: std::env::var_os("CGWD_STOP_AT_FIRST").is_some(),
     }
