@@ -118,6 +118,11 @@ impl From<ExecuteError> for Failure {
                 message,
                 "run the same command again: it looks what became of the call before it does anything else",
             ),
+            ExecuteError::MarkLost { .. } => Failure::new(
+                Exit::Refused,
+                message,
+                "somebody took the mark off meanwhile; delete it in the cloud's console if it is not wanted",
+            ),
             ExecuteError::NoSpace => Failure::new(Exit::Failed, message, crate::plan::NO_SPACE_REMEDY),
             ExecuteError::AuthKey { .. } => {
                 Failure::new(Exit::Usage, message, "correct the file of `[gateway] bgp_auth_key_file`")

@@ -46,6 +46,9 @@ pub enum ExecuteError {
     Hidden { ip: String, refusal: CloudError },
     #[error("could not confirm {action} for {target}: {why}")]
     Unconfirmed { action: &'static str, target: String, why: String },
+    /// Somebody took it off between two attempts to delete the customer gateway.
+    #[error("customer gateway {id} no longer bears this device's mark: it is not deleted")]
+    MarkLost { id: String },
     #[error("the BGP authentication key in {path} cannot be used: {why}")]
     AuthKey { path: std::path::PathBuf, why: String },
     #[error("{}", plan::NO_SPACE)]

@@ -6,7 +6,8 @@ use crate::cloud::customer_gateways::created_id;
 use crate::cloud::error::{Certainty, CloudError};
 use crate::cloud::write_call::Written;
 use crate::journal::{JournalError, Record};
-use crate::plan::{Concluded, LATE_EFFECT, Owner, Pending, Step, StepAction, settle_pending};
+use crate::model::Inventory;
+use crate::plan::{Concluded, LATE_EFFECT, Owner, Ownership, Pending, Step, StepAction, settle_pending};
 use std::time::Duration;
 
 /// How one attempt of a write ended.
@@ -117,8 +118,13 @@ impl Executor {
                 }
             }
             tokio::time::sleep(Duration::from_secs(1 << attempt.min(4))).await;
-            if matches!(self.look_after_open_write(owner, region).await?, Pending::Concluded(Concluded { found: Some(_), .. })) {
+            let (inventory, settled) = self.look_after_open_write(owner, region).await?;
+            if matches!(settled, Pending::Concluded(Concluded { found: Some(_), .. })) {
                 return Ok(());
+            }
+            let shown = inventory.customer_gateways.iter().find(|gateway| gateway.id == step.target);
+            if step.destructive && shown.is_some_and(|gateway| owner.ownership(gateway) != Ownership::Ours) {
+                return Err(ExecuteError::MarkLost { id: step.target.clone() });
             }
         }
         Err(last)
@@ -129,7 +135,7 @@ impl Executor {
     pub async fn resolve_open_write(&self, owner: &Owner) -> Result<bool, ExecuteError> {
         loop {
             let Some(pending) = self.journal.borrow().progress().pending.clone() else { return Ok(true) };
-            let until = match self.look_after_open_write(owner, &pending.region).await? {
+            let until = match self.look_after_open_write(owner, &pending.region).await?.1 {
                 Pending::Concluded(_) => return Ok(true),
                 Pending::Resend => self.clock.now(),
                 Pending::Wait(until) => until,
@@ -142,8 +148,8 @@ impl Executor {
         }
     }
 
-    /// One look at what became of the open write, journaled where it tells.
-    async fn look_after_open_write(&self, owner: &Owner, region: &str) -> Result<Pending, ExecuteError> {
+    /// One look, and what it tells of the open write, journaled where it does.
+    async fn look_after_open_write(&self, owner: &Owner, region: &str) -> Result<(Inventory, Pending), ExecuteError> {
         let inventory = self.look(region, false).await?;
         self.remember_absences(owner, &inventory);
         let pending = self.journal.borrow().progress().pending.clone();
@@ -152,7 +158,7 @@ impl Executor {
         if let Pending::Concluded(concluded) = &settled {
             self.conclude(concluded)?;
         }
-        Ok(settled)
+        Ok((inventory, settled))
     }
 
     fn conclude_open(&self, target: &str) -> Result<(), JournalError> {

@@ -121,6 +121,8 @@ impl Replacer {
         };
         match self.executor.deregister(&self.owner, region, &[step]).await {
             Ok(_) => Ok(Leftover::Gone),
+            // The next look finds out whether it stays so.
+            Err(error @ ExecuteError::MarkLost { .. }) => Ok(Kept::because(&error.to_string())),
             // The cloud's own word; what is not known, or cannot be written, is an error.
             Err(ExecuteError::Cloud(refusal)) => Ok(Leftover::Kept(Kept::refused(&refusal))),
             Err(error) => Err(error),
