@@ -40,6 +40,8 @@ pub struct Truth {
     /// Of those, the ones that were made again because the plan was deleting them too.
     pub made_again: BTreeSet<String>,
     pub unmarked_new: bool,
+    /// Customer gateways that got back the mark that somebody had taken off.
+    pub marked_again: BTreeSet<String>,
     /// The customer gateway that something was made by hand at, with its address: it was not there at the beginning.
     pub by_hand_at: Option<(String, String)>,
     /// Customer gateways of nobody's that became ours.
