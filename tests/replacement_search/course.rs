@@ -7,6 +7,7 @@ use super::truth::Expected;
 use super::world::{World, seed_of};
 use cgwd::execute::replacement::{Abandoned, Asked, Draft, Ended, Leftover, Replacer, SuppliedKey, Word};
 use cgwd::execute::{ExecuteError, Want};
+use cgwd::facts::findings::GATEWAY_DUPLICATE;
 use cgwd::journal::Record;
 use cgwd::model::{Asn, RegistrationPolicy, Secret, Stopped};
 use cgwd::plan::replacement::{Evidence, Manner};
@@ -370,6 +371,10 @@ impl Course {
             return if is_it { Ok(Attempt::Reached) } else { Err(format!("I10: {name} does not refuse, but: {}", words())) };
         }
         if self.world.undo() {
+            return Ok(Attempt::Again(BEFORE_GOING_ON));
+        }
+        let are_several = draft.decision.errors().any(|finding| finding.code == GATEWAY_DUPLICATE);
+        if are_several && self.world.delete_marked_again() {
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
         let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();

@@ -70,6 +70,7 @@ impl Others<'_> {
                 put_back(&mut self.change_region().customer_gateways.iter_mut());
                 put_back(&mut self.truth.objects.customer_gateways.iter_mut());
                 self.truth.edits.retain(|edit| edit.of != *gateway);
+                self.truth.marked_again.insert(gateway.clone());
             }
             // What a plan is about by now stays where that brings it.
             Standing::Made if self.truth.planned.contains(HAND) => {}
@@ -85,6 +86,20 @@ impl Others<'_> {
                 self.change(&first, &id, |connection| point(&mut connection.customer_gateway, &mut connection.ike, gateway, &ip));
             }
         }
+    }
+
+    /// What a person is told to do where several bear the device's mark, and none is as wanted: the old one that somebody marked again
+    /// only when it had been replaced goes, where no connection uses it. Whether it was there.
+    pub fn delete_marked_again(&mut self) -> bool {
+        let is_meant = |gateway: &&CustomerGateway| {
+            self.truth.marked_again.contains(&gateway.id)
+                && self.truth.replaced.contains(&gateway.id)
+                && topology::is_ours(gateway)
+                && self.objects().users_of(&gateway.id).next().is_none()
+        };
+        let Some(id) = self.objects().customer_gateways.iter().find(is_meant).map(|gateway| gateway.id.clone()) else { return false };
+        self.change_region().customer_gateways.retain(|gateway| gateway.id != id);
+        true
     }
 
     fn objects(&self) -> &Objects {

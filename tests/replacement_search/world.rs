@@ -159,11 +159,19 @@ impl World {
     /// Takes back whatever of others' doing stands in the way; whether there was anything.
     pub fn undo(&self) -> bool {
         let standing = self.state.standing.take();
+        self.as_others(|others| standing.iter().for_each(|standing| others.undo(standing)));
+        !standing.is_empty()
+    }
+
+    /// Somebody follows what is said of several that bear the device's mark; whether there was anything to do.
+    pub fn delete_marked_again(&self) -> bool {
+        self.as_others(|others| others.delete_marked_again())
+    }
+
+    fn as_others<T>(&self, act: impl FnOnce(&mut Others<'_>) -> T) -> T {
         let mut cloud = self.cloud.borrow_mut();
         let (mut truth, new) = (self.state.truth.borrow_mut(), self.state.wanted.get().0.to_string());
-        let mut others = Others { cloud: &mut cloud, truth: &mut truth, now: self.clock.now(), turn: 0, new };
-        standing.iter().for_each(|standing| others.undo(standing));
-        !standing.is_empty()
+        act(&mut Others { cloud: &mut cloud, truth: &mut truth, now: self.clock.now(), turn: 0, new })
     }
 
     /// Lets everything that is under way in the cloud come to its end.

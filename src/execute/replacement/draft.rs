@@ -157,9 +157,11 @@ impl Executor {
             |connection: &&IpsecConnection| is_made_again(connection) && matches!(connection.attachment, Attachment::TransitRouter(_));
         let descriptions = if moved.iter().any(described) { self.descriptions(region).await? } else { BTreeMap::new() };
         for listed in moved {
-            // Either is the older reading. On the word of one a connection would be left behind, or be made anew that somebody deleted.
+            // Either is the older reading. On the word of one a connection would be left behind, be made anew that somebody deleted, or
+            // be deleted without what binds it to a transit router.
             let described = self.client.whole_connection(region, &listed.id).await?;
-            let Some((shape, body)) = described.filter(|(shape, _)| subjects.moves(shape)) else { return Err(contradicted(&listed.id)) };
+            let agrees = |shape: &IpsecConnection| subjects.moves(shape) && shape.attachment == listed.attachment;
+            let Some((shape, body)) = described.filter(|(shape, _)| agrees(shape)) else { return Err(contradicted(&listed.id)) };
             let mut connection = ConnectionSnapshot {
                 id: shape.id.clone(),
                 body,
@@ -274,7 +276,7 @@ impl Executor {
 }
 
 fn contradicted(connection: &str) -> ExecuteError {
-    let problem = format!("the list shows {connection} at the customer gateway, and its own description does not");
+    let problem = format!("the list shows {connection} at the customer gateway, and its own description shows it elsewhere or not at all");
     ExecuteError::Cloud(inconsistent("DescribeVpnConnection", problem, None))
 }
 

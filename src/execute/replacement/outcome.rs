@@ -129,9 +129,7 @@ impl Course<'_> {
         Ok(match refused {
             false => Sent::Unconfirmed,
             true if error.is_busy() => Sent::Busy,
-            true if error.is_already_exist() || error.is_not_found() && removes(call.action) => Sent::Look,
-            // The same code says of a detachment that something is in its way.
-            true if ties(call.action) && error.code.ends_with("Exist") => Sent::Look,
+            true if says_that_it_is_so(call.action, &error) => Sent::Look,
             true => Sent::Refused(error),
         })
     }
@@ -182,14 +180,28 @@ fn is_partial(op: &Op, action: &str) -> bool {
     matches!(op, Op::CreateRoute { .. } | Op::CreatePolicy { .. }) && action.starts_with("Delete") || matches!(op, Op::DeleteMade { .. })
 }
 
+/// Whether a refusal says that what the call makes is there already, or that what it takes away is gone.
+fn says_that_it_is_so(action: &str, error: &CloudError) -> bool {
+    error.is_already_exist()
+        || error.is_not_found() && removes(action)
+        // The same code says of a detachment that something is in its way.
+        || ties(action) && error.code.ends_with("Exist")
+        || unties(action) && error.code.ends_with("NotExist")
+}
+
 /// Whether the call ties an attachment to a route table.
 fn ties(action: &str) -> bool {
     ["AssociateTransitRouterAttachmentWithRouteTable", "EnableTransitRouterRouteTablePropagation"].contains(&action)
 }
 
+/// Whether the call takes an attachment out of a route table.
+fn unties(action: &str) -> bool {
+    ["DissociateTransitRouterAttachmentFromRouteTable", "DisableTransitRouterRouteTablePropagation"].contains(&action)
+}
+
 /// Of these, that what they are about is gone is as good as done.
 fn removes(action: &str) -> bool {
-    action.starts_with("Delete") || action.starts_with("UnTag")
+    action.starts_with("Delete") || action.starts_with("UnTag") || unties(action)
 }
 
 /// What a call is about, for history.
@@ -206,4 +218,23 @@ fn target(call: &WriteCall, step: &PlannedStep) -> String {
     ];
     let value = |name: &&str| call.parameters.value(name).map(str::to_owned);
     named.iter().find_map(value).or_else(|| step.op.connection().map(str::to_owned)).unwrap_or_else(|| step.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::error::{CallContext, Retry};
+
+    #[test]
+    fn a_tie_that_is_there_already_or_gone_already_is_looked_at() {
+        let is_so = |action: &str, code: &str| {
+            let call = CallContext { action, secrets: &[] };
+            says_that_it_is_so(action, &call.error(code, String::new(), 400, Certainty::DidNotHappen, Retry::Never, ""))
+        };
+        assert!(is_so("EnableTransitRouterRouteTablePropagation", "OperationFailed.RouteTablePropagationExist"));
+        assert!(is_so("DisableTransitRouterRouteTablePropagation", "OperationFailed.RouteTablePropagationNotExist"));
+        assert!(is_so("DissociateTransitRouterAttachmentFromRouteTable", "OperationFailed.RouteTableAssociationNotExist"));
+        assert!(!is_so("DisableTransitRouterRouteTablePropagation", "OperationFailed.RouteTableAssociationExist"));
+        assert!(!is_so("DeleteTransitRouterVpnAttachment", "OperationFailed.RouteTableAssociationExist"));
+    }
 }

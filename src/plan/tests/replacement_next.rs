@@ -239,6 +239,10 @@ fn deleting_looks_at_everything_that_would_be_lost() {
     let mut tagged = known.shape.clone();
     tagged.tags.insert("team".into(), "net".into());
     assert!(matches!(scene.act(&step, &reads(tagged, Value::clone(&known.body.0))), Act::Stop(_)));
+    let mut elsewhere = known.shape.clone();
+    elsewhere.attachment = Attachment::TransitRouter("tr".into());
+    let act = scene.act(&step, &reads(elsewhere, Value::clone(&known.body.0)));
+    assert!(matches!(&act, Act::Stop(stopped) if stopped.message.contains("attachment")), "{act:?}");
     let route = crate::model::DestinationRoute {
         next_hop: "vco".into(),
         destination: "10.9.0.0/16".into(),

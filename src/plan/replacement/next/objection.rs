@@ -3,7 +3,9 @@
 use super::effect::{gateway_of, is_in_use, is_ready, made_gateways};
 use super::view::{Reads, View};
 use super::{Act, Demand, Standing, demand};
-use crate::model::{ConnectionSnapshot, CustomerGateway, IpsecConnection, Label, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags};
+use crate::model::{
+    Attachment, ConnectionSnapshot, CustomerGateway, IpsecConnection, Label, Op, PlannedStep, RouterAttachment, Slot, Stopped, Tags,
+};
 use crate::plan::Now;
 use crate::plan::ownership::{Ownership, is_the_users};
 use crate::plan::pending::LATE_EFFECT;
@@ -123,6 +125,10 @@ fn drift(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<String> {
             }
             if bindings(shape) != bindings(&snapshot.shape) {
                 differing.push("CustomerGatewayId".to_owned());
+            }
+            // The plan takes it off a transit router itself; what it is bound to otherwise is in no snapshot.
+            if shape.attachment != snapshot.shape.attachment && shape.attachment != Attachment::Unbound {
+                differing.push("attachment".to_owned());
             }
             if has_new_routes(snapshot, reads) {
                 differing.push("routes".to_owned());
