@@ -277,7 +277,7 @@ impl Course {
         match open {
             None => self.begin_anew(replacer).await,
             Some(_) if self.is_outrun(replacer) => self.leave_behind(replacer).await,
-            Some(None) => self.ended(replacer.carry_on(None).await),
+            Some(None) => self.ended(replacer, replacer.carry_on(None).await),
             Some(Some(stopped)) => self.after_a_stop(replacer, &stopped).await,
         }
     }
@@ -330,7 +330,7 @@ impl Course {
 
     async fn begin(&mut self, replacer: &Replacer, draft: &Draft) -> Result<Attempt, String> {
         (self.asked, self.stops) = (0, 0);
-        self.ended(replacer.begin(draft).await)
+        self.ended(replacer, replacer.begin(draft).await)
     }
 
     /// An old customer gateway that the cloud would not delete.
@@ -395,7 +395,7 @@ impl Course {
         Err(format!("I8: {}", self.last.borrow()))
     }
 
-    fn ended(&mut self, ended: Result<Ended, ExecuteError>) -> Result<Attempt, String> {
+    fn ended(&mut self, replacer: &Replacer, ended: Result<Ended, ExecuteError>) -> Result<Attempt, String> {
         let state = &self.world.state;
         let ended = match ended {
             Ok(ended) => ended,
@@ -418,7 +418,8 @@ impl Course {
                     // What had lost its mark was left alone, rightly: judged is what comes of it once that is back.
                     return Ok(Attempt::Again(BEFORE_GOING_ON));
                 }
-                match self.is_as_wanted(false, leftover.is_empty()) {
+                // What is left of an earlier one goes at the next visit.
+                match self.is_as_wanted(false, self.leftover(replacer).is_none()) {
                     // A late copy of the call that set it: the next visit takes it off.
                     Err(why) if why == STILL_MARKED => {}
                     judged => judged?,
@@ -496,7 +497,7 @@ impl Course {
 
     async fn go_on(&mut self, replacer: &Replacer) -> Result<Attempt, String> {
         match replacer.resume() {
-            Ok(()) => self.ended(replacer.carry_on(None).await),
+            Ok(()) => self.ended(replacer, replacer.carry_on(None).await),
             Err(error) => self.trouble(&error),
         }
     }

@@ -36,7 +36,7 @@ const STRANGER: &str = "vco-stranger-1";
 impl Others<'_> {
     /// What of it can be undone later; whether anything happened at all.
     pub fn act(&mut self, act: Act) -> (bool, Option<Standing>) {
-        let before = self.objects().clone();
+        let (before, edits) = (self.objects().clone(), self.truth.edits.len());
         let standing = match act {
             Act::Psk => self.with_connection(act, Others::new_key),
             Act::Route => self.with_connection(act, Others::new_route),
@@ -56,7 +56,11 @@ impl Others<'_> {
                 return (true, None);
             }
         };
-        (*self.objects() != before, standing)
+        let happened = *self.objects() != before;
+        if happened && self.truth.edits.len() > edits {
+            self.truth.begins_anew();
+        }
+        (happened, standing)
     }
 
     pub fn undo(&mut self, standing: &Standing) {

@@ -113,6 +113,14 @@ impl Truth {
     pub fn edit(&mut self, act: Act, first: &str, at: Timestamp) {
         self.edits.push(Edit { at, of: first.to_owned(), act, seen: false });
     }
+
+    /// The last edit has changed something, so the same one before it was no longer there: what undid that was judged then, and what
+    /// there is to lose now is no older than this one.
+    pub fn begins_anew(&mut self) {
+        let Some(last) = self.edits.pop() else { return };
+        self.edits.retain(|edit| (edit.act, &edit.of) != (last.act, &last.of));
+        self.edits.push(last);
+    }
 }
 
 impl Expected<'_> {

@@ -338,7 +338,9 @@ impl Witness {
             Some(tunnel) => (&tunnel.customer_gateway, &tunnel.ike.psk, &tunnel.status),
             None => (&connection.customer_gateway, &connection.ike.psk, &connection.status),
         };
-        let ours = truth.replaced.contains(gateway) || self.made.contains(gateway) || open.plan.new.id.as_ref() == Some(gateway);
+        // One that a plan has adopted is where it points, whatever becomes of the mark.
+        let is_new = self.made.contains(gateway) || truth.adopted.contains(gateway) || open.plan.new.id.as_ref() == Some(gateway);
+        let ours = truth.replaced.contains(gateway) || is_new;
         if !ours && objects.customer_gateway(gateway).is_some_and(|stranger| !is_ours(stranger)) {
             overwrites(truth, &first, &[Act::Elsewhere], now, "where it was pointed")?;
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::ReplacementOutcome;
 use proptest::prelude::*;
 
 fn at(second: i64) -> Timestamp {
@@ -161,6 +162,35 @@ fn what_was_registered_in_another_region_is_left_behind_until_it_is_let_go() {
     assert_eq!(left(&[moved.as_slice(), &[registered("a", "one")]].concat()), ["b"], "back again");
     assert!(left(&[moved.as_slice(), &[released("a")]].concat()).is_empty());
     assert!(left(&[released("a"), registered("b", "two")]).is_empty());
+}
+
+/// One that had lost its mark when the next replacement was planned is in none of that one's steps.
+#[test]
+fn what_a_replacement_left_stays_to_be_deleted_after_the_next_one() {
+    let planned = |plan: &str, region: &str, old: &str| {
+        let plan = serde_json::json!({
+            "id": plan, "device": "d", "region": region, "old": [{"id": old, "ip": "203.0.113.7", "asn": null}],
+            "new": {"ip": "203.0.113.8", "asn": null, "id": null}, "temporary": null, "order": "new-first", "planned": false,
+            "rollback": true, "recheck_ms": 0, "verify_ms": 0, "stages": [],
+        });
+        Record::ReplacementPlanned { plan: serde_json::from_value(plan).unwrap(), sealed: String::new() }
+    };
+    let ended = |plan: &str, leftover: &[&str]| Record::ReplacementEnded {
+        plan: plan.into(),
+        outcome: ReplacementOutcome::Done,
+        new_gateway: None,
+        leftover: leftover.iter().map(|id| (*id).into()).collect(),
+        by_itself: false,
+    };
+    let left = |records: &[Record]| all(records).unwrap().replacements.last.unwrap().leftover;
+    let first = [planned("p", "one", "a"), ended("p", &["a"])];
+    let then = |region: &str, old: &str, leftover: &[&str]| [first.as_slice(), &[planned("q", region, old), ended("q", leftover)]].concat();
+    assert_eq!(left(&then("one", "b", &[])), ["a"]);
+    assert_eq!(left(&then("one", "b", &["b"])), ["b", "a"]);
+    assert!(left(&then("one", "a", &[])).is_empty(), "the next one has deleted it");
+    assert!(left(&then("two", "b", &[])).is_empty(), "it would be looked for in another region");
+    let released = Record::GatewayReleased { id: "a".into(), why: "mark removed".into() };
+    assert!(left(&[then("one", "b", &[]).as_slice(), &[released]].concat()).is_empty());
 }
 
 #[test]
