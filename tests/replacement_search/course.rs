@@ -171,6 +171,8 @@ pub(super) struct Course {
     troubles: Cell<u32>,
     /// The gate `proven` has refused before, and a person overrules it.
     was_unproven: Cell<bool>,
+    /// Something that stood in the way of an open plan has been taken back: it was drafted without that.
+    undone: Cell<bool>,
     is_meant: Cell<bool>,
 }
 
@@ -197,6 +199,7 @@ impl Course {
             back: Cell::new(false),
             troubles: Cell::new(0),
             was_unproven: Cell::new(false),
+            undone: Cell::new(false),
             is_meant: Cell::new(false),
         }
     }
@@ -317,6 +320,8 @@ impl Course {
             return self.retire(replacer, &id, draft.decision.kind).await;
         }
         match draft.decision.kind {
+            // Told that another one bears the mark, which nothing uses, somebody deletes it.
+            DecisionKind::InSync if tells_of_several(&draft) && self.world.delete_what_is_told() => Ok(Attempt::Again(BEFORE_GOING_ON)),
             DecisionKind::InSync => self.in_sync(),
             DecisionKind::Create | DecisionKind::Adopt => Ok(match executor.register(&self.want(), PATIENCE).await {
                 Ok(registration) if registration.held.is_some() => Attempt::Again(BEFORE_GOING_ON),
@@ -373,8 +378,7 @@ impl Course {
         if self.world.undo() {
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
-        let are_several = draft.decision.errors().any(|finding| finding.code == GATEWAY_DUPLICATE);
-        if are_several && self.world.delete_marked_again() {
+        if tells_of_several(draft) && self.world.delete_what_is_told() {
             return Ok(Attempt::Again(BEFORE_GOING_ON));
         }
         let findings: Vec<&str> = draft.decision.findings.iter().map(|finding| finding.message.as_str()).collect();
@@ -414,7 +418,7 @@ impl Course {
                     return Ok(Attempt::Died);
                 }
                 self.back.set(false);
-                if self.world.undo() {
+                if self.world.undo() | self.undone.take() {
                     // What had lost its mark was left alone, rightly: judged is what comes of it once that is back.
                     return Ok(Attempt::Again(BEFORE_GOING_ON));
                 }
@@ -503,7 +507,8 @@ impl Course {
     }
 
     fn undo_what_is_in_the_way(&self) {
-        let _any = self.world.undo();
+        let any = self.world.undo();
+        self.undone.set(self.undone.get() || any);
     }
 
     fn trouble(&self, error: &ExecuteError) -> Result<Attempt, String> {
@@ -623,7 +628,7 @@ impl Course {
                 break;
             }
         }
-        self.is_as_wanted(false, false)?;
+        self.is_as_wanted(false, true)?;
         self.world.state.first_violation().map_or(Ok(()), Err)
     }
 
@@ -635,6 +640,10 @@ impl Course {
             None => Err("I10: something was written".to_owned()),
         }
     }
+}
+
+fn tells_of_several(draft: &Draft) -> bool {
+    draft.decision.findings.iter().any(|finding| finding.code == GATEWAY_DUPLICATE)
 }
 
 /// The course without faults.

@@ -74,7 +74,6 @@ impl Others<'_> {
                 put_back(&mut self.change_region().customer_gateways.iter_mut());
                 put_back(&mut self.truth.objects.customer_gateways.iter_mut());
                 self.truth.edits.retain(|edit| edit.of != *gateway);
-                self.truth.marked_again.insert(gateway.clone());
             }
             // What a plan is about by now stays where that brings it.
             Standing::Made if self.truth.planned.contains(HAND) => {}
@@ -92,12 +91,12 @@ impl Others<'_> {
         }
     }
 
-    /// What a person is told to do where several bear the device's mark, and none is as wanted: the old one that somebody marked again
-    /// only when it had been replaced goes, where no connection uses it. Whether it was there.
-    pub fn delete_marked_again(&mut self) -> bool {
+    /// What a person is told to do where several bear the device's mark: an old one goes that no connection uses, and that no plan
+    /// deletes any more, because a mark was off when it was made or it was given up. Whether it was there.
+    pub fn delete_what_is_told(&mut self) -> bool {
         let is_meant = |gateway: &&CustomerGateway| {
-            self.truth.marked_again.contains(&gateway.id)
-                && self.truth.replaced.contains(&gateway.id)
+            self.truth.replaced.contains(&gateway.id)
+                && gateway.ip != self.new
                 && topology::is_ours(gateway)
                 && self.objects().users_of(&gateway.id).next().is_none()
         };

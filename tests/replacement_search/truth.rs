@@ -44,8 +44,6 @@ pub struct Truth {
     pub unmarked_new: bool,
     /// Tunnels, by connection and name, that a person left at the new customer gateway who gave a plan up: no other takes them back.
     pub left_there: BTreeSet<(String, String)>,
-    /// Customer gateways that got back the mark that somebody had taken off.
-    pub marked_again: BTreeSet<String>,
     /// Customer gateways of nobody's that became ours.
     pub adopted: BTreeSet<String>,
     /// When the device went to a third address.

@@ -164,8 +164,8 @@ impl World {
     }
 
     /// Somebody follows what is said of several that bear the device's mark; whether there was anything to do.
-    pub fn delete_marked_again(&self) -> bool {
-        self.as_others(|others| others.delete_marked_again())
+    pub fn delete_what_is_told(&self) -> bool {
+        self.as_others(|others| others.delete_what_is_told())
     }
 
     fn as_others<T>(&self, act: impl FnOnce(&mut Others<'_>) -> T) -> T {
