@@ -101,12 +101,21 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
             Act::Conclude { intent: open.intent, found: None }
         }
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
+        (Some(open), Effect::Shown(_)) if may_show_before(view, step) && !is_shown_twice(view, standing, now) => {
+            unresolved(view, step, reads, open, standing, now)
+        }
         (Some(open), Effect::Shown(id)) => {
             Act::Conclude { intent: open.intent, found: Some(id.clone().unwrap_or_else(|| open.target.clone())) }
         }
         (Some(open), Effect::Missing) => unresolved(view, step, reads, open, standing, now),
         (_, Effect::Settling) => settling(step, standing, now),
         (None, Effect::Shown(_)) if is_taken(step) && !known.may_have_happened() => taken_by_others(step),
+        (None, Effect::Shown(_)) if !known.may_have_happened() && may_show_before(view, step) => {
+            match objection(view, step, reads, standing, now) {
+                None | Some(Act::Prove(_)) => Act::Send,
+                Some(objection) => objection,
+            }
+        }
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
             Some(until) if now.uptime < until => Act::Wait(until),
             _ => Act::Prove(id.clone()),
@@ -241,15 +250,32 @@ fn deleted_by_others(view: &View<'_>, step: &PlannedStep) -> Act {
     }
 }
 
+/// What is to be pointed back shows as not pointed away yet: such a reading can be older than that call.
+fn may_show_before(view: &View<'_>, step: &PlannedStep) -> bool {
+    let happened = |other: &PlannedStep| view.progress.steps.get(&other.id).is_some_and(StepProgress::may_have_happened);
+    step.goes_back() && view.plan().steps().any(|other| points_the_same(&step.op, &other.op) && happened(other))
+}
+
+fn is_shown_twice(view: &View<'_>, standing: &Standing, now: Now) -> bool {
+    standing.shown_since.is_some_and(|since| now.uptime >= since + view.recheck())
+}
+
+fn points_the_same(one: &Op, other: &Op) -> bool {
+    match (one, other) {
+        (Op::RebindTunnel { connection, index, .. }, Op::RebindTunnel { connection: other, index: place, .. }) => {
+            connection == other && index == place
+        }
+        (Op::RebindConnection { connection, .. }, Op::RebindConnection { connection: other, .. }) => connection == other,
+        _ => false,
+    }
+}
+
 /// An effect counts only once no earlier request can undo it, of this replacement or of one before it: another pointing of the same
 /// tunnel, or the making of what was deleted.
 /// When the last one of which that was ever possible is dead.
 fn overtaken_until(view: &View<'_>, step: &PlannedStep, now: Now) -> Option<SignedDuration> {
     let undoes = |other: &Op| match (&step.op, other) {
-        (Op::RebindTunnel { connection, index, .. }, Op::RebindTunnel { connection: other, index: place, .. }) => {
-            connection == other && index == place
-        }
-        (Op::RebindConnection { connection, .. }, Op::RebindConnection { connection: other, .. }) => connection == other,
+        (one, other) if points_the_same(one, other) => true,
         (Op::DeleteMade { slot }, Op::CreateGateway { slot: other }) => slot == other,
         _ => false,
     };

@@ -126,6 +126,23 @@ fn its_effect_shown_proves_it_and_the_address_is_rewritten_with_it() {
 }
 
 #[test]
+fn what_goes_back_is_pointed_back_whatever_an_old_reading_shows() {
+    let (mut scene, step) = rebinding();
+    let happened = StepProgress { answered: true, proven: Some(now()), ..StepProgress::default() };
+    scene.progress.steps.insert(step.id.clone(), happened.clone());
+    let back = PlannedStep::back(&step.id, Op::RebindTunnel { connection: "vco".into(), index: 2, to: Slot::Old("old".into()) });
+    assert_eq!(scene.act(&back, &before()), Act::Send, "the reading can be older than the call that pointed it away");
+    scene.sent(&back, seconds(5));
+    scene.standing.shown_since = Some(uptime() - seconds(59));
+    assert_eq!(scene.act(&back, &before()), Act::Resend, "so can all that there were since");
+    scene.standing.shown_since = Some(uptime() - seconds(60));
+    assert!(matches!(scene.act(&back, &before()), Act::Conclude { found: Some(_), .. }));
+    scene.progress.steps.insert(back.id.clone(), StepProgress { proven: None, ..happened });
+    scene.standing.shown_since = None;
+    assert_eq!(scene.act(&back, &before()), Act::Prove(None), "the cloud has said so too");
+}
+
+#[test]
 fn a_key_that_came_out_otherwise_is_seen() {
     let (scene, step) = rebinding();
     let random = shown("new", "203.0.113.7", |body, _| {
