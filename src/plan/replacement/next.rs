@@ -13,7 +13,7 @@ use crate::journal::replay::{PendingWrite, Sending, StepProgress};
 use crate::model::{IpsecConnection, NOT_UP, Op, PlannedStep, Slot, Stopped};
 use crate::plan::Now;
 use crate::plan::pending::{ABSENT_TWICE, LATE_EFFECT};
-use effect::{elsewhere, gateway_of, gone_connection, is_at_new, tells_bgp};
+use effect::{elsewhere, gateway_of, gone_connection, is_another_s, is_at_new, tells_bgp};
 use jiff::SignedDuration;
 use objection::{changed_again, objection};
 
@@ -101,6 +101,9 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
             Act::Conclude { intent: open.intent, found: None }
         }
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
+        (_, Effect::Shown(_)) if is_another_s(view, step, shown, reads) && !is_shown_twice(view, standing, now) => {
+            Act::LookAgain(standing.shown_since.unwrap_or(now.uptime) + view.recheck())
+        }
         (Some(open), Effect::Shown(_)) if may_show_before(view, step) && !is_shown_twice(view, standing, now) => {
             unresolved(view, step, reads, open, standing, now)
         }

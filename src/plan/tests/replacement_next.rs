@@ -5,6 +5,7 @@ use super::*;
 use crate::journal::record::Sent;
 use crate::journal::replay::{PendingWrite, ReplacementProgress, Sending, StepProgress};
 use crate::model::{Op, PlannedStep, Slot, Verbatim};
+use crate::plan::replacement::MARK_PLAN;
 use crate::plan::replacement::next::{Act, Effect, Reads, Standing, View, effect, next};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -123,6 +124,27 @@ fn its_effect_shown_proves_it_and_the_address_is_rewritten_with_it() {
         matches!(scene.act(&step, &Reads { vpn_gateway: Some("updating".into()), ..before() }), Act::LookAgain(_)),
         "another change runs"
     );
+}
+
+#[test]
+fn a_customer_gateway_of_an_earlier_plan_is_not_taken_for_this_one_s() {
+    let mut scene = scene(setting(vec![dual("vco", ["old", "old"])]));
+    let step = scene.step(|op| matches!(op, Op::CreateGateway { .. }));
+    let shown = |id: &str, plan: &str| {
+        let mut gateway = ours(id, IP);
+        gateway.tags.insert(MARK_PLAN.into(), plan.into());
+        Reads { customer_gateways: Some(vec![gateway]), ..Reads::default() }
+    };
+    let made = scene.progress.steps.insert(step.id.clone(), StepProgress::default()).unwrap();
+    let own = scene.progress.plan.id.clone();
+    assert_eq!(scene.act(&step, &shown("new", &own)), Act::Prove(Some("new".into())));
+    let earlier = shown("deleted", "of an earlier plan");
+    assert_eq!(scene.act(&step, &earlier), Act::LookAgain(uptime() + seconds(60)), "an old reading can show one that is deleted");
+    scene.standing.shown_since = Some(uptime() - seconds(60));
+    assert_eq!(scene.act(&step, &earlier), Act::Prove(Some("deleted".into())), "it is there");
+    scene.progress.steps.insert(step.id.clone(), StepProgress { proven: None, ..made });
+    assert_eq!(scene.effect(&step, &earlier), Effect::Missing, "the cloud has named another");
+    assert_eq!(scene.effect(&step, &shown("new", &own)), Effect::Shown(Some("new".into())));
 }
 
 #[test]

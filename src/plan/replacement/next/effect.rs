@@ -41,7 +41,7 @@ pub fn effect(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Effect {
         return Effect::Settling;
     }
     match &step.op {
-        Op::CreateGateway { slot } => created_gateway(view, slot, reads),
+        Op::CreateGateway { slot } => created_gateway(view, step, slot, reads),
         Op::AdoptGateway { id } => match reads.customer_gateway.as_ref().and_then(Option::as_ref) {
             Some(gateway) if view.owner.is_fully_marked(gateway) => Effect::Shown(Some(id.clone())),
             Some(gateway) if view.owner.ownership(gateway) == Ownership::Unmarked => Effect::Missing,
@@ -261,17 +261,23 @@ pub fn made_gateways(view: &View<'_>, slot: &Slot, reads: &Reads) -> Vec<String>
     ids
 }
 
-fn created_gateway(view: &View<'_>, slot: &Slot, reads: &Reads) -> Effect {
+fn created_gateway(view: &View<'_>, step: &PlannedStep, slot: &Slot, reads: &Reads) -> Effect {
     let target = match slot {
         Slot::Temporary => view.plan().temporary.as_ref(),
         Slot::New | Slot::Old(_) => Some(&view.plan().new),
     };
     let (Some(target), Some(gateways)) = (target, &reads.customer_gateways) else { return Effect::Missing };
-    let Some(holder) = gateways.iter().find(|gateway| gateway.ip == target.ip && !view.plan().is_old(&gateway.id)) else {
-        return Effect::Missing;
-    };
+    let named = view.progress.step(&step.id).id;
+    let is_named = |gateway: &&CustomerGateway| named.as_ref() == Some(&gateway.id);
+    let holds = |gateway: &&CustomerGateway| gateway.ip == target.ip && !view.plan().is_old(&gateway.id);
+    let mut holders = gateways.iter().filter(holds);
+    let Some(holder) = holders.clone().find(is_named).or_else(|| holders.next()) else { return Effect::Missing };
     match view.owner.ownership(holder) {
-        Ownership::Ours if target.asn.is_none() || holder.asn == target.asn => Effect::Shown(Some(holder.id.clone())),
+        Ownership::Ours if target.asn.is_none() || holder.asn == target.asn => match named {
+            // The cloud has named another one: an old reading still shows one that is deleted.
+            Some(id) if holder.id != id => Effect::Missing,
+            _ => Effect::Shown(Some(holder.id.clone())),
+        },
         Ownership::Ours | Ownership::Unmarked => contradiction(
             "address_taken",
             format!("customer gateway {} holds {} and is not the one that the plan wants", holder.id, target.ip),
@@ -287,6 +293,13 @@ fn created_gateway(view: &View<'_>, slot: &Slot, reads: &Reads) -> Effect {
                 .with_remedy(&or_give_up(view, remedy, "; else"))
         }
     }
+}
+
+/// What holds the address was not made by this plan: that it is there says no more than any reading.
+pub(super) fn is_another_s(view: &View<'_>, step: &PlannedStep, shown: &Effect, reads: &Reads) -> bool {
+    let (Op::CreateGateway { .. }, Effect::Shown(Some(id))) = (&step.op, shown) else { return false };
+    let holder = reads.customer_gateways.iter().flatten().find(|gateway| gateway.id == *id);
+    holder.is_some_and(|gateway| gateway.tags.get(MARK_PLAN) != Some(&view.plan().id))
 }
 
 /// While a connection is away giving up needs that customer gateway as well.
