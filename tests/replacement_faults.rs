@@ -90,7 +90,12 @@ fn what_begins_alike_ends_as_if_it_were_alone() {
     let key = KeyDirectory::new();
     let (mut forks, mut compared) = (Forks::new(&key), 0);
     for family in blocks.iter().flat_map(|block| (0..block.families()).filter_map(|number| block.family(number))) {
+        let parts = |schedule: &Schedule| schedule.faults.len() > family.common.faults.len();
         forks.run(&family, |schedule, ended| {
+            // What waits for one fault more looks once more at its end.
+            if !parts(schedule) {
+                return;
+            }
             let alone = runner.run(schedule).map(|report| Told::of(&report));
             assert_eq!(ended, alone, "{schedule}");
             compared += 1;

@@ -46,6 +46,8 @@ pub struct World {
 /// What the transport, the cloud's hook and the driver share.
 pub struct State {
     faults: RefCell<Vec<(Site, Kind)>>,
+    /// How many faults are to be added.
+    awaited: Cell<u32>,
     /// Cuts of the journal, so that looking for them costs nothing where there are none.
     cuts: Cell<bool>,
     calls: Cell<u32>,
@@ -105,6 +107,7 @@ impl World {
         let mut truth = Truth::of(cloud.borrow().region(REGION).expect("seeded").objects());
         truth.masked = seed.switches.mask_psk != MaskPsk::None;
         let state = Rc::new(State::new(schedule, truth, clock.now()));
+        state.awaited.set(room);
         let hook = Rc::clone(&state);
         cloud.borrow_mut().set_hook(move |_| hook.next.take());
         let now = clock.clone();
@@ -205,6 +208,7 @@ impl State {
             how: "created".to_owned(),
         };
         State {
+            awaited: Cell::new(0),
             cuts: Cell::new(faults.iter().any(|(_, kind)| matches!(kind, Kind::CutBefore | Kind::CutAfter))),
             faults: RefCell::new(faults),
             calls: Cell::new(0),
@@ -254,6 +258,11 @@ impl State {
     /// Since the faults began.
     pub fn records(&self) -> usize {
         self.memory.borrow().count() - self.first_record
+    }
+
+    /// All that was to go wrong has.
+    pub fn is_over(&self) -> bool {
+        self.awaited.get() == 0 && self.faults.borrow().is_empty()
     }
 
     /// Nothing goes wrong any more.
@@ -368,6 +377,7 @@ impl State {
 
     /// One that comes later than where it is now.
     pub fn add(&self, site: Site, kind: Kind) {
+        self.awaited.set(self.awaited.get().saturating_sub(1));
         self.faults.borrow_mut().push((site, kind));
         self.cuts.set(self.cuts.get() || matches!(kind, Kind::CutBefore | Kind::CutAfter));
         if matches!(kind, Kind::Full) {
