@@ -121,7 +121,7 @@ impl From<ExecuteError> for Failure {
             ExecuteError::MarkLost { .. } => Failure::new(
                 Exit::Refused,
                 message,
-                "somebody took the mark off meanwhile; delete it in the cloud's console if it is not wanted",
+                "somebody took the mark off meanwhile; delete it in the cloud's console if it is not wanted, and look there in a quarter of an hour: an earlier attempt whose answer was lost can still take effect",
             ),
             ExecuteError::NoSpace => Failure::new(Exit::Failed, message, crate::plan::NO_SPACE_REMEDY),
             ExecuteError::AuthKey { .. } => {

@@ -116,8 +116,8 @@ fn begins(entry: &Entry, standing: &BTreeMap<(&str, &str), &AlertText>) -> Optio
         Record::StepProven { plan, step, id, since } => {
             json!({"at": at, "kind": "step", "phase": "proven", "plan": plan, "step": step, "id": id, "since": since})
         }
-        Record::StepUndone { plan, step, .. } => {
-            json!({"at": at, "kind": "step", "phase": "undone", "plan": plan, "step": step, "id": null})
+        Record::StepUndone { plan, step, later } => {
+            json!({"at": at, "kind": "step", "phase": "undone", "plan": plan, "step": step, "id": null, "later": later})
         }
         Record::VerificationBegan { plan, step, .. } => {
             json!({"at": at, "kind": "step", "phase": "verifying", "plan": plan, "step": step, "id": null})

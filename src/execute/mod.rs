@@ -47,7 +47,7 @@ pub enum ExecuteError {
     #[error("could not confirm {action} for {target}: {why}")]
     Unconfirmed { action: &'static str, target: String, why: String },
     /// Somebody took it off between two attempts to delete the customer gateway.
-    #[error("customer gateway {id} no longer bears this device's mark: it is not deleted")]
+    #[error("customer gateway {id} no longer bears this device's mark: its deletion is not tried again")]
     MarkLost { id: String },
     #[error("the BGP authentication key in {path} cannot be used: {why}")]
     AuthKey { path: std::path::PathBuf, why: String },

@@ -146,7 +146,7 @@ fn a_connection_that_is_listed_and_not_found() {
     let scene = Scene::with_faults(Estate::new().dual(), &fault("DescribeVpnConnection", stale));
     let output = scene.replace(&[]);
     output.expect(1);
-    assert!(output.stderr.contains("the list shows") && output.stderr.contains("its own description does not"), "{}", output.stderr);
+    assert!(output.stderr.contains("the list shows") && output.stderr.contains("bound otherwise or not at all"), "{}", output.stderr);
     assert_eq!(written(&scene.device), Vec::<String>::new());
     is_done(&scene.replace(&[]).expect(0).json());
 }

@@ -276,7 +276,8 @@ impl Executor {
 }
 
 fn contradicted(connection: &str) -> ExecuteError {
-    let problem = format!("the list shows {connection} at the customer gateway, and its own description shows it elsewhere or not at all");
+    let problem =
+        format!("the list shows {connection} at the customer gateway, and its own description shows it bound otherwise or not at all");
     ExecuteError::Cloud(inconsistent("DescribeVpnConnection", problem, None))
 }
 

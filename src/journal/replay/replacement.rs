@@ -222,7 +222,7 @@ impl Replacements {
                     self.sealed.push(SealedPlan { seq: progress.seq, ended: at, outcome: *outcome });
                 }
                 self.begun.iter_mut().filter(|begun| begun.plan == *plan).for_each(|begun| begun.outcome = Some(*outcome));
-                let leftover = leftover.iter().cloned().chain(self.left_before(&progress.plan)).collect();
+                let leftover = leftover.iter().cloned().chain(self.left_before(&progress.plan, *outcome)).collect();
                 self.last = Some(PastReplacement {
                     progress: Box::new(progress),
                     ended: at,
@@ -238,12 +238,14 @@ impl Replacements {
         Ok(())
     }
 
-    /// What an earlier replacement left in this region and this one was not about: it did not bear our mark when this one was planned.
-    /// It is looked at as before, and deleted or let go by what it bears then.
-    fn left_before(&self, plan: &ReplacementPlan) -> Vec<String> {
+    /// What an earlier replacement left in this region, and this one did not come to delete: it was given up, or was not about it, because
+    /// that did not bear our mark when this one was planned. It is looked at as before, and deleted or let go by what it bears then.
+    fn left_before(&self, plan: &ReplacementPlan, outcome: ReplacementOutcome) -> Vec<String> {
+        // What is left of what it was to delete its own end says.
+        let is_told = |id: &String| outcome == ReplacementOutcome::Done && plan.is_old(id);
         let last = self.last.iter().filter(|last| last.progress.plan.region == plan.region);
         let left = last.flat_map(|last| &last.leftover);
-        left.filter(|id| !plan.is_old(id) && plan.new.id.as_ref() != Some(*id)).cloned().collect()
+        left.filter(|id| !is_told(id) && plan.new.id.as_ref() != Some(*id)).cloned().collect()
     }
 
     pub(super) fn intended(&mut self, reference: &StepRef, write: PendingWrite, edited: Option<Label>, seq: i64) -> Result<(), Corrupt> {

@@ -182,12 +182,20 @@ fn what_a_replacement_left_stays_to_be_deleted_after_the_next_one() {
         leftover: leftover.iter().map(|id| (*id).into()).collect(),
         by_itself: false,
     };
+    let given_up = |plan: &str| match ended(plan, &[]) {
+        Record::ReplacementEnded { plan, new_gateway, leftover, by_itself, .. } => {
+            Record::ReplacementEnded { plan, outcome: ReplacementOutcome::Abandoned, new_gateway, leftover, by_itself }
+        }
+        _ => unreachable!(),
+    };
     let left = |records: &[Record]| all(records).unwrap().replacements.last.unwrap().leftover;
     let first = [planned("p", "one", "a"), ended("p", &["a"])];
     let then = |region: &str, old: &str, leftover: &[&str]| [first.as_slice(), &[planned("q", region, old), ended("q", leftover)]].concat();
     assert_eq!(left(&then("one", "b", &[])), ["a"]);
     assert_eq!(left(&then("one", "b", &["b"])), ["b", "a"]);
     assert!(left(&then("one", "a", &[])).is_empty(), "the next one has deleted it");
+    let abandoned = [first.as_slice(), &[planned("q", "one", "a"), given_up("q")]].concat();
+    assert_eq!(left(&abandoned), ["a"], "the next one was to delete it, and did not come to that");
     assert!(left(&then("two", "b", &[])).is_empty(), "it would be looked for in another region");
     let released = Record::GatewayReleased { id: "a".into(), why: "mark removed".into() };
     assert!(left(&[then("one", "b", &[]).as_slice(), &[released]].concat()).is_empty());

@@ -101,7 +101,11 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
             Act::Conclude { intent: open.intent, found: None }
         }
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
-        (_, Effect::Shown(_)) if is_another_s(view, step, shown, reads) && !is_shown_twice(view, standing, now) => {
+        // One that counts for nothing alone.
+        (_, Effect::Shown(_))
+            if (is_another_s(view, step, shown, reads) || !known.may_have_happened() && may_show_before(view, step))
+                && !is_shown_twice(view, standing, now) =>
+        {
             Act::LookAgain(standing.shown_since.unwrap_or(now.uptime) + view.recheck())
         }
         (Some(open), Effect::Shown(_)) if may_show_before(view, step) && !is_shown_twice(view, standing, now) => {
@@ -113,12 +117,6 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
         (Some(open), Effect::Missing) => unresolved(view, step, reads, open, standing, now),
         (_, Effect::Settling) => settling(step, standing, now),
         (None, Effect::Shown(_)) if is_taken(step) && !known.may_have_happened() => taken_by_others(step),
-        (None, Effect::Shown(_)) if !known.may_have_happened() && may_show_before(view, step) => {
-            match objection(view, step, reads, standing, now) {
-                None | Some(Act::Prove(_)) => Act::Send,
-                Some(objection) => objection,
-            }
-        }
         (None, Effect::Shown(id)) => match overtaken_until(view, step, now) {
             Some(until) if now.uptime < until => Act::Wait(until),
             _ => Act::Prove(id.clone()),

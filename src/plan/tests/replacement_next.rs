@@ -148,12 +148,15 @@ fn a_customer_gateway_of_an_earlier_plan_is_not_taken_for_this_one_s() {
 }
 
 #[test]
-fn what_goes_back_is_pointed_back_whatever_an_old_reading_shows() {
+fn what_goes_back_is_not_back_because_one_old_reading_shows_it() {
     let (mut scene, step) = rebinding();
     let happened = StepProgress { answered: true, proven: Some(now()), ..StepProgress::default() };
     scene.progress.steps.insert(step.id.clone(), happened.clone());
     let back = PlannedStep::back(&step.id, Op::RebindTunnel { connection: "vco".into(), index: 2, to: Slot::Old("old".into()) });
-    assert_eq!(scene.act(&back, &before()), Act::Send, "the reading can be older than the call that pointed it away");
+    let again = Act::LookAgain(uptime() + seconds(60));
+    assert_eq!(scene.act(&back, &before()), again, "the reading can be older than the call that pointed it away");
+    scene.standing.shown_since = Some(uptime() - seconds(60));
+    assert_eq!(scene.act(&back, &before()), Act::Prove(None), "that call never came about");
     scene.sent(&back, seconds(5));
     scene.standing.shown_since = Some(uptime() - seconds(59));
     assert_eq!(scene.act(&back, &before()), Act::Resend, "so can all that there were since");

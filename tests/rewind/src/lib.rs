@@ -16,8 +16,8 @@
 //! ```
 //!
 //! While [`Rewindable::with`] runs, every allocation of its thread comes from a region of memory of the thread's own, and only there
-//! does the value refer to. What goes in and comes out is `Copy` and `'static`, so nothing of the region gets out. What types cannot
-//! see: something that is made once and kept in a static or a thread local must not be made inside for the first time. Programs run
+//! does the value refer to. What goes in and comes out is `Copy` and `'static`, so hardly anything of the region gets out. What types cannot
+//! see: a reference to what was leaked inside is of no use outside, and something that is made once and kept in a static or a thread local must not be made inside for the first time. Programs run
 //! such a thing before, or call it [`outside`].
 
 mod region;
@@ -127,8 +127,9 @@ pub struct Rewindable<T> {
 #[derive(Default)]
 pub struct Saved {
     bytes: Vec<MaybeUninit<u8>>,
-    /// Whose it was.
+    /// Whose it was, of this thread's.
     turn: u64,
+    thread: PhantomData<*mut Region>,
 }
 
 impl<T: 'static> Rewindable<T> {
@@ -191,8 +192,11 @@ impl<T: 'static> Rewindable<T> {
 
 impl<T> Drop for Rewindable<T> {
     fn drop(&mut self) {
-        // SAFETY: this thread's own.
-        unsafe { Region::leave(OWN.get()) };
+        let region = OWN.get();
+        if !region.is_null() {
+            // SAFETY: this thread's own.
+            unsafe { Region::leave(region) };
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 
 /// Blocks are multiples of this, and aligned to it.
 const GRAIN: usize = 16;
+const PAGE: usize = 4096;
 /// Beyond this, powers of two.
 const FINE_UP_TO: usize = 1024;
 const FINE: usize = FINE_UP_TO / GRAIN;
@@ -43,7 +44,7 @@ pub fn class(layout: Layout) -> usize {
 }
 
 fn layout_of(size: usize) -> Layout {
-    Layout::from_size_align(size, 4096).expect("a page's alignment")
+    Layout::from_size_align(size, PAGE).expect("a page's alignment")
 }
 
 fn bytes(class: usize) -> usize {
@@ -105,6 +106,10 @@ impl Region {
     /// # Safety
     /// A region, of this thread; a layout of more than no bytes.
     pub unsafe fn alloc(region: *mut Region, layout: Layout) -> *mut u8 {
+        // The region itself is aligned to no more than that.
+        if layout.align() > PAGE {
+            return null_mut();
+        }
         let class = class(layout);
         // SAFETY: as promised; what is in a list of free blocks was a block of that size, whose first bytes name the one before.
         unsafe {
