@@ -12,7 +12,7 @@ use crate::daemon::replacement::timeline::timeline;
 use crate::daemon::replacing::{Moved, moved};
 use crate::execute::replacement::{Draft, Ended, Kept};
 use crate::journal::Journal;
-use crate::journal::replay::ReplacementProgress;
+use crate::journal::replay::{PastReplacement, ReplacementProgress};
 use crate::model::{Op, ReplacementOutcome, ReplacementPlan, Stopped};
 use crate::plan::replacement::{as_planned, is_shown, refused_later};
 use crate::plan::{Decision, DecisionKind};
@@ -85,7 +85,7 @@ impl Report {
             Some(open) => made_gateway(open),
             None => last.and_then(|last| last.new_gateway.clone()),
         };
-        let leftover = last.filter(|last| open.is_none() && last.outcome == ReplacementOutcome::Done).map(|last| last.leftover.clone());
+        let leftover = last.filter(|last| open.is_none() && last.outcome == ReplacementOutcome::Done).map(PastReplacement::own_leftover);
         Ok(Report {
             outcome,
             exit,

@@ -6,7 +6,7 @@ use super::timeline::timeline;
 use crate::daemon::replacing::{Wish, moved};
 use crate::daemon::status::{gate_json, gateway_json, step_json};
 use crate::execute::replacement::{Abandoned, Draft, Ended, Notice};
-use crate::journal::replay::{ReplacementProgress, Replacements, StepProgress};
+use crate::journal::replay::{PastReplacement, ReplacementProgress, Replacements, StepProgress};
 use crate::model::{Asn, Op, ReplacementPlan, Slot, Stopped};
 use crate::plan::replacement::{as_planned, interruption, is_shown, losses, not_asked_for, rewrites};
 use crate::plan::{Decision, DecisionKind, Step};
@@ -148,7 +148,7 @@ pub fn end_json(outcome: &str, replacements: &Replacements, millis: u64) -> Valu
         "old_customer_gateway_id": progress.and_then(|progress| progress.plan.old.first()).map(|old| &old.id),
         "new_customer_gateway_id": new,
         "connections": connections,
-        "leftover": last.map(|last| last.leftover.clone()).unwrap_or_default(),
+        "leftover": last.map(PastReplacement::own_leftover).unwrap_or_default(),
         "timeline": progress.map(timeline).unwrap_or_default(),
         "steps": progress.map(|progress| steps(&progress.plan)).unwrap_or_default(),
         "written": progress.is_some_and(has_written),

@@ -153,6 +153,13 @@ impl SealedPlan {
     }
 }
 
+impl PastReplacement {
+    /// What of its leftover it was to delete itself; the rest was left before it.
+    pub fn own_leftover(&self) -> Vec<String> {
+        self.leftover.iter().filter(|id| self.progress.plan.is_old(id)).cloned().collect()
+    }
+}
+
 impl Replacements {
     /// Records whose snapshot has served.
     pub fn to_erase(&self, now: Timestamp) -> Vec<i64> {
