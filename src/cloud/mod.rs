@@ -15,7 +15,7 @@ pub mod entropy;
 pub mod error;
 pub mod gateways;
 pub mod https;
-pub(crate) mod pages;
+mod pages;
 pub mod peer;
 mod reply;
 mod resolve;
@@ -28,3 +28,5 @@ pub mod signature;
 pub mod transport;
 pub mod wire;
 pub mod write_call;
+
+pub(crate) use pages::inconsistent;

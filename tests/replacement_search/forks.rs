@@ -5,7 +5,7 @@ use super::clouds::CloudKind;
 use super::course::{Course, PANICKED, Report, before, runtime};
 use super::fault;
 use super::generate;
-use super::schedule::{Fault, Schedule};
+use super::schedule::{Fault, Schedule, Site};
 use super::topology::Topology;
 use super::world::{State, World, seed_of};
 use cgwd::system::environment::Environment;
@@ -97,15 +97,13 @@ impl Forks {
             tell(common, ended.map_err(|()| why(&mut root)));
         }
         let Ok(ahead) = own else { return };
-        let mut lasts: Vec<(u32, Fault)> = match then {
+        let faults = match then {
             Then::Nothing => return,
-            Then::Each(faults) => faults.iter().map(|fault| (before(&ahead.passes, fault.0), *fault)).collect(),
-            Then::Drawn { seed, count } => {
-                let drawn = generate::drawn(common, &ahead, *seed, *count);
-                drawn.into_iter().map(|fault| (before(&ahead.passes, fault.0), fault)).collect()
-            }
+            Then::Each(faults) => faults.clone(),
+            Then::Drawn { seed, count } => generate::drawn(common, &ahead, *seed, *count),
         };
-        lasts.retain(|(call, (site, _))| *call <= ahead.calls && ahead.reaches(*site));
+        let reached = faults.into_iter().filter(|(site, _)| ahead.reaches(*site));
+        let mut lasts: Vec<(u32, Fault)> = reached.map(|fault| (before(&ahead.passes, fault.0), fault)).collect();
         lasts.sort_unstable();
         root.set_back(&self.beginning);
         for there in lasts.chunk_by(|one, other| one.0 == other.0) {
@@ -133,10 +131,10 @@ impl Told {
 }
 
 impl Ahead {
-    fn reaches(&self, site: super::schedule::Site) -> bool {
+    fn reaches(&self, site: Site) -> bool {
         match site {
-            super::schedule::Site::Call(call) => call <= self.calls,
-            super::schedule::Site::Record(record) => record <= self.records,
+            Site::Call(call) => call <= self.calls,
+            Site::Record(record) => record <= self.records,
         }
     }
 }

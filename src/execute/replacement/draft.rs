@@ -2,7 +2,7 @@
 
 use super::call::creation;
 use crate::cloud::error::CloudError;
-use crate::cloud::pages::inconsistent;
+use crate::cloud::inconsistent;
 use crate::execute::{ExecuteError, Executor, Want};
 use crate::model::{
     Attachment, ConnectionSnapshot, DestinationRoute, GatewaySnapshot, Inventory, IpsecConnection, Op, PolicyRoute, ReplacementPlan,

@@ -101,7 +101,7 @@ pub fn next(view: &View<'_>, step: &PlannedStep, reads: &Reads, shown: &Effect, 
             Act::Conclude { intent: open.intent, found: None }
         }
         (_, Effect::Contradiction(stopped)) => Act::Stop(Stopped { step: Some(step.id.clone()), ..stopped.clone() }),
-        // One that counts for nothing alone.
+        // A reading that can be older than what it would have to show counts where a later one agrees.
         (_, Effect::Shown(_))
             if (is_another_s(view, step, shown, reads) || !known.may_have_happened() && may_show_before(view, step))
                 && !is_shown_twice(view, standing, now) =>

@@ -1,18 +1,22 @@
 //! What a reading shows of a step's effect.
 
-use super::BY_HAND;
+mod gateway;
+mod made;
+
+pub(super) use gateway::is_another_s;
+pub use gateway::made_gateways;
+pub use made::stands_in;
+
 use super::view::{Reads, View};
-use crate::facts::connection_fields::INHERITED;
-use crate::facts::names::is_system_tag;
 use crate::facts::states::{ATTACHED, BGP_UP, CONNECTION_READY, HEALTH_BAD, NEGOTIATED, TUNNEL_READY, VPN_GATEWAY_READY};
 use crate::model::{
-    Attachment, ConnectionRoute, CustomerGateway, DestinationRoute, IpsecConnection, Op, PlannedStep, PolicyRoute, RouterAttachment, Slot,
-    Stopped, Verbatim,
+    Attachment, ConnectionRoute, DestinationRoute, IpsecConnection, Op, PlannedStep, PolicyRoute, RouterAttachment, Slot, Stopped,
 };
 use crate::plan::ownership::Ownership;
 use crate::plan::replacement::MARK_PLAN;
 use crate::plan::replacement::body::{tunnels, unlike};
-use serde_json::Value;
+use gateway::created_gateway;
+use made::{came_out_as_it_was, made_connection};
 
 /// What a reading shows of a step's effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,70 +247,6 @@ fn listed(reads: &Reads, has: impl Fn(&RouterAttachment) -> bool) -> Effect {
     }
 }
 
-/// What this plan made for a slot and still exists. A create that was sent twice can have made another one later.
-pub fn made_gateways(view: &View<'_>, slot: &Slot, reads: &Reads) -> Vec<String> {
-    let ip = match slot {
-        Slot::Temporary => view.plan().temporary.as_ref().map(|temporary| temporary.ip),
-        Slot::New | Slot::Old(_) => Some(view.plan().new.ip),
-    };
-    let is_made = |gateway: &&CustomerGateway| Some(gateway.ip) == ip && gateway.tags.get(MARK_PLAN) == Some(&view.plan().id);
-    let known = reads.customer_gateway.iter().flatten();
-    let listed = reads.customer_gateways.iter().flatten().filter(is_made);
-    let mut ids: Vec<String> = known.chain(listed).map(|gateway| gateway.id.clone()).collect();
-    // What was proven gone by its id can still be listed.
-    let gone = matches!(reads.customer_gateway, Some(None)).then(|| view.gateway(slot)).flatten();
-    ids.retain(|id| Some(id) != gone.as_ref());
-    ids.sort();
-    ids.dedup();
-    ids
-}
-
-fn created_gateway(view: &View<'_>, step: &PlannedStep, slot: &Slot, reads: &Reads) -> Effect {
-    let target = match slot {
-        Slot::Temporary => view.plan().temporary.as_ref(),
-        Slot::New | Slot::Old(_) => Some(&view.plan().new),
-    };
-    let (Some(target), Some(gateways)) = (target, &reads.customer_gateways) else { return Effect::Missing };
-    let named = view.progress.step(&step.id).id;
-    let is_named = |gateway: &&CustomerGateway| named.as_ref() == Some(&gateway.id);
-    let holds = |gateway: &&CustomerGateway| gateway.ip == target.ip && !view.plan().is_old(&gateway.id);
-    let mut holders = gateways.iter().filter(holds);
-    let Some(holder) = holders.clone().find(is_named).or_else(|| holders.next()) else { return Effect::Missing };
-    match view.owner.ownership(holder) {
-        Ownership::Ours if target.asn.is_none() || holder.asn == target.asn => match named {
-            // The cloud has named another one: an old reading still shows one that is deleted.
-            Some(id) if holder.id != id => Effect::Missing,
-            _ => Effect::Shown(Some(holder.id.clone())),
-        },
-        Ownership::Ours | Ownership::Unmarked => contradiction(
-            "address_taken",
-            format!("customer gateway {} holds {} and is not the one that the plan wants", holder.id, target.ip),
-        )
-        .with_remedy(&or_give_up(
-            view,
-            "delete it where no connection uses it, then `cgwd replace --resume`",
-            "; where that is not to be",
-        )),
-        Ownership::Foreign(whose) => {
-            let remedy = "one of the two devices has the wrong address: when that one is gone, `cgwd replace --resume`";
-            contradiction("owner", format!("customer gateway {} with {} belongs to {whose}", holder.id, target.ip))
-                .with_remedy(&or_give_up(view, remedy, "; else"))
-        }
-    }
-}
-
-/// What holds the address was not made by this plan: that it is there says no more than any reading.
-pub(super) fn is_another_s(view: &View<'_>, step: &PlannedStep, shown: &Effect, reads: &Reads) -> bool {
-    let (Op::CreateGateway { .. }, Effect::Shown(Some(id))) = (&step.op, shown) else { return false };
-    let holder = reads.customer_gateways.iter().flatten().find(|gateway| gateway.id == *id);
-    holder.is_some_and(|gateway| gateway.tags.get(MARK_PLAN) != Some(&view.plan().id))
-}
-
-/// While a connection is away giving up needs that customer gateway as well.
-fn or_give_up(view: &View<'_>, remedy: &str, otherwise: &str) -> String {
-    if view.is_any_away() { remedy.to_owned() } else { format!("{remedy}{otherwise} `cgwd replace --abort`") }
-}
-
 fn bound_tunnel(view: &View<'_>, connection: &str, index: u8, to: &Slot, reads: &Reads) -> Effect {
     let Some((shape, body)) = reads.connection.as_ref().and_then(Option::as_ref) else {
         return gone_connection(connection);
@@ -385,123 +325,4 @@ fn contradiction(reason: &str, message: String) -> Effect {
         step: None,
         passes: false,
     })
-}
-
-fn made_connection(view: &View<'_>, step: &PlannedStep, original: &str, reads: &Reads) -> Effect {
-    if let Some(described) = &reads.connection {
-        let Some((shape, _)) = described else { return Effect::Missing };
-        if !CONNECTION_READY.contains(&shape.state.as_str()) || !is_ready(reads) {
-            return Effect::Settling;
-        }
-        // Whether it came out as it was is judged once its routes are there: until then it carries nothing.
-        return Effect::Shown(Some(shape.id.clone()));
-    }
-    let Some(connections) = &reads.connections else { return Effect::Missing };
-    let mark = view.mark_of(step);
-    if let Some(made) = connections.iter().find(|connection| connection.tags.get(MARK_PLAN) == Some(&mark)) {
-        return Effect::Shown(Some(made.id.clone()));
-    }
-    match by_hand(view, original, connections) {
-        Some(other) => Effect::Contradiction(Stopped {
-            reason: BY_HAND.to_owned(),
-            message: format!("{} was made by hand in the place of {original}", other.id),
-            remedy: format!(
-                "`cgwd replace --abort` ends it with {0} in that place and says what it lacks; or take from {0} what was new in it and delete it: then `cgwd replace --resume` makes {original} again as it was, routes and all",
-                other.id
-            ),
-            step: None,
-            passes: false,
-        }),
-        None => Effect::Missing,
-    }
-}
-
-/// What a person has made in the place of a connection that is gone.
-fn by_hand<'a>(view: &View<'_>, original: &str, connections: &'a [IpsecConnection]) -> Option<&'a IpsecConnection> {
-    let snapshot = view.snapshot.connection(original)?;
-    let is_in_its_place = |connection: &&IpsecConnection| {
-        connection.attachment == snapshot.shape.attachment
-            && matches!(connection.attachment, Attachment::VpnGateway(_))
-            && connection.local_subnet == snapshot.shape.local_subnet
-            && connection.remote_subnet == snapshot.shape.remote_subnet
-            && !connection.tags.contains_key(MARK_PLAN)
-            && view.snapshot.connection(&connection.id).is_none()
-            && match view.gateway(&Slot::New) {
-                Some(new) => connection.refers_to(&new),
-                None => view.plan().old.iter().any(|old| connection.refers_to(&old.id)),
-            }
-    };
-    connections.iter().find(is_in_its_place)
-}
-
-/// What a person has made in the place of a connection that `step` is to make, and the routes that do not lead into it.
-pub fn stands_in(view: &View<'_>, step: &PlannedStep, reads: &Reads) -> Option<(String, Vec<Op>)> {
-    let original = step.op.connection()?;
-    if matches!(made_connection(view, step, original, reads), Effect::Shown(_) | Effect::Settling) {
-        return None;
-    }
-    let snapshot = view.snapshot.connection(original)?;
-    let id = by_hand(view, original, reads.connections.as_ref()?)?.id.clone();
-    let is_missing = |op: &Op| match op {
-        Op::CreateRoute { route, .. } => snapshot.routes.get(*route).is_some_and(|wanted| {
-            !reads.routes.iter().flatten().any(|route| route.next_hop == id && route.destination == wanted.destination)
-        }),
-        Op::CreatePolicy { policy, .. } => snapshot
-            .policies
-            .get(*policy)
-            .is_some_and(|wanted| !reads.policies.iter().flatten().any(|policy| same_policy(policy, wanted, &id))),
-        _ => false,
-    };
-    let steps = view.plan().steps().filter(|own| own.op.connection() == Some(original) && is_missing(&own.op));
-    let lacks = steps.map(|own| own.op.clone()).collect();
-    Some((id, lacks))
-}
-
-/// The plan's mark stays on a connection that came out otherwise than it was: somebody has to look at it.
-fn came_out_as_it_was(view: &View<'_>, original: &str, shape: &IpsecConnection, body: &Verbatim) -> Effect {
-    let (Some(snapshot), Some(wanted)) = (view.snapshot.connection(original), view.connection_made_again(original)) else {
-        return Effect::Missing;
-    };
-    let mut differing = made_differently(&wanted, &body.0, &snapshot.shape.attachment);
-    // What an earlier plan made and left when it was given up can bear that plan's mark in the snapshot.
-    let is_the_users = |(key, _): &(&String, &String)| *key != MARK_PLAN && !is_system_tag(key);
-    if !shape.tags.iter().filter(is_the_users).eq(snapshot.shape.tags.iter().filter(is_the_users)) {
-        differing.push("Tags".to_owned());
-    }
-    if differing.is_empty() {
-        return Effect::Missing;
-    }
-    Effect::Contradiction(Stopped {
-        reason: "differs".to_owned(),
-        message: format!("{}, made again for {original}, came out with other settings: {}", shape.id, differing.join(", ")),
-        remedy: "set these as they were (`cgwd history` has the time before; the old values are in the sealed snapshot), then `cgwd replace --resume`"
-            .to_owned(),
-        step: None,
-        passes: false,
-    })
-}
-
-/// The cloud's own identity is its address, which a connection that is made again can have anew; and a connection on a VPN gateway
-/// has what the gateway has.
-fn made_differently(wanted: &Value, found: &Value, attachment: &Attachment) -> Vec<String> {
-    let mut differing = unlike(wanted, found);
-    let inherits = matches!(attachment, Attachment::VpnGateway(_));
-    differing.retain(|field| !field.ends_with("LocalId") || has_field(wanted, field));
-    differing.retain(|field| !(inherits && INHERITED.contains(&field.as_str())));
-    differing
-}
-
-fn has_field(body: &Value, path: &str) -> bool {
-    let mut place = Some(body);
-    for name in path.split('.') {
-        place = place.and_then(|value| match (value, name.parse::<usize>()) {
-            (Value::Object(fields), _) if fields.contains_key(name) => fields.get(name),
-            (Value::Object(fields), Ok(index)) => {
-                fields.get("TunnelOptions").and_then(Value::as_array).and_then(|items| items.get(index - 1))
-            }
-            (Value::Array(items), Ok(index)) => items.get(index.saturating_sub(1)),
-            _ => None,
-        });
-    }
-    place.is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
 }
