@@ -53,6 +53,11 @@ pub struct CloudError {
 }
 
 impl CloudError {
+    /// For whoever waits until it passes, with what makes it pass: the same words each time, so without the RequestId.
+    pub fn to_wait_for(&self) -> String {
+        format!("{}: {}{}; {}", self.action, self.message, code_suffix(&self.code), self.remedy)
+    }
+
     /// The instance that the call named does not exist. Never true of a 403.
     pub fn is_not_found(&self) -> bool {
         self.status != 403 && self.meaning() == Some(Meaning::NotFound)

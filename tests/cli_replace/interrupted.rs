@@ -515,3 +515,14 @@ fn who_may_not_read_the_state_is_not_told_that_there_is_none() {
     assert!(error["message"].as_str().unwrap().contains("cannot be read"), "{error:#}");
     assert!(error["remedy"].as_str().unwrap().contains("`[state] directory`"), "{error:#}");
 }
+
+/// Each answer has a RequestId of its own; what is waited for is said once, with what ends it.
+#[test]
+fn what_is_waited_for_is_said_once() {
+    let unsigned = fault("DescribeVpnGateway", "count = 6\nkind = \"error_before\"\nstatus = 400\ncode = \"SignatureDoesNotMatch\"");
+    let scene = Scene::with_faults(Estate::new().dual(), &unsigned);
+    let output = scene.device.plain(&["replace", "--yes"]);
+    output.expect(0);
+    let said: Vec<&str> = output.stderr.lines().filter(|line| line.contains("waits: the cloud cannot be read")).collect();
+    assert!(said.len() == 1 && said[0].contains("SignatureDoesNotMatch") && said[0].contains("secret"), "{said:?}");
+}

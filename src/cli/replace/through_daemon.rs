@@ -1,6 +1,7 @@
 //! The replacement by the daemon that runs: it plans, acts and goes on whatever becomes of this command; here is only the
 //! person's word, and what is told.
 
+use super::progress::Waiting;
 use super::{ReplaceArgs, confirm, device, end_it_first, told_to_end};
 use crate::cli::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -284,7 +285,9 @@ impl Asker<'_> {
         let mut last = Value::Null;
         let output = &self.context.output;
         let mut signals = Signals::listen().map_err(Failure::system)?;
+        let mut waiting = Waiting::default();
         let asked = control::ask_stream(&self.places, request, |line| match line.get("notice") {
+            Some(notice) if notice["kind"] == "waits" && !waiting.is_news(&text_of(notice, "step"), &text_of(notice, "reason")) => {}
             Some(notice) => output.progress(&notice_text(notice)),
             None => last = line.clone(),
         });
@@ -438,8 +441,12 @@ fn refuse_gate(gates: &mut Value, stopped: &Value) {
     }
 }
 
+fn text_of(notice: &Value, key: &str) -> String {
+    notice[key].as_str().unwrap_or_default().to_owned()
+}
+
 fn notice_text(notice: &Value) -> String {
-    let text = |key: &str| notice[key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| text_of(notice, key);
     let about = notice["connection"].as_str().unwrap_or("customer gateway");
     match text("kind").as_str() {
         "began" => format!("  {:>4}  {about}  {} {}", text("step"), text("action"), text("target")),

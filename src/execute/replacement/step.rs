@@ -315,7 +315,7 @@ impl Course<'_> {
     fn bear(&self, error: &CloudError, since: &mut Option<SignedDuration>, step: &PlannedStep) -> Option<Stopped> {
         let now = self.uptime();
         let began = *since.get_or_insert(now);
-        self.notice_waiting(step, &format!("the cloud cannot be read: {error}"));
+        self.notice_waiting(step, &format!("the cloud cannot be read: {}", error.to_wait_for()));
         (now >= began + READ_PATIENCE).then(|| Stopped {
             reason: if is_about_rights(error) { "rights" } else { "unreachable" }.to_owned(),
             message: format!("step {} cannot go on: {error}", step.id),
@@ -339,7 +339,7 @@ impl Course<'_> {
             || error.is_throttled()
             || error.retry != crate::cloud::error::Retry::Never;
         if passes && *refusals <= REFUSALS && !error.is_forbidden() {
-            self.notice_waiting(step, &error.to_string());
+            self.notice_waiting(step, &error.to_wait_for());
             return None;
         }
         Some(Stopped {
